@@ -16,26 +16,26 @@ extern "C" {
 #endif
 
 /* X(NAME, text): what memory is for. WORK = activations, workspaces and gradients. */
-#define TARE_MEMORY_CATEGORIES(X)      \
-    X(WORK, "work")                    \
-    X(PARAMETER, "parameter")          \
-    X(OPTIMIZER, "optimizer")          \
-    X(INPUT, "input")                  \
+#define TARE_MEMORY_CATEGORIES(X)                                                                                      \
+    X(WORK, "work")                                                                                                    \
+    X(PARAMETER, "parameter")                                                                                          \
+    X(OPTIMIZER, "optimizer")                                                                                          \
+    X(INPUT, "input")                                                                                                  \
     X(RECORD, "record")
 
 typedef enum {
 #define TARE_MEMORY_ENUM(name, text) TARE_MEMORY_##name,
     TARE_MEMORY_CATEGORIES(TARE_MEMORY_ENUM)
 #undef TARE_MEMORY_ENUM
-    TARE_MEMORY_CATEGORY_COUNT
+        TARE_MEMORY_CATEGORY_COUNT
 } tare_memory_category;
 
 typedef struct {
     int64_t bytes_live[TARE_MEMORY_CATEGORY_COUNT];
     int64_t bytes_peak[TARE_MEMORY_CATEGORY_COUNT];
-    int64_t n_requests;   /* requests so far, failed ones included */
-    int64_t n_live;       /* blocks out */
-    int64_t fail_at;      /* fail request number fail_at (from 1) and all after it; 0: never */
+    int64_t n_requests; /* requests so far, failed ones included */
+    int64_t n_live;     /* blocks out */
+    int64_t fail_at;    /* fail request number fail_at (from 1) and all after it; 0: never */
 } tare_memory;
 
 /* The least alignment of any block, in bytes: one cache line, one AVX-512 register. */

@@ -14,20 +14,20 @@ extern "C" {
 #define TARE_API __attribute__((visibility("default")))
 
 /* X(NAME, text): the statuses, and the words that tare_status_name() gives. */
-#define TARE_STATUSES(X)                                     \
-    X(OK, "ok")                                              \
-    X(BAD_ARGUMENT, "bad argument")                          \
-    X(BAD_SHAPE, "bad shape")                                \
-    X(BAD_DTYPE, "bad dtype")                                \
-    X(BAD_DATA, "bad data")                                  \
-    X(NOT_FOUND, "not found")                                \
-    X(NOT_DIFFERENTIABLE, "not differentiable")              \
-    X(NO_MEMORY, "out of memory")                            \
-    X(STALE, "changed since it was saved")                   \
-    X(BUSY, "busy")                                          \
-    X(IMPOSSIBLE, "impossible")                              \
-    X(BAD_FILE, "bad file")                                  \
-    X(IO, "input or output failed")                          \
+#define TARE_STATUSES(X)                                                                                               \
+    X(OK, "ok")                                                                                                        \
+    X(BAD_ARGUMENT, "bad argument")                                                                                    \
+    X(BAD_SHAPE, "bad shape")                                                                                          \
+    X(BAD_DTYPE, "bad dtype")                                                                                          \
+    X(BAD_DATA, "bad data")                                                                                            \
+    X(NOT_FOUND, "not found")                                                                                          \
+    X(NOT_DIFFERENTIABLE, "not differentiable")                                                                        \
+    X(NO_MEMORY, "out of memory")                                                                                      \
+    X(STALE, "changed since it was saved")                                                                             \
+    X(BUSY, "busy")                                                                                                    \
+    X(IMPOSSIBLE, "impossible")                                                                                        \
+    X(BAD_FILE, "bad file")                                                                                            \
+    X(IO, "input or output failed")                                                                                    \
     X(WRONG_THREAD, "used on a thread that does not own it")
 
 typedef enum {
@@ -44,8 +44,7 @@ TARE_API const char *tare_error_text(void);
 
 /* Sets this thread's error text (printf form, cut at 511 bytes) and returns `status`, so that a
  * failure is one line: return tare_error(TARE_BAD_SHAPE, "...", ...). Also for plug-ins. */
-TARE_API tare_status tare_error(tare_status status, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+TARE_API tare_status tare_error(tare_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #ifdef __cplusplus
 }

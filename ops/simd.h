@@ -18,22 +18,21 @@
 #include <string.h>
 
 #if defined(TARE_PASS_AVX512)
-#define TARE_ISA avx512
+#define TARE_ISA   avx512
 #define TARE_LANES 16
 #elif defined(TARE_PASS_AVX2)
-#define TARE_ISA avx2
+#define TARE_ISA   avx2
 #define TARE_LANES 8
 #else
-#define TARE_ISA portable
-#define TARE_LANES 4
+#define TARE_ISA          portable
+#define TARE_LANES        4
 #define TARE_PASS_RECORDS 1
 #endif
 
 /* The name of a kernel in this pass: TARE_KERNEL(relu) is tare__relu_avx512, and so on. */
 #define TARE_JOIN3_(a, b, c) a##b##_##c
-#define TARE_JOIN3(a, b, c) TARE_JOIN3_(a, b, c)
-#define TARE_KERNEL(name) TARE_JOIN3(tare__, name, TARE_ISA)
-
+#define TARE_JOIN3(a, b, c)  TARE_JOIN3_(a, b, c)
+#define TARE_KERNEL(name)    TARE_JOIN3(tare__, name, TARE_ISA)
 
 typedef float tare_vf __attribute__((vector_size(4 * TARE_LANES)));
 typedef int32_t tare_vi __attribute__((vector_size(4 * TARE_LANES)));
@@ -65,6 +64,12 @@ static inline tare_vf tare_load_part(const float *p, int64_t n)
 static inline void tare_store_part(float *p, tare_vf v, int64_t n)
 {
     memcpy(p, &v, (size_t)n * sizeof *p);
+}
+
+/* a where the mask (of a vector comparison) is set, else b: bitwise, so that NaNs pass unchanged. */
+static inline tare_vf tare_select(tare_vi mask, tare_vf a, tare_vf b)
+{
+    return (tare_vf)(((tare_vi)a & mask) | ((tare_vi)b & ~mask));
 }
 
 #endif

@@ -1,0 +1,190 @@
+/* op.h - one operator, declared once: the record that both modes, the planner, the tests and the manual read.
+ *
+ * A record says what an operator is (arity, attributes, inference, gradient, what its gradient needs, what it
+ * may overwrite) and lists its kernel variants, best first, the reference last. Records are const and shared
+ * by all runtimes. An operator is one of three kinds:
+ *   kernel      `variants` run it;
+ *   view        `view` gives a new look at input 0's storage, nothing runs;
+ *   composite   `execute` runs it on the host (a captured graph, a scan): made at run time, see program.h.
+ *
+ * Adding an operator is one line in ops/catalogue.h and one block in one file. */
+#ifndef TARE_CORE_OP_H
+#define TARE_CORE_OP_H
+
+#include "desc.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tare_runtime tare_runtime;
+typedef struct tare_mode tare_mode;
+typedef struct tare_value tare_value;
+typedef struct tare_node tare_node;
+typedef struct tare_builder tare_builder;
+typedef struct tare_op tare_op;
+typedef struct tare_call tare_call;
+
+enum {
+    TARE_OPERANDS = 8, /* the most inputs, outputs and auxiliaries that fixed-arity fields describe */
+    TARE_GEOMETRY = 16 /* words that prepare() may leave for a kernel */
+};
+
+/* ---- kernel call -------------------------------------------------------------------------------------------
+ * What a kernel gets. All addresses stand in one array, in this order: inputs, outputs, auxiliaries, then the
+ * scratch of all pieces and the scratch of all workers (NULL when prepare() asked for none). An absent input or
+ * output is NULL. Everything else is position independent and shared by all instances of a plan: binding,
+ * patching, a foreign address space and device capture touch the addresses alone.
+ *
+ * A kernel works on `piece` of c->n_pieces as thread `worker`; pieces are cut by shape and attributes alone and
+ * may run in any order. combine (or NULL) runs once after all pieces, e.g. to add partial sums in a fixed tree.
+ * Returns 0, or a data error (1 = an index out of range), after writing a defined result. */
+typedef int tare_kernel(const tare_call *c, int piece, int worker);
+struct tare_call {
+    tare_kernel *run;
+    tare_kernel *combine;
+    void *const *ptr;
+    const int64_t *g; /* what prepare() left */
+    int32_t n_pieces;
+    int32_t node; /* index in its program, for messages and traces; -1 for none */
+};
+
+/* What prepare() leaves: geometry, pieces, scratch. Zeroed before the call, n_pieces = 1. */
+typedef struct {
+    int64_t g[TARE_GEOMETRY]; /* M N K, strides, scalars' bits ... as the variant's kernels read them */
+    int32_t n_g;              /* words used */
+    int32_t n_pieces;         /* >= 1 */
+    size_t piece_bytes;       /* scratch a piece: ptr[n] + piece * piece_bytes, 64-byte aligned */
+    size_t worker_bytes;      /* scratch a worker: ptr[n + 1] + worker * worker_bytes */
+} tare_work;
+
+/* Doubles travel in a geometry word by their bits. */
+static inline int64_t tare_bits(double x)
+{
+    int64_t bits;
+    __builtin_memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+static inline double tare_unbits(int64_t bits)
+{
+    double x;
+    __builtin_memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* ---- attributes --------------------------------------------------------------------------------------------
+ * A struct of the operator's own; the table gives each field a name, a type, a default and bounds, from which
+ * come the string form ("axis=1,keep=true"), the checks and the manual. Nets use the same table for options. */
+typedef enum { TARE_ATTR_INT, TARE_ATTR_FLOAT, TARE_ATTR_BOOL, TARE_ATTR_INTS } tare_attr_type;
+
+enum { TARE_INTS = 8 };
+typedef struct {
+    int32_t n;
+    int64_t at[TARE_INTS];
+} tare_ints; /* string form 300-100 */
+
+typedef struct {
+    const char *name;
+    tare_attr_type type; /* int64_t, double, bool, tare_ints */
+    uint16_t offset;     /* in the struct */
+    double low, high;    /* inclusive; for INTS of each entry */
+    const char *normal;  /* default, in string form */
+    const char *doc;
+} tare_attr;
+
+/* ---- what functions of a record read ----------------------------------------------------------------------
+ * A value begins with its desc, so an array of values serves as an array of descs. */
+typedef const tare_desc *tare_desc_ref __attribute__((may_alias));
+typedef tare_desc *tare_desc_out __attribute__((may_alias));
+
+typedef struct {
+    const tare_op *op;
+    const void *attr;        /* NULL where the operator has none */
+    const tare_desc_ref *in; /* NULL entries: absent optional inputs */
+    int n_in;
+    uint32_t absent; /* bit o: output or auxiliary o is not wanted */
+} tare_args;
+
+/* ---- kernel variant ---------------------------------------------------------------------------------------*/
+typedef enum { TARE_ISA_PORTABLE, TARE_ISA_AVX2, TARE_ISA_AVX512, TARE_ISA_COUNT } tare_isa;
+/* Sets that the factor `kernels` chooses from; a variant belongs to one. */
+typedef enum { TARE_SET_NATIVE, TARE_SET_BLAS, TARE_SET_REFERENCE } tare_kernel_set;
+typedef enum { TARE_STRIDES_CONTIGUOUS, TARE_STRIDES_ANY } tare_strides;
+
+#define TARE_BIT(dtype) (1u << (dtype))
+
+typedef struct {
+    const char *name; /* unique in its operator */
+    tare_isa isa;
+    tare_kernel_set set;
+    uint32_t dtypes;                   /* TARE_BIT of input 0's dtypes (output 0's where there is no input) */
+    uint8_t in_strides[TARE_OPERANDS]; /* tare_strides; 0 = contiguous; a declared copy is put before others */
+    bool exact_add;                    /* can compute, then add to the output once */
+    bool (*fits)(const tare_args *);   /* NULL: always. Reads descs and attributes, nothing else */
+    void (*prepare)(const tare_args *, const tare_desc_ref *out, tare_work *);
+    /* sizes opaque auxiliaries (dtype BYTES) that infer left with dim -1; NULL: none */
+    void (*opaque)(const tare_args *, const tare_desc_out *aux);
+    tare_kernel *run, *combine;
+} tare_variant;
+
+/* ---- sample cases: what the derived tests and the micro-benchmarks run -------------------------------------*/
+typedef enum { TARE_SAMPLE_CHECK, TARE_SAMPLE_BENCH, TARE_SAMPLE_REJECT } tare_sample_use;
+typedef struct {
+    tare_sample_use use;
+    const char
+        *shapes; /* inputs: "f32[3,5] i32[3]<0,5> f32[]" ; <low,high> the range of values, default <-1,1>; "-" absent */
+    const char *attr;   /* string form, or NULL */
+    const char *reject; /* REJECT: a part of the error text that must come */
+} tare_sample;
+
+/* ---- the record -------------------------------------------------------------------------------------------*/
+typedef enum { TARE_EFFECT_NONE = 0, TARE_EFFECT_RANDOM = 1, TARE_EFFECT_STATE = 2 } tare_effect;
+
+struct tare_op {
+    const char *name;
+    const char *doc;     /* first line of the manual: the formula, with shapes */
+    int8_t n_in;         /* -1: variable */
+    int8_t n_out;        /* -1: as many as `outputs` says */
+    int8_t n_aux;        /* made after the outputs, only when a gradient is wanted */
+    uint32_t optional;   /* bit i: input i may be NULL */
+    uint32_t shape_only; /* bit i: kernels read only the desc of input i; its address is NULL */
+    const tare_attr *attrs;
+    uint16_t n_attrs, attr_bytes;
+    int (*outputs)(const tare_args *);
+    /* Fills out[0 .. n_out + n_aux): contiguous unless a view; returns a status with the text set. */
+    tare_status (*infer)(const tare_args *, const tare_desc_out *out);
+    /* Emits the gradient through the builder (gradient.h). NULL needs not_differentiable: then a gradient that
+     * arrives is an error, never a silent zero. */
+    void (*gradient)(tare_builder *);
+    bool not_differentiable;
+    bool stops_gradient;                /* detach: outputs never want one */
+    uint32_t needs_in, needs_out;       /* bit i: gradient reads the DATA of input i / output or auxiliary i.
+                                           Shapes are always there. */
+    int8_t overwrites[TARE_OPERANDS];   /* output o may take the storage of input overwrites[o] - 1; 0: none */
+    int8_t ties[TARE_OPERANDS];         /* output o must take the storage of input ties[o] - 1; 0: none */
+    uint32_t effects;                   /* tare_effect bits: kept in order, never merged, never dropped */
+    int64_t (*view)(const tare_args *); /* offset in elements from input 0's element 0 */
+    tare_status (*execute)(tare_mode *, const tare_node *);
+    double (*flops)(const tare_args *, const tare_desc_ref *out); /* 2 x multiply-adds; NULL: 0 */
+    const tare_variant *variants;
+    int n_variants;
+    const tare_sample *samples;
+    int n_samples;
+    double tolerance; /* relative error against the float64 reference that check samples allow */
+    const void *own;  /* a run-time operator's own data */
+};
+
+/* One line: the message names the operator and, where there is one, the layer: matmul 'fc1': ... */
+TARE_API tare_status tare_op_error(const tare_args *a, tare_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Parses "k=v,k=v" into the struct (defaults first); "" or NULL: the defaults. `owner` names whose attributes these
+ * are. */
+TARE_API tare_status tare_attr_parse(const char *owner, const tare_attr *attrs, int n, const char *text, void *out);
+/* Writes the string form of all attributes, at most `bytes` with the end, and returns text. */
+TARE_API const char *tare_attr_print(const tare_attr *attrs, int n, const void *from, char *text, size_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,65 @@
+/* program.h - nodes in SSA form. A tape is a program that has already happened; a graph is one that only appends.
+ *
+ * A node is an operator applied: its record, the variant chosen at inference, its attributes, its operands
+ * (inputs, outputs, auxiliaries in one array). Operand arrays, attributes and works live in the program's arena,
+ * which is let go at once. A write makes a new value tied to the old one, so a node's operands never change. */
+#ifndef TARE_CORE_PROGRAM_H
+#define TARE_CORE_PROGRAM_H
+
+#include "value.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct tare_node {
+    const tare_op *op;           /* NULL: spent (a backward has walked and freed it) */
+    const tare_variant *variant; /* NULL for views and composites */
+    const void *attr;
+    const tare_work *work; /* graph only: what prepare() left */
+    tare_value **operand;  /* [n_in + n_out + n_aux]; NULL: absent */
+    uint32_t *version;     /* tape only: storage version of each needed operand when it was saved */
+    const char *path;      /* layer, borrowed from it; NULL */
+    int16_t n_in, n_out, n_aux;
+    uint32_t absent; /* bit o: output or auxiliary o was not wanted */
+};
+
+/* A bump allocator: blocks are let go together. */
+typedef struct tare_arena_block tare_arena_block;
+typedef struct {
+    tare_memory *memory;
+    tare_arena_block *first, *current;
+} tare_arena;
+
+/* `bytes` aligned to 8, or NULL (error text set). */
+TARE_API void *tare_arena_take(tare_arena *, size_t bytes);
+/* Forgets all content, keeps the blocks for reuse. */
+TARE_API void tare_arena_reset(tare_arena *);
+TARE_API void tare_arena_fini(tare_arena *);
+
+struct tare_program {
+    tare_runtime *runtime;
+    tare_node *node;
+    int32_t n, capacity;
+    tare_value **value; /* graph only: by id, each a ref */
+    int32_t n_values, capacity_values;
+    tare_arena arena;
+};
+
+TARE_API void tare_program_init(tare_program *, tare_runtime *);
+/* Releases operands of nodes that are not spent, values, memory. */
+TARE_API void tare_program_fini(tare_program *);
+/* Room for one more node: NULL on failure, else zeroed node with operand (and version when `saved`) arrays; not yet
+ * counted in n, so that a failure after it undoes itself. */
+TARE_API tare_node *tare_program_reserve(tare_program *, int n_operands, size_t attr_bytes, const void *attr,
+                                         bool saved);
+
+static inline tare_args tare_node_args(const tare_node *n)
+{
+    return (tare_args){n->op, n->attr, (const tare_desc_ref *)n->operand, n->n_in, n->absent};
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

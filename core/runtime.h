@@ -1,0 +1,162 @@
+/* runtime.h - everything hangs on an explicit runtime: device, catalogue, kernel tables, pool, counters, trace.
+ *
+ * No other mutable global exists but a thread's error text; two runtimes live in one process without meeting. A
+ * runtime, its modes and values belong to one thread at a time. */
+#ifndef TARE_CORE_RUNTIME_H
+#define TARE_CORE_RUNTIME_H
+
+#include <pthread.h>
+
+#include "device.h"
+#include "mode.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- counters: exact, per runtime; read and reset freely -----------------------------------------------------*/
+/* X(name, doc) */
+#define TARE_COUNTS(X)                                                                                                 \
+    X(lookups, "operators looked up by name")                                                                          \
+    X(parses, "attribute strings parsed")                                                                              \
+    X(infers, "shape and dtype inferences")                                                                            \
+    X(guards, "input signatures compared with a captured one")                                                         \
+    X(storage_takes, "storages taken for results and scratch")                                                         \
+    X(allocations, "blocks taken from the system")                                                                     \
+    X(tape_nodes, "nodes recorded on a tape")                                                                          \
+    X(patches, "addresses patched into a bound plan")                                                                  \
+    X(locks, "locks taken by this library")                                                                            \
+    X(kernel_calls, "kernels called")                                                                                  \
+    X(captures, "graphs captured")                                                                                     \
+    X(plans, "memory plans made")
+
+typedef struct {
+#define TARE_COUNT_FIELD(name, doc) int64_t name;
+    TARE_COUNTS(TARE_COUNT_FIELD)
+#undef TARE_COUNT_FIELD
+} tare_counts;
+
+/* ---- trace: a hook that sees each node's events; NULL costs nothing (other functions are installed) ----------*/
+/* X(NAME, text) */
+#define TARE_EVENTS(X)                                                                                                 \
+    X(LOOKUP, "look-up")                                                                                               \
+    X(PARSE, "parse")                                                                                                  \
+    X(INFER, "infer")                                                                                                  \
+    X(ALLOCATE, "allocate")                                                                                            \
+    X(KERNEL, "kernel")                                                                                                \
+    X(APPEND, "append")                                                                                                \
+    X(FREE, "free")
+typedef enum {
+#define TARE_EVENT_ENUM(name, text) TARE_EVENT_##name,
+    TARE_EVENTS(TARE_EVENT_ENUM)
+#undef TARE_EVENT_ENUM
+        TARE_EVENT_COUNT
+} tare_event;
+
+typedef struct {
+    /* Called at the end of each phase of a node with the node as far as it is known (op, variant, operands). */
+    void (*event)(void *owner, tare_event, const tare_node *);
+    void *owner;
+} tare_trace;
+
+/* ---- catalogue: named const records of each kind ----------------------------------------------------------------
+ * Every record begins with its name. Operators register under TARE_KIND_OPERATOR; other layers register theirs. */
+typedef enum {
+    TARE_KIND_OPERATOR,
+    TARE_KIND_NET,
+    TARE_KIND_OPTIMIZER,
+    TARE_KIND_PACKER,
+    TARE_KIND_PASS,
+    TARE_KIND_COUNT
+} tare_kind;
+
+typedef struct {
+    const char *name;
+} tare_record;
+
+typedef struct {
+    const tare_op *op;
+    const tare_variant *variant; /* usable here, best first */
+    int n;
+} tare_kernels;
+
+/* ---- options: what a runtime is made with ---------------------------------------------------------------------*/
+typedef enum { TARE_KERNELS_NATIVE, TARE_KERNELS_REFERENCE, TARE_KERNELS_BLAS, TARE_KERNELS_NULL } tare_kernel_choice;
+typedef enum { TARE_STORAGE_POOL, TARE_STORAGE_MALLOC } tare_storage_choice;
+typedef struct {
+    int threads; /* workers of a run, this thread included; 0 = 1 */
+    tare_kernel_choice kernels;
+    tare_storage_choice storage; /* of what the imperative mode takes */
+    tare_isa isa_limit;          /* best instruction set to use; TARE_ISA_COUNT: what the processor has */
+    uint64_t seed;
+} tare_options;
+
+enum { TARE_BINS = 1024 + 512, TARE_BIN_NONE = 0xffff };
+
+struct tare_runtime {
+    tare_memory memory; /* host heap, all categories */
+    tare_counts counts;
+    tare_trace trace;
+    tare_options options;
+    tare_device *device;
+    tare_isa isa; /* in use */
+    pthread_t owner;
+    /* accelerates dispatch: open addressing by the record's address */
+    tare_kernels *kernels;
+    uint32_t kernels_mask, n_kernels;
+    const tare_record **record[TARE_KIND_COUNT]; /* sorted by name */
+    int n_records[TARE_KIND_COUNT], capacity_records[TARE_KIND_COUNT];
+    const tare_op *accumulate, *fill, *copy; /* named once by ops/ (tare_runtime_name_operators) */
+    tare_storage *bin[TARE_BINS];            /* free storages with their blocks */
+    tare_value *free_values;
+    tare_storage *free_storages;              /* records without a block */
+    struct tare_slab *slabs;                  /* where records come from */
+    int64_t work_bytes_live, work_bytes_peak; /* of TARE_MEMORY_WORK storages handed out, 64-byte units */
+    int64_t reserved_bytes;                   /* blocks held by the pool, handed out or not */
+    uint64_t random_calls;                    /* 64-bit count of random operators in program order */
+    pthread_mutex_t dropped_lock;
+    tare_value *dropped; /* handles let go on other threads, drained at the next apply or value call */
+    bool has_dropped;
+    void *variants; /* memory of the filtered tables */
+    size_t variants_bytes;
+};
+
+/* A runtime without operators (see tare_start in ops/ops.h for one with the built-in ones). NULL options: defaults. */
+TARE_API tare_status tare_runtime_new(const tare_options *, tare_runtime **out);
+/* Ends it; values still held stay readable only until now. NULL is fine. The count of blocks still out is a bug's
+ * measure in the tests: it is returned. */
+TARE_API int64_t tare_runtime_free(tare_runtime *);
+
+/* Registers a record, which must outlive the runtime. BAD_ARGUMENT: the name is taken, or an operator record is
+ * inconsistent (no gradient and not marked so, no kernel, no reference). */
+TARE_API tare_status tare_register(tare_runtime *, tare_kind, const void *record);
+/* The record of that name or NULL with the text set (the nearest names are in it). Counts a look-up for operators. */
+TARE_API const void *tare_find(tare_runtime *, tare_kind, const char *name);
+/* The operators that serve the reverse walk and variant choice: sum = accumulate(a, b); fill(like; value); copy(x). */
+TARE_API void tare_runtime_name_operators(tare_runtime *, const tare_op *accumulate, const tare_op *fill,
+                                          const tare_op *copy);
+
+/* The kernels usable for an operator in this runtime; n = 0 when it is not registered. */
+static inline const tare_kernels *tare_runtime_kernels(const tare_runtime *rt, const tare_op *op)
+{
+    uint32_t at = (uint32_t)((uintptr_t)op >> 5) & rt->kernels_mask;
+    while (rt->kernels[at].op != op && rt->kernels[at].op)
+        at = (at + 1) & rt->kernels_mask;
+    return &rt->kernels[at];
+}
+
+/* ---- storage ------------------------------------------------------------------------------------------------------*/
+TARE_API tare_storage *tare_storage_take(tare_runtime *, tare_memory_category, size_t bytes);
+TARE_API void tare_storage_release(tare_storage *);
+/* Gives the pool's free blocks back to the system. */
+TARE_API void tare_runtime_trim(tare_runtime *);
+
+/* Floating-point environment: round to nearest, denormals kept; set on entry of every outermost scope, run and
+ * worker, restored on exit. */
+TARE_API uint64_t tare_float_enter(void);
+TARE_API void tare_float_leave(uint64_t before);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

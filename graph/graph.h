@@ -1,0 +1,115 @@
+/* graph.h - run later: capture once, take the gradient, plan the memory, bind, check, replay.
+ *
+ *     tare_graph_new(rt, &g);
+ *     tare_mode *m = tare_graph_mode(g);
+ *     m->recording = true;
+ *     tare_value *x = tare_graph_input(g, &desc, "x");
+ *     tare_value *loss = net(m, x);              the same function as in the imperative mode
+ *     m->backward(m, &loss, NULL, 1, false);     appends the gradient's nodes
+ *     tare_graph_output(g, loss);
+ *     tare_plan_new(g, NULL, &plan);             passes, order, liveness, packing, check
+ *     tare_instance_new(plan, &run);             one arena, all addresses resolved
+ *     tare_instance_bind(run, 0, batch);
+ *     tare_instance_run(run);
+ *
+ * A concrete value (a parameter) met in capture becomes an external operand, bound to its storage from then on.
+ * Ownership: instance before plan before graph before runtime. Threads: the runtime's. */
+#ifndef TARE_GRAPH_GRAPH_H
+#define TARE_GRAPH_GRAPH_H
+
+#include "../core/runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tare_graph tare_graph;
+typedef struct tare_plan tare_plan;
+typedef struct tare_instance tare_instance;
+
+/* ---- capture --------------------------------------------------------------------------------------------------*/
+TARE_API tare_status tare_graph_new(tare_runtime *, tare_graph **out);
+TARE_API void tare_graph_free(tare_graph *);
+TARE_API tare_mode *tare_graph_mode(tare_graph *);
+/* A placeholder, number 0, 1, ... in order of the calls. name is borrowed. Poison on error (mode's error set). */
+TARE_API tare_value *tare_graph_input(tare_graph *, const tare_desc *, const char *name);
+/* Marks a value of this graph as a result: number 0, 1, ... in order; it lives to the end of a run. */
+TARE_API tare_status tare_graph_output(tare_graph *, tare_value *);
+/* Operators with a kernel in the program so far (views are not counted). */
+TARE_API int tare_graph_nodes(const tare_graph *);
+TARE_API const tare_program *tare_graph_program(const tare_graph *);
+
+/* ---- plan -----------------------------------------------------------------------------------------------------*/
+typedef struct {
+    bool no_dce, no_in_place; /* switch a pass off */
+    const char *packer;       /* registered packer; NULL: the default */
+} tare_plan_options;
+
+/* Bytes of everything the plan places (activations, workspaces, gradients), 64-byte units. */
+typedef struct {
+    int64_t naive;       /* each its own */
+    int64_t refcount;    /* peak when each lives from definition to last use, program order, nothing in place */
+    int64_t arena;       /* what the plan takes */
+    int64_t lower_bound; /* peak of live bytes with the plan's in-place writes: no packing can be below */
+    int64_t lower_bound_no_inplace; /* the same without them */
+} tare_plan_bytes;
+
+typedef struct {
+    int64_t trace_ns, gradient_ns, passes_ns, pack_ns, check_ns, bind_ns; /* of the capture, wall clock */
+} tare_capture_times;
+
+TARE_API tare_status tare_plan_new(tare_graph *, const tare_plan_options *, tare_plan **out);
+TARE_API void tare_plan_free(tare_plan *);
+TARE_API tare_plan_bytes tare_plan_size(const tare_plan *);
+
+/* One block of the plan, for tables and pictures. Lives in [lower, upper) of the call numbers. */
+typedef struct {
+    int64_t lower, upper, bytes, offset;
+    const char *what; /* operator that made it; borrowed from the plan */
+    const char *path; /* its layer, or NULL */
+} tare_plan_block;
+TARE_API int tare_plan_blocks(const tare_plan *, const tare_plan_block **out);
+/* The calls in execution order, as nodes (op, variant, operands): for digests, traces, pictures. */
+TARE_API int tare_plan_calls(const tare_plan *, const tare_node *const **out);
+
+/* ---- instance: a plan with its memory -------------------------------------------------------------------------*/
+TARE_API tare_status tare_instance_new(const tare_plan *, tare_instance **out);
+TARE_API void tare_instance_free(tare_instance *);
+/* Binds placeholder number i to a value's storage (same shape and dtype, contiguous); the instance holds it. */
+TARE_API tare_status tare_instance_bind(tare_instance *, int input, tare_value *);
+/* Replays. BAD_ARGUMENT when a placeholder is not bound; BAD_DATA with operator and layer when a kernel met bad data:
+ * the calls after it did not run. */
+TARE_API tare_status tare_instance_run(tare_instance *);
+/* Result i, a handle of the instance's own over its arena: valid as long as the instance, overwritten by the next run.
+ */
+TARE_API tare_value *tare_instance_output(tare_instance *, int i);
+/* The bound calls as a flat array: the floor that `kernels` measures. Valid as long as the instance and its binding. */
+TARE_API int tare_instance_calls(const tare_instance *, const tare_call **out);
+
+/* ---- packing: a pure function, usable alone -------------------------------------------------------------------*/
+typedef struct {
+    int64_t lower, upper; /* live in [lower, upper) */
+    int64_t bytes;
+    int64_t offset; /* out */
+} tare_interval;
+typedef struct {
+    const char *name, *doc;
+    /* Fills the offsets (multiples of `alignment`) and returns the height; -1 when there is no memory. No clock. */
+    int64_t (*pack)(tare_memory *, tare_interval *, int n, int64_t alignment);
+} tare_packer;
+/* Greatest sum of live bytes at any time (sizes rounded up to the alignment). -1 when there is no memory. */
+TARE_API int64_t tare_pack_lower_bound(tare_memory *, const tare_interval *, int n, int64_t alignment);
+/* OK, or IMPOSSIBLE naming two intervals that meet in time and space, or one out of bounds. Shares no code with a
+ * packer. */
+TARE_API tare_status tare_pack_verify(tare_memory *, const tare_interval *, int n, int64_t alignment, int64_t height);
+
+/* Graphviz dot of the graph's program, to an open stream. */
+TARE_API tare_status tare_graph_dot(const tare_graph *, void *file);
+
+/* Registers the built-in packers and passes. */
+TARE_API tare_status tare_graph_register(tare_runtime *);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

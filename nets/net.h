@@ -1,0 +1,105 @@
+/* net.h - nets, written once over the mode seam and unable to know in which mode they run.
+ *
+ * A net type is a const record in the catalogue: name, options, shapes, losses, how to build one. A net is one of
+ * its instances: parameters in order (values of one runtime) and layers. forward() calls layer functions directly;
+ * the same body compiled a second time goes through the layers' table (see layer.h).
+ *
+ * Ownership: tare_net_free frees parameters and layers. Threads: the runtime's. */
+#ifndef TARE_NETS_NET_H
+#define TARE_NETS_NET_H
+
+#include "../core/runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tare_net tare_net;
+typedef struct tare_net_type tare_net_type;
+
+typedef enum { TARE_LOSS_ONES, TARE_LOSS_L2, TARE_LOSS_SOFTMAX_CE } tare_loss;
+
+struct tare_net_type {
+    const char *name, *doc;
+    const tare_attr *options; /* string form after "name:" */
+    uint16_t n_options, option_bytes;
+    int64_t default_batch;
+    tare_loss bench_loss, training_loss;
+    /* Shape of one sample's input and output: fills desc without the batch dimension. */
+    void (*input)(const void *options, tare_desc *sample);
+    void (*output)(const void *options, tare_desc *sample);
+    size_t net_bytes; /* the instance, which begins with a tare_net */
+    tare_status (*build)(tare_net *, const void *options);
+    tare_value *(*forward)(tare_mode *, tare_net *, tare_value *x); /* layer calls direct */
+};
+
+typedef struct {
+    tare_value *value;
+    const char *name; /* "dense0.weight", owned by the net */
+} tare_parameter;
+
+struct tare_net {
+    const tare_net_type *type;
+    tare_runtime *runtime;
+    char *label; /* "chain:depth=20,width=16" in full */
+    void *options;
+    tare_parameter *parameter;
+    int n_parameters, capacity_parameters;
+    uint64_t seed;
+    tare_arena arena; /* names, layers' arrays */
+};
+
+/* Builds the net that `text` names ("mlp", "chain:depth=5"), Xavier uniform weights from `seed`, zero biases.
+ * NOT_FOUND, BAD_ARGUMENT with the text set. */
+TARE_API tare_status tare_net_new(tare_runtime *, const char *text, uint64_t seed, tare_net **out);
+TARE_API void tare_net_free(tare_net *);
+/* Registers the built-in nets and optimizers. */
+TARE_API tare_status tare_nets_register(tare_runtime *);
+
+/* Input desc for a batch, and target desc of a loss (labels int32 [N], regression float32 [N,...]). */
+TARE_API tare_desc tare_net_input(const tare_net *, int64_t batch);
+TARE_API tare_desc tare_net_target(const tare_net *, tare_loss, int64_t batch);
+
+/* The scalar loss, mean over the batch: L2 is half the squared error, mean over features. ONES has no loss: returns y.
+ */
+TARE_API tare_value *tare_net_loss(tare_mode *, tare_loss, tare_value *y, tare_value *target);
+
+/* ---- for net files: a parameter made, initialised, named and registered with the net ------------------------------*/
+typedef enum { TARE_INIT_ZERO, TARE_INIT_XAVIER_UNIFORM } tare_init;
+TARE_API tare_status tare_net_parameter(tare_net *, const char *layer, const char *name, tare_init, int rank,
+                                        const int64_t *dim, tare_value **out);
+
+/* ---- optimizers: update rules over the seam, the same in both modes
+ * --------------------------------------------------*/
+typedef struct tare_optimizer tare_optimizer;
+typedef struct {
+    const char *name, *doc;
+    const tare_attr *options;
+    uint16_t n_options, option_bytes;
+    int n_states;      /* values a parameter, zero at start */
+    bool counts_steps; /* has a 0-d int64 step count */
+    /* Once a step before the parameters; may return a value shared by all updates, or NULL. */
+    tare_value *(*begin)(tare_mode *, const tare_optimizer *);
+    void (*update)(tare_mode *, const tare_optimizer *, tare_value *parameter, tare_value *gradient,
+                   tare_value *const *state, tare_value *shared);
+} tare_optimizer_type;
+
+struct tare_optimizer {
+    const tare_optimizer_type *type;
+    tare_net *net;
+    void *options;
+    tare_value *learning_rate; /* 0-d float32: written between steps, never an attribute */
+    tare_value *step;          /* 0-d int64, NULL if not counted */
+    tare_value **state;        /* [n_parameters * n_states] */
+};
+
+/* "adam", "sgd:momentum=0.9,lr=0.01". */
+TARE_API tare_status tare_optimizer_new(tare_net *, const char *text, tare_optimizer **out);
+TARE_API void tare_optimizer_free(tare_optimizer *);
+/* Updates every parameter that has a gradient (m->gradient), through the mode: run now, or appended to the plan. */
+TARE_API tare_status tare_optimizer_step(tare_optimizer *, tare_mode *);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

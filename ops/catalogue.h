@@ -1,0 +1,47 @@
+/* catalogue.h - every built-in operator in one line: from it come the prototypes, the registration, the tests, the
+ * manual.
+ *
+ * OP(name, inputs) or OPA(name, inputs, attribute fields). The block that goes with a line is the record
+ * tare_op_<name> in one file of ops/. Gradient operators are operators like any other. */
+#ifndef TARE_OPS_CATALOGUE_H
+#define TARE_OPS_CATALOGUE_H
+
+#define TARE_OPERATORS(OP, OPA)                                                                                        \
+    /* products (dense.c) */                                                                                           \
+    OP(dense, 3)                                                                                                       \
+    OPA(matmul, 2, bool transpose_a; bool transpose_b;)                                                                \
+    /* activations (activation.c) */                                                                                   \
+    OP(relu, 1)                                                                                                        \
+    OP(relu_grad, 2)                                                                                                   \
+    OP(tanh, 1)                                                                                                        \
+    OP(tanh_grad, 2)                                                                                                   \
+    OP(sigmoid, 1)                                                                                                     \
+    OP(sigmoid_grad, 2)                                                                                                \
+    /* arithmetic with broadcasting (arithmetic.c) */                                                                  \
+    OP(add, 2)                                                                                                         \
+    OP(sub, 2)                                                                                                         \
+    OP(mul, 2)                                                                                                         \
+    OPA(scale, 1, double factor;)                                                                                      \
+    OP(accumulate, 2)                                                                                                  \
+    OP(copy, 1)                                                                                                        \
+    OPA(fill, 1, double value;)                                                                                        \
+    /* views (view.c) */                                                                                               \
+    OP(detach, 1)                                                                                                      \
+    /* reductions (reduction.c) */                                                                                     \
+    OPA(sum, 1, tare_ints axes; bool keep_dims;)                                                                       \
+    OPA(sum_grad, 2, tare_ints axes; bool keep_dims;)                                                                  \
+    OPA(mean, 1, tare_ints axes; bool keep_dims;)                                                                      \
+    OPA(mean_grad, 2, tare_ints axes; bool keep_dims;)                                                                 \
+    OP(sum_like, 2)                                                                                                    \
+    /* losses (loss.c) */                                                                                              \
+    OP(softmax_cross_entropy, 2)                                                                                       \
+    OP(softmax_cross_entropy_grad, 3)                                                                                  \
+    OP(l2_loss, 2)                                                                                                     \
+    OP(l2_loss_grad, 3)                                                                                                \
+    /* updates (update.c) */                                                                                           \
+    OPA(sgd, 4, double momentum; double weight_decay;)                                                                 \
+    OPA(adam, 5, double beta1; double beta2; double epsilon; double weight_decay;)                                     \
+    OPA(adam_rate, 2, double beta1; double beta2;)                                                                     \
+    OP(increment, 1)
+
+#endif

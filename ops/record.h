@@ -1,0 +1,73 @@
+/* record.h - what the files of ops/ share: macros for variants, common inference, the references' element access. */
+#ifndef TARE_OPS_RECORD_H
+#define TARE_OPS_RECORD_H
+
+#include "../core/gradient.h"
+#include "ops.h"
+#include "simd.h"
+
+/* A kernel of this pass, visible to the record in the first pass. */
+#define TARE_KERNEL_DECLARE(name)                                                                                      \
+    int TARE_JOIN3(tare__, name, portable)(const tare_call *, int, int);                                               \
+    int TARE_JOIN3(tare__, name, avx2)(const tare_call *, int, int);                                                   \
+    int TARE_JOIN3(tare__, name, avx512)(const tare_call *, int, int)
+
+/* The native variants of a kernel, best first; the further fields of tare_variant follow. `label` is put into the name.
+ */
+#if defined(__x86_64__)
+#define TARE_N_NATIVE 3
+#define TARE_NATIVE(kernel, label, ...)                                                                                \
+    {.name = label "avx512", .isa = TARE_ISA_AVX512, .run = TARE_JOIN3(tare__, kernel, avx512), __VA_ARGS__},          \
+        {.name = label "avx2", .isa = TARE_ISA_AVX2, .run = TARE_JOIN3(tare__, kernel, avx2), __VA_ARGS__},            \
+    {                                                                                                                  \
+        .name = label "portable", .isa = TARE_ISA_PORTABLE, .run = TARE_JOIN3(tare__, kernel, portable), __VA_ARGS__   \
+    }
+#else
+#define TARE_N_NATIVE 1
+#define TARE_NATIVE(kernel, label, ...)                                                                                \
+    {                                                                                                                  \
+        .name = label "portable", .isa = TARE_ISA_PORTABLE, .run = TARE_JOIN3(tare__, kernel, portable), __VA_ARGS__   \
+    }
+#endif
+
+/* The reference: plain loops in float64 whatever the dtype. Never removed, last in the list. */
+#define TARE_REFERENCE(run_, ...)                                                                                      \
+    {                                                                                                                  \
+        .name = "reference", .set = TARE_SET_REFERENCE, .dtypes = TARE_BIT(TARE_F32) | TARE_BIT(TARE_F64),             \
+        .run = run_, __VA_ARGS__                                                                                       \
+    }
+
+#define TARE_COUNT_OF(array) (int)(sizeof(array) / sizeof *(array))
+
+/* Elements that one piece of a pointwise kernel handles: a multiple of every vector width, 64 KiB of float32. */
+enum { TARE_CHUNK = 16384 };
+
+/* g[0] = elements of output 0, g[1] = its dtype; pieces of TARE_CHUNK elements. */
+void tare__prepare_pointwise(const tare_args *, const tare_desc_ref *out, tare_work *);
+
+/* The piece's range [*begin, *end) of g[0] elements. */
+static inline void tare_piece_range(const tare_call *c, int piece, int64_t *begin, int64_t *end)
+{
+    *begin = (int64_t)piece * TARE_CHUNK;
+    *end = piece + 1 == c->n_pieces ? c->g[0] : *begin + TARE_CHUNK;
+}
+
+/* Inference: output 0 looks like input 0 (contiguous); all inputs floating and of one dtype. */
+tare_status tare__infer_like(const tare_args *, const tare_desc_out *out);
+/* As above, and all inputs must have input 0's shape. */
+tare_status tare__infer_same(const tare_args *, const tare_desc_out *out);
+
+/* Element access of the references: dtype F32 or F64. */
+static inline double tare_at(const void *p, int64_t dtype, int64_t i)
+{
+    return dtype == TARE_F64 ? ((const double *)p)[i] : (double)((const float *)p)[i];
+}
+static inline void tare_put(void *p, int64_t dtype, int64_t i, double x)
+{
+    if (dtype == TARE_F64)
+        ((double *)p)[i] = x;
+    else
+        ((float *)p)[i] = (float)x;
+}
+
+#endif
