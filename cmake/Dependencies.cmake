@@ -38,6 +38,11 @@ if(NOT blas_libraries)
         message(FATAL_ERROR "OpenBLAS was not found: install the Debian package libopenblas-pthread-dev (or run "
             "scripts/prepare.sh), or name a CBLAS: -DTARE_BLAS_LIBRARIES=... -DTARE_BLAS_INCLUDE=...")
     endif()
+    file(REAL_PATH ${TARE_OPENBLAS_FOUND_LIBRARY} real_library)
+    if(real_library MATCHES "serial")
+        message(FATAL_ERROR "${real_library} is OpenBLAS in its serial form, which is wrong when several threads call "
+            "it: install the Debian package libopenblas-pthread-dev (or run scripts/prepare.sh)")
+    endif()
     set(blas_libraries ${TARE_OPENBLAS_FOUND_LIBRARY})
 endif()
 if(NOT blas_include)
