@@ -158,7 +158,7 @@ END_TEST
 START_TEST(sizes_that_overflow_are_refused)
 {
     tare_memory memory = {0};
-    ck_assert_ptr_null(tare_memory_take_zeroed(&memory, TARE_MEMORY_WORK, SIZE_MAX / 2, 3));
+    ck_assert_ptr_null(tare_memory_take_zeroed(&memory, TARE_MEMORY_WORK, SIZE_MAX / 2 + 2, 2));
     ck_assert_ptr_null(tare_memory_take(&memory, TARE_MEMORY_WORK, SIZE_MAX));
     ck_assert_ptr_null(tare_memory_take(&memory, TARE_MEMORY_WORK, (size_t)PTRDIFF_MAX));
     ck_assert_ptr_null(tare_memory_take(NULL, TARE_MEMORY_WORK, SIZE_MAX - 1));
