@@ -102,6 +102,7 @@ static void pack_columns(const float *b, int64_t b_col, int64_t k, int64_t n, fl
         for (int64_t i = 0; i < k; i += TARE_LANES) {
             int64_t k_here = k - i < TARE_LANES ? k - i : TARE_LANES;
             tare_vf x[TARE_LANES];
+            TARE_UNROLL
             for (int j = 0; j < TARE_LANES; j++) {
                 const float *from = b + (v + j) * b_col + i;
                 x[j] = j >= n_here            ? (tare_vf){0}
@@ -109,6 +110,7 @@ static void pack_columns(const float *b, int64_t b_col, int64_t k, int64_t n, fl
                                               : gemm_load_part(from, k_here);
             }
             gemm_transpose(x);
+            TARE_UNROLL
             for (int j = 0; j < TARE_LANES; j++) {
                 if (j < k_here) {
                     tare_store(panel + (i + j) * width + v, x[j]);
@@ -148,6 +150,7 @@ static void pack_block(const tare_gemm_shape *s, const float *b, int64_t k, int6
 static void pack_strip(const tare_gemm_shape *s, const float *a, int64_t k, int rows, int height, float *strip)
 {
     for (int64_t i = 0; i < k; i++) {
+        TARE_UNROLL
         for (int r = 0; r < height; r++) {
             strip[r] = r < rows ? a[r * s->a_row] : 0.0f;
         }
@@ -160,7 +163,7 @@ static void pack_strip(const tare_gemm_shape *s, const float *a, int64_t k, int 
 TARE_ALWAYS_INLINE void tile(int rows, int n_vectors, int in_place, int64_t k, const float *a, int64_t a_row,
                              const float *panel, const gemm_target *to)
 {
-    tare_vf acc[TILE_ROWS][TILE_VECTORS] = {0};
+    tare_vf acc[TILE_ROWS][TILE_VECTORS];
     gemm_tile_multiply(rows, n_vectors, k, a, in_place ? a_row : 1, in_place ? 1 : rows, panel, n_vectors * TARE_LANES,
                        0, acc);
     gemm_tile_store(rows, n_vectors, acc, to);

@@ -6,13 +6,14 @@
 #ifndef TARE_OPS_GEMM_SHUFFLE_H
 #define TARE_OPS_GEMM_SHUFFLE_H
 
-#include "simd.h"
+#include "gemm_isa.h"
 
 /* Lane i of a shuffle of (a, b) at distance d; lanes of b count from TARE_LANES. */
 #define LANE_LOW(i, d)   (((i) & (d)) ? TARE_LANES + (i) - (d) : (i))       /* lows of a, then lows of b */
 #define LANE_HIGH(i, d)  (((i) & (d)) ? TARE_LANES + (i) : (i) + (d))       /* highs of a, then highs of b */
 #define LANE_OWN(i, d)   (((i) & (d)) ? TARE_LANES + (i) : (i))             /* lows of a, highs of b: in place */
 #define LANE_CROSS(i, d) (((i) & (d)) ? TARE_LANES + (i) - (d) : (i) + (d)) /* highs of a, lows of b: moved */
+#define LANE_AGAIN(i, d) ((i) % (d))                                        /* the first d of a, again and again */
 
 #define LANES_4(F, i, d) F(i, d), F((i) + 1, d), F((i) + 2, d), F((i) + 3, d)
 #if TARE_LANES == 16
@@ -28,6 +29,7 @@
 static inline __attribute__((always_inline)) void gemm_transpose(tare_vf x[TARE_LANES])
 {
 #define TRANSPOSE_STEP(d)                                                                                              \
+    TARE_UNROLL                                                                                                        \
     for (int j = 0; j < TARE_LANES; j++) {                                                                             \
         if (!(j & (d))) {                                                                                              \
             tare_vf low = SHUFFLE(x[j], x[j + (d)], LANE_LOW, d), high = SHUFFLE(x[j], x[j + (d)], LANE_HIGH, d);      \
@@ -50,8 +52,10 @@ static inline __attribute__((always_inline)) void gemm_transpose(tare_vf x[TARE_
 static inline __attribute__((always_inline)) tare_vf gemm_sums(tare_vf x[TARE_LANES])
 {
 #define SUMS_STEP(d)                                                                                                   \
+    TARE_UNROLL                                                                                                        \
     for (int j = 0; j < (d); j++) {                                                                                    \
-        x[j] = SHUFFLE(x[j], x[j + (d)], LANE_OWN, d) + SHUFFLE(x[j], x[j + (d)], LANE_CROSS, d);                      \
+        tare_vf own = SHUFFLE(x[j], x[j + (d)], LANE_OWN, d), cross = SHUFFLE(x[j], x[j + (d)], LANE_CROSS, d);        \
+        x[j] = own + cross;                                                                                            \
     }
 #if TARE_LANES > 8
     SUMS_STEP(8)

@@ -1,4 +1,4 @@
-/* gemm_tile.h - what the paths of the matrix product share: the register tile, parts of vectors, cutting in pieces.
+/* gemm_tile.h - what the paths of the matrix product share: the register tile, cutting in pieces.
  *
  * The tile: `rows` x `n_vectors` vectors of C in registers; at each k a row of B is loaded, an element of each row of
  * A broadcast, and all of them multiplied and added. An element is one chain of fused multiply-adds over k whatever
@@ -9,9 +9,7 @@
 #define TARE_OPS_GEMM_TILE_H
 
 #include "gemm.h"
-#include "simd.h"
-
-#define TARE_ALWAYS_INLINE static inline __attribute__((always_inline))
+#include "gemm_isa.h"
 
 /* The largest tile that leaves registers for a row of B and a broadcast: 24 + 3 + 1 of 32, 12 + 2 + 1 of 16. */
 #if TARE_LANES == 16
@@ -24,59 +22,6 @@ enum { TILE_ROWS_FEW = 4 };
 /* What is cut in pieces is cut at these multiples, whatever the instruction set. */
 enum { GEMM_CUT_ROWS = 8, GEMM_CUT_COLUMNS = 16 };
 
-/* The first n elements (1 <= n < TARE_LANES) by moves of fixed size, without a call: much of a small product. */
-TARE_ALWAYS_INLINE tare_vf gemm_load_part(const float *p, int64_t n)
-{
-    float part[TARE_LANES] __attribute__((aligned(64))) = {0};
-    int64_t i = 0;
-#if TARE_LANES > 8
-    if (n & 8) {
-        memcpy(part, p, 8 * sizeof *p);
-        i = 8;
-    }
-#endif
-#if TARE_LANES > 4
-    if (n & 4) {
-        memcpy(part + i, p + i, 4 * sizeof *p);
-        i += 4;
-    }
-#endif
-    if (n & 2) {
-        memcpy(part + i, p + i, 2 * sizeof *p);
-        i += 2;
-    }
-    if (n & 1) {
-        part[i] = p[i];
-    }
-    return tare_load(part);
-}
-
-TARE_ALWAYS_INLINE void gemm_store_part(float *p, tare_vf v, int64_t n)
-{
-    float part[TARE_LANES] __attribute__((aligned(64)));
-    tare_store(part, v);
-    int64_t i = 0;
-#if TARE_LANES > 8
-    if (n & 8) {
-        memcpy(p, part, 8 * sizeof *p);
-        i = 8;
-    }
-#endif
-#if TARE_LANES > 4
-    if (n & 4) {
-        memcpy(p + i, part + i, 4 * sizeof *p);
-        i += 4;
-    }
-#endif
-    if (n & 2) {
-        memcpy(p + i, part + i, 2 * sizeof *p);
-        i += 2;
-    }
-    if (n & 1) {
-        p[i] = part[i];
-    }
-}
-
 /* Where a tile's vectors go: n_last elements of the last vector in a row. */
 typedef struct {
     float *c;
@@ -87,20 +32,30 @@ typedef struct {
     int add;           /* to what is in C: a later block of K */
 } gemm_target;
 
-/* acc += a[rows,k] b[k, n_vectors * TARE_LANES]; b_part != 0: one vector of that many elements a row of B. */
+/* acc = a[rows,k] b[k, n_vectors * TARE_LANES]; b_part != 0: one vector of that many elements a row of B. */
 TARE_ALWAYS_INLINE void gemm_tile_multiply(int rows, int n_vectors, int64_t k, const float *a, int64_t a_row,
                                            int64_t a_col, const float *b, int64_t b_row, int64_t b_part,
                                            tare_vf acc[TILE_ROWS][TILE_VECTORS])
 {
+    TARE_UNROLL
+    for (int r = 0; r < rows; r++) {
+        TARE_UNROLL
+        for (int v = 0; v < n_vectors; v++) {
+            acc[r][v] = (tare_vf){0};
+        }
+    }
     for (int64_t i = 0; i < k; i++) {
         tare_vf row[TILE_VECTORS];
+        TARE_UNROLL
         for (int v = 0; v < n_vectors; v++) {
             row[v] = b_part ? gemm_load_part(b, b_part) : tare_load(b + v * TARE_LANES);
         }
+        TARE_UNROLL
         for (int r = 0; r < rows; r++) {
             tare_vf x = tare_broadcast(a[r * a_row]);
+            TARE_UNROLL
             for (int v = 0; v < n_vectors; v++) {
-                acc[r][v] += x * row[v];
+                acc[r][v] = gemm_fma(x, row[v], acc[r][v]);
             }
         }
         a += a_col;
@@ -111,6 +66,7 @@ TARE_ALWAYS_INLINE void gemm_tile_multiply(int rows, int n_vectors, int64_t k, c
 TARE_ALWAYS_INLINE void gemm_tile_store(int rows, int n_vectors, tare_vf acc[TILE_ROWS][TILE_VECTORS],
                                         const gemm_target *to)
 {
+    TARE_UNROLL
     for (int v = 0; v < n_vectors; v++) {
         int64_t n = v == n_vectors - 1 ? to->n_last : TARE_LANES;
         tare_vf bias = {0};
@@ -118,6 +74,7 @@ TARE_ALWAYS_INLINE void gemm_tile_store(int rows, int n_vectors, tare_vf acc[TIL
             bias =
                 n == TARE_LANES ? tare_load(to->bias + v * TARE_LANES) : gemm_load_part(to->bias + v * TARE_LANES, n);
         }
+        TARE_UNROLL
         for (int r = 0; r < rows; r++) {
             if (r < to->first || r >= to->end) {
                 continue;
@@ -143,6 +100,9 @@ typedef struct {
 /* Columns are cut first, while 64 are left to a piece (cutting rows means packing B again), then rows. */
 static inline gemm_part gemm_part_of(const tare_gemm_shape *s, int piece, int n_pieces)
 {
+    if (n_pieces == 1) {
+        return (gemm_part){0, s->m, 0, s->n};
+    }
     int across = n_pieces;
     while (across > 1 && (n_pieces % across != 0 || s->n < (int64_t)across * 64)) {
         across--;
