@@ -380,7 +380,7 @@ const tare_op tare_op_softmax_cross_entropy = {
             {TARE_SAMPLE_REJECT, "f32[3] i32[3]", NULL, "logits are [3] (need [N,C], C > 0)"},
             {TARE_SAMPLE_REJECT, "f32[3,0] i32[3]", NULL, "logits are [3,0] (need [N,C], C > 0)"},
             {TARE_SAMPLE_REJECT, "f32[3,5] i32[4]", NULL, "labels are [4], logits [3,5] (need one label a row)"},
-            {TARE_SAMPLE_REJECT, "f32[3,5] i32[3]<5,6>", NULL, "bad data"}),
+            {TARE_SAMPLE_REJECT, "f32[3,5] i32[3]<5,6>", NULL, "index out of range"}),
     .tolerance = 1e-6,
 };
 
@@ -404,7 +404,7 @@ const tare_op tare_op_softmax_cross_entropy_grad = {
         {TARE_SAMPLE_REJECT, "f32[3] f64[3,5] i32[3]", NULL,
          "probabilities are float64, input 0 is float32 (need one dtype)"},
         {TARE_SAMPLE_REJECT, "f32[3] f32[3,5] i64[3]", NULL, "labels are int64 (need int32)"},
-        {TARE_SAMPLE_REJECT, "f32[3] f32[3,5] i32[3]<-2,0>", NULL, "bad data"}),
+        {TARE_SAMPLE_REJECT, "f32[3] f32[3,5] i32[3]<-2,0>", NULL, "index out of range"}),
     .tolerance = 1e-6,
 };
 

@@ -155,6 +155,7 @@ static void prepare_adam(const tare_args *a, const tare_desc_ref *out, tare_work
 static void prepare_adam_rate(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
     const tare_adam_rate_attr *attr = a->attr;
+    w->g[G_N] = 2;
     w->g[G_DTYPE] = out[0]->dtype;
     w->g[G_FIRST] = tare_bits(attr->beta1);
     w->g[G_FIRST + 1] = tare_bits(attr->beta2);
@@ -405,7 +406,7 @@ const tare_op tare_op_adam_rate = {
             {TARE_SAMPLE_REJECT, "i32[] f32[]", NULL, "the count is int32 (need int64)"},
             {TARE_SAMPLE_REJECT, "i64[1] f32[]", NULL, "the count is [1] (need [])"},
             {TARE_SAMPLE_REJECT, "i64[] f32[2]", NULL, "the learning rate is [2] (need [])"},
-            {TARE_SAMPLE_REJECT, "i64[]<0,1> f32[]", NULL, "bad data"}),
+            {TARE_SAMPLE_REJECT, "i64[]<0,1> f32[]", NULL, "index out of range"}),
 };
 
 const tare_op tare_op_increment = {
