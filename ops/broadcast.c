@@ -14,8 +14,10 @@ void tare__prepare_walk(const tare_desc *out, const tare_desc_ref *operand, int 
 {
     tare__prepare_pointwise(NULL, &out, w);
     int64_t *dim = w->g + TARE_WALK_DIM, *stride = w->g + TARE_WALK_STRIDE;
-    for (int d = 0; d < TARE_RANK; ++d)
+    for (int d = 0; d < TARE_RANK; ++d) {
         dim[d] = 1;
+        stride[d] = stride[TARE_RANK + d] = 0;
+    }
     int at = -1; /* the merged dimension being grown */
     for (int d = out->rank - 1; d >= 0; --d) {
         if (out->dim[d] == 1)
