@@ -1,4 +1,4 @@
-/* reduction.h - which axes a reduction goes over, shared by the sums and by their gradients. */
+/* reduction.h - which axes a reduction goes over, and the kernel that sums; for the sums and their gradients. */
 #ifndef TARE_OPS_REDUCTION_H
 #define TARE_OPS_REDUCTION_H
 
@@ -30,5 +30,11 @@ static inline int64_t tare_axes_count(const tare_desc *x, uint32_t mask)
         n *= mask >> i & 1 ? x->dim[i] : 1;
     return n;
 }
+
+/* The kernel of all sums: over the dimensions in `mask` of input 0, then divided. Its pieces may leave partial sums. */
+TARE_KERNEL_DECLARE(sum);
+void tare__prepare_sum(const tare_args *, uint32_t mask, double divisor, const tare_desc_ref *out, tare_work *);
+int tare__sum_combine(const tare_call *, int piece, int worker);
+int tare__sum_reference(const tare_call *, int piece, int worker);
 
 #endif
