@@ -9,8 +9,9 @@
 #include "gemm_shuffle.h"
 #include "gemm_tile.h"
 
-/* Up to this K eight lanes, which cost half as much to sum up, are faster than sixteen. */
-enum { DOT_SHORT = 16 };
+/* Up to DOT_NARROW eight lanes, which cost half as much to sum up, are faster than sixteen; up to DOT_SHORT they need
+ * no loop. */
+enum { DOT_SHORT = 16, DOT_NARROW = 128 };
 
 /* DOT: y[rows, columns] = x[rows, k] w[columns, k]^T with rows * columns == TARE_LANES sums, one vector each. */
 
@@ -190,7 +191,7 @@ TARE_GEMM_ONE(TARE_KERNEL(gemm_dot))
     (void)worker_scratch;
     const tare_gemm_shape *s = shape;
 #if TARE_LANES == 16
-    if (s->k <= DOT_SHORT) {
+    if (s->k <= DOT_NARROW) {
         tare__gemm_dot_avx2(s, a, b, bias, c, piece, n_pieces, worker_scratch);
         return;
     }
@@ -206,20 +207,19 @@ TARE_GEMM_ONE(TARE_KERNEL(gemm_dot))
 
 enum { ROW_CHAINS = 4 };
 
-TARE_ALWAYS_INLINE void row_step(int q, int n_vectors, const tare_gemm_shape *s, const float *a, const float *b,
-                                 int64_t b_part, tare_vf acc[ROW_CHAINS][4])
+TARE_ALWAYS_INLINE void row_step(int n_vectors, float x_k, const float *w, int64_t b_part, tare_vf acc[4])
 {
-    tare_vf x = tare_broadcast(a[q * s->a_col]);
+    tare_vf x = tare_broadcast(x_k);
     TARE_UNROLL
     for (int v = 0; v < n_vectors; v++) {
-        const float *w = b + q * s->b_row + v * TARE_LANES;
-        acc[q][v] = gemm_fma(x, b_part ? gemm_load_part(w, b_part) : tare_load(w), acc[q][v]);
+        acc[v] = gemm_fma(x, b_part ? gemm_load_part(w, b_part) : tare_load(w + v * TARE_LANES), acc[v]);
     }
 }
 
 TARE_ALWAYS_INLINE void row_tile(int n_vectors, const tare_gemm_shape *s, const float *a, const float *b,
                                  int64_t b_part, const float *bias, float *c)
 {
+    int64_t k = s->k, a_col = s->a_col, b_row = s->b_row;
     tare_vf acc[ROW_CHAINS][4];
     TARE_UNROLL
     for (int q = 0; q < ROW_CHAINS; q++) {
@@ -228,19 +228,20 @@ TARE_ALWAYS_INLINE void row_tile(int n_vectors, const tare_gemm_shape *s, const 
             acc[q][v] = (tare_vf){0};
         }
     }
-    int64_t k = s->k;
     for (; k >= ROW_CHAINS; k -= ROW_CHAINS) {
         TARE_UNROLL
         for (int q = 0; q < ROW_CHAINS; q++) {
-            row_step(q, n_vectors, s, a, b, b_part, acc);
+            row_step(n_vectors, *a, b, b_part, acc[q]);
+            a += a_col;
+            b += b_row;
         }
-        a += ROW_CHAINS * s->a_col;
-        b += ROW_CHAINS * s->b_row;
     }
     TARE_UNROLL
     for (int q = 0; q < ROW_CHAINS - 1; q++) {
         if (q < k) {
-            row_step(q, n_vectors, s, a, b, b_part, acc);
+            row_step(n_vectors, *a, b, b_part, acc[q]);
+            a += a_col;
+            b += b_row;
         }
     }
     TARE_UNROLL
@@ -334,25 +335,34 @@ DIRECT(direct_wide, TILE_VECTORS, 0)
 DIRECT(direct_1, 1, 0)
 DIRECT(direct_part, 1, n_left)
 
-/* K = 1: row after row, nothing but stores; the order (a product added to zero) is the tile's. */
+/* K = 1: row after row, nothing but stores; the order (a product added to zero) is the tile's. A row of one vector,
+ * the layers of batch 1, keeps it in its register. */
 static __attribute__((noinline)) void outer(const tare_gemm_shape *s, const float *a, const float *b, const float *bias,
                                             float *c)
 {
-    int64_t n_full = s->n / TARE_LANES * TARE_LANES, rest = s->n - n_full;
-    tare_vf last = rest ? gemm_load_part(b + n_full, rest) : (tare_vf){0};
-    tare_vf bias_last = rest && bias ? gemm_load_part(bias + n_full, rest) : (tare_vf){0};
-    for (int64_t m = 0; m < s->m; m++) {
+    int64_t m = s->m, n_full = s->n / TARE_LANES * TARE_LANES, rest = s->n - n_full, a_row = s->a_row, c_row = s->c_row;
+    tare_vf zero = {0}, last = rest ? gemm_load_part(b + n_full, rest) : zero;
+    tare_vf bias_last = rest && bias ? gemm_load_part(bias + n_full, rest) : zero;
+    if (n_full == TARE_LANES && !rest && !bias) {
+        for (tare_vf first = tare_load(b); m > 0; m--) {
+            tare_store(c, gemm_fma(tare_broadcast(*a), first, zero));
+            a += a_row;
+            c += c_row;
+        }
+        return;
+    }
+    for (; m > 0; m--) {
         tare_vf x = tare_broadcast(*a);
         for (int64_t n = 0; n < n_full; n += TARE_LANES) {
-            tare_vf y = gemm_fma(x, tare_load(b + n), (tare_vf){0});
+            tare_vf y = gemm_fma(x, tare_load(b + n), zero);
             tare_store(c + n, bias ? y + tare_load(bias + n) : y);
         }
         if (rest) {
-            tare_vf y = gemm_fma(x, last, (tare_vf){0});
+            tare_vf y = gemm_fma(x, last, zero);
             gemm_store_part(c + n_full, bias ? y + bias_last : y, rest);
         }
-        a += s->a_row;
-        c += s->c_row;
+        a += a_row;
+        c += c_row;
     }
 }
 
