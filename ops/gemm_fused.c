@@ -55,7 +55,7 @@ tare_gemm_path tare__gemm_path(const tare_gemm_shape *s)
 int32_t tare__gemm_pieces(const tare_gemm_shape *s)
 {
     double flops = 2.0 * (double)s->m * (double)s->n * (double)s->k;
-    int32_t pieces = flops < 2e6 ? 1 : flops < 2e7 ? 2 : flops < 2e8 ? 4 : flops < 2e9 ? 8 : 16;
+    int32_t pieces = flops < 2e6 ? 1 : flops < 2e7 ? 2 : flops < 2e8 ? 4 : flops < 1.6e10 ? 8 : 16;
     int64_t most =
         round_up(s->m, GEMM_CUT_ROWS) / GEMM_CUT_ROWS * (round_up(s->n, GEMM_CUT_COLUMNS) / GEMM_CUT_COLUMNS);
     while (pieces > most) {
@@ -146,16 +146,24 @@ static void pack_block(const tare_gemm_shape *s, const float *b, int64_t k, int6
     }
 }
 
-/* A strip of A [rows,k] as [k,height]. */
+/* A strip of A [rows,k] as [k,height], zeros in the rows it lacks. */
 static void pack_strip(const tare_gemm_shape *s, const float *a, int64_t k, int rows, int height, float *strip)
 {
+    int64_t a_row = s->a_row, a_col = s->a_col;
+    if (a_row == 1 && rows == TILE_ROWS) {
+        for (int64_t i = 0; i < k; i++) {
+            memcpy(strip, a, TILE_ROWS * sizeof *a);
+            strip += TILE_ROWS;
+            a += a_col;
+        }
+        return;
+    }
     for (int64_t i = 0; i < k; i++) {
-        TARE_UNROLL
         for (int r = 0; r < height; r++) {
-            strip[r] = r < rows ? a[r * s->a_row] : 0.0f;
+            strip[r] = r < rows ? a[r * a_row] : 0.0f;
         }
         strip += height;
-        a += s->a_col;
+        a += a_col;
     }
 }
 
