@@ -9,8 +9,8 @@
 #include "gemm_shuffle.h"
 #include "gemm_tile.h"
 
-/* Up to DOT_NARROW eight lanes, which cost half as much to sum up, are faster than sixteen; up to DOT_SHORT they need
- * no loop. */
+/* Up to DOT_NARROW eight lanes, which cost half as much to sum up, are faster than sixteen (the
+ * AVX-512 pass calls the AVX2 one's, so both are linked); up to DOT_SHORT they need no loop. */
 enum { DOT_SHORT = 16, DOT_NARROW = 128 };
 
 /* DOT: y[rows, columns] = x[rows, k] w[columns, k]^T with rows * columns == TARE_LANES sums, one vector each. */
