@@ -101,8 +101,8 @@ static inline void derive(const tare_op *op, report *r)
         if (r->n == 0)
             derive_no_memory(r);
         r->of = NULL;
-        if (r->n == 0 && (n[TARE_SAMPLE_CHECK] == 0 || n[TARE_SAMPLE_BENCH] == 0 || n[TARE_SAMPLE_REJECT] == 0))
-            fault(r, "it needs a sample of each use");
+        if (r->n == 0 && (n[TARE_SAMPLE_CHECK] == 0 || (op->variants && n[TARE_SAMPLE_BENCH] == 0)))
+            fault(r, "it needs samples to check, and to bench if it has kernels");
         if (!op->doc || !*op->doc)
             fault(r, "it has no doc");
         for (int k = 0; r->n == 0 && op->n_in >= 0 && k < 64; ++k)
