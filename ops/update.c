@@ -422,9 +422,11 @@ const tare_op tare_op_increment = {
     .not_differentiable = true,
     .ties = {1},
     .effects = TARE_EFFECT_STATE,
-    .variants =
-        (const tare_variant[]){
-            {.name = "reference", .set = TARE_SET_REFERENCE, .dtypes = TARE_BIT(TARE_I64), .run = increment_reference}},
+    .variants = (const tare_variant[]){{.name = "reference",
+                                        .set = TARE_SET_REFERENCE,
+                                        .dtypes = TARE_BIT(TARE_I64),
+                                        .prepare = tare__prepare_pointwise,
+                                        .run = increment_reference}},
     .n_variants = 1,
     SAMPLES({TARE_SAMPLE_CHECK, "i64[]<0,1000>", NULL, NULL}, {TARE_SAMPLE_BENCH, "i64[]<0,1000>", NULL, NULL},
             {TARE_SAMPLE_REJECT, "f32[]", NULL, "the count is float32 (need int64)"},

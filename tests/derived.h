@@ -13,7 +13,10 @@ static inline tare_runtime *derived_start(const tare_op *op, tare_kernel_choice 
     tare_runtime *rt;
     if (tare_start(&options, &rt) != TARE_OK)
         return NULL;
-    if (tare_runtime_kernels(rt, op)->op != op && tare_register(rt, TARE_KIND_OPERATOR, op) != TARE_OK) {
+    tare_status status = tare_graph_register(rt);
+    if (status == TARE_OK && tare_runtime_kernels(rt, op)->op != op)
+        status = tare_register(rt, TARE_KIND_OPERATOR, op);
+    if (status != TARE_OK) {
         tare_runtime_free(rt);
         return NULL;
     }
