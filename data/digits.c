@@ -7,11 +7,9 @@
 #include "digits.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "../core/random.h"
-#include "idx.h"
+#include "payload.h"
 #include "writer.h"
 
 enum { SIDE = TARE_DIGITS_SIDE, PIXELS = SIDE * SIDE, CLASSES = TARE_DIGITS_CLASSES, STYLES = 3, CURVE_STEPS = 10 };
