@@ -3,7 +3,8 @@
  * The files have MNIST's names and format (see idx.h), 28x28 bytes an image, ink bright on black, so
  * that whatever reads MNIST reads them. Each digit is drawn in one of a few styles, bent, turned,
  * sheared, scaled, moved, with its own pen, ink and grain. It is about as hard as MNIST: in three
- * epochs a perceptron 784-128-64-10 reaches 93 to 97 % on unseen images, a LeNet 97 to 99.5 %. */
+ * epochs (Adam 1e-3, batch 128) on 12 000 to 60 000 images a perceptron 784-128-64-10 reaches 93 to 97 % on
+ * unseen ones, a LeNet (20 and 50 maps, dense 500) 97 to 99.5 %; one of 60 000 parameters needs the 60 000. */
 #ifndef TARE_DATA_DIGITS_H
 #define TARE_DATA_DIGITS_H
 
