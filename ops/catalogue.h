@@ -6,6 +6,8 @@
 #ifndef TARE_OPS_CATALOGUE_H
 #define TARE_OPS_CATALOGUE_H
 
+#include "../core/op.h"
+
 #define TARE_OPERATORS(OP, OPA)                                                                                        \
     /* products (dense.c) */                                                                                           \
     OP(dense, 3)                                                                                                       \
