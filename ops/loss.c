@@ -31,11 +31,11 @@ static inline float row_loss(const float *x, int64_t length, int64_t label, floa
         if (p)
             tare_block_store(p + i, b, length - i);
     }
-    float sum = tare_block_sum(sums);
+    float sum = tare_block_sum(sums), share = 1.0f / sum;
     for (int64_t i = 0; p && i < length; i += TARE_BLOCK) {
         tare_block b = tare_block_load(p + i, length - i, 0);
         for (int k = 0; k < TARE_BLOCK_VECTORS; ++k)
-            b.v[k] /= sum;
+            b.v[k] *= share;
         tare_block_store(p + i, b, length - i);
     }
     return tare_log(tare_broadcast(sum))[0] - (at_label - max);
