@@ -94,8 +94,7 @@ int TARE_KERNEL(softmax_cross_entropy_grad)(const tare_call *c, int piece, int w
     return bad;
 }
 
-/* ---- squared error: loss[n] = 1/2 mean over the sample's M elements of (x - t)^2
- * ------------------------------------*/
+/* ---- squared error: loss[n] = 1/2 mean over the sample's M elements of (x - t)^2 --------------------------------*/
 TARE_KERNEL_DECLARE(l2_loss);
 int TARE_KERNEL(l2_loss)(const tare_call *c, int piece, int worker)
 {
@@ -220,8 +219,7 @@ static int l2_loss_grad_reference(const tare_call *c, int piece, int worker)
     return 0;
 }
 
-/* ---- inference
- * -----------------------------------------------------------------------------------------------------*/
+/* ---- inference --------------------------------------------------------------------------------------------------*/
 /* BAD_DTYPE unless it is floating, of input 0's dtype. */
 static tare_status floating(const tare_args *a, const tare_desc *d, const char *what)
 {
@@ -329,8 +327,7 @@ static tare_status l2_loss_grad_infer(const tare_args *a, const tare_desc_out *o
     return status;
 }
 
-/* ---- records
- * -------------------------------------------------------------------------------------------------------*/
+/* ---- records ----------------------------------------------------------------------------------------------------*/
 static void softmax_cross_entropy_gradient(tare_builder *b)
 {
     tare_contribute(b, 0,

@@ -5,6 +5,7 @@
 
 #include "modes.h"
 #include "report.h"
+
 /* The first array whose bits differ: "output 0", "gradient 1"; NULL: none. */
 static inline const char *difference(const sample *s, const outcome *a, const outcome *b, bool outputs, char text[32])
 {

@@ -149,8 +149,7 @@ static inline void run_now(tare_runtime *rt, const sample *s, now_how how, outco
     tare_imperative_free(m);
 }
 
-/* ---- run later
- * -----------------------------------------------------------------------------------------------------*/
+/* ---- run later --------------------------------------------------------------------------------------------------*/
 typedef struct {
     tare_graph *graph;
     tare_plan *plan;
