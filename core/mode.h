@@ -39,6 +39,7 @@ struct tare_mode {
     int32_t depth;  /* open scopes */
     bool training;  /* dropout drops, batch norm uses the batch */
     bool recording; /* operators are recorded for a gradient */
+    uint32_t walk;  /* number of the reverse walk under way or last done */
     tare_status error;
     tare_value poison;
 };

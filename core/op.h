@@ -46,10 +46,12 @@ struct tare_call {
     void *const *ptr;
     const int64_t *g; /* what prepare() left */
     int32_t n_pieces;
-    int32_t node; /* index in its program, for messages and traces; -1 for none */
+    int16_t n_ptr, n_g; /* entries of ptr and g, for a device that queues copies */
+    int32_t node;       /* index in its program, for messages and traces; -1 for none */
 };
 
-/* What prepare() leaves: geometry, pieces, scratch. Zeroed before the call, n_pieces = 1. */
+/* What prepare() leaves: geometry, pieces, scratch. Before the call n_pieces is 1, n_g and the scratch sizes are 0,
+ * and g is not set: prepare writes the words it counts. */
 typedef struct {
     int64_t g[TARE_GEOMETRY]; /* M N K, strides, scalars' bits ... as the variant's kernels read them */
     int32_t n_g;              /* words used */
@@ -102,7 +104,8 @@ typedef struct {
     const void *attr;        /* NULL where the operator has none */
     const tare_desc_ref *in; /* NULL entries: absent optional inputs */
     int n_in;
-    uint32_t absent; /* bit o: output or auxiliary o is not wanted */
+    uint32_t absent;  /* bit o: output or auxiliary o is not wanted */
+    const char *path; /* layer, for messages; NULL */
 } tare_args;
 
 /* ---- kernel variant ---------------------------------------------------------------------------------------*/

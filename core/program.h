@@ -54,9 +54,15 @@ TARE_API void tare_program_fini(tare_program *);
 TARE_API tare_node *tare_program_reserve(tare_program *, int n_operands, size_t attr_bytes, const void *attr,
                                          bool saved);
 
+/* Whether the gradient of the node reads the data of operand i (an index into operand[]). */
+static inline bool tare_node_needs(const tare_node *n, int i)
+{
+    return i < n->n_in ? n->op->needs_in >> (i < 31 ? i : 31) & 1 : n->op->needs_out >> (i - n->n_in) & 1;
+}
+
 static inline tare_args tare_node_args(const tare_node *n)
 {
-    return (tare_args){n->op, n->attr, (const tare_desc_ref *)n->operand, n->n_in, n->absent};
+    return (tare_args){n->op, n->attr, (const tare_desc_ref *)n->operand, n->n_in, n->absent, n->path};
 }
 
 #ifdef __cplusplus

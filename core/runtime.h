@@ -76,7 +76,7 @@ typedef struct {
 
 typedef struct {
     const tare_op *op;
-    const tare_variant *variant; /* usable here, best first */
+    tare_variant *variant; /* copies of those usable here, best first */
     int n;
 } tare_kernels;
 
@@ -116,10 +116,13 @@ struct tare_runtime {
     uint64_t random_calls;                    /* 64-bit count of random operators in program order */
     pthread_mutex_t dropped_lock;
     tare_value *dropped; /* handles let go on other threads, drained at the next apply or value call */
-    bool has_dropped;
-    void *variants; /* memory of the filtered tables */
-    size_t variants_bytes;
+    bool has_dropped;    /* read without the lock */
 };
+
+/* The counters now (allocations = requests to the one allocator so far). */
+TARE_API tare_counts tare_runtime_counts(const tare_runtime *);
+/* Hands the runtime to the calling thread. */
+TARE_API void tare_runtime_adopt(tare_runtime *);
 
 /* A runtime without operators (see tare_start in ops/ops.h for one with the built-in ones). NULL options: defaults. */
 TARE_API tare_status tare_runtime_new(const tare_options *, tare_runtime **out);

@@ -44,6 +44,7 @@ struct tare_value {
     tare_storage *storage;
     tare_value *base;     /* graph: the value that this one is tied to or a view of, else NULL */
     int64_t view_offset;  /* graph: elements from base's element 0 */
+    uint32_t walk;        /* number of the reverse walk that last reached this leaf */
     tare_value *gradient; /* the partial sum that has arrived (ref and hold), or NULL */
     tare_program *program;
     tare_runtime *runtime;

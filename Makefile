@@ -1,0 +1,32 @@
+# The entry points; what they do stands in CMakePresets.json, cmake/ and scripts/.
+export CMAKE_GENERATOR ?= $(if $(shell command -v ninja),Ninja,Unix Makefiles)
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+.PHONY: build demo check check-full bench-check prepare
+
+build:
+	cmake --preset release
+	cmake --build --preset release -j $(JOBS)
+
+prepare:
+	scripts/prepare.sh
+
+demo: prepare
+	$(MAKE) build
+	scripts/demo.sh
+
+check: prepare
+	$(MAKE) build
+	cmake --preset sanitize
+	cmake --build --preset sanitize -j $(JOBS)
+	ctest --preset sanitize
+	ctest --preset release
+
+check-full: check
+	cmake --preset clang
+	cmake --build --preset clang -j $(JOBS)
+	ctest --preset clang
+	ctest --preset full
+
+# What needs a clock.
+bench-check: build
+	build/tare bench chain --modes all --quick

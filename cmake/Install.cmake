@@ -1,0 +1,21 @@
+# What an installed tare consists of: the shared library, the public headers, tare.pc, the CMake package.
+install(TARGETS tare EXPORT tareTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+
+# Headers keep their folders, since they include one another by relative path. Private: *_private.h and ops/simd.h,
+# which means something in the passes of ops/ only.
+foreach(folder core data ops imperative graph nets)
+    file(GLOB headers CONFIGURE_DEPENDS ${folder}/*.h)
+    list(FILTER headers EXCLUDE REGEX "(_private\\.h|/ops/simd\\.h)$")
+    install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tare/${folder})
+endforeach()
+install(FILES tare.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tare OPTIONAL)
+
+# Both descriptions find the prefix from where they lie, so an installed tree can be moved.
+file(RELATIVE_PATH TARE_PC_TO_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+configure_file(cmake/tare.pc.in tare.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/tare.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/tare)
+write_basic_package_version_file(tareConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(EXPORT tareTargets NAMESPACE tare:: DESTINATION ${package_folder})
+install(FILES cmake/tareConfig.cmake ${CMAKE_BINARY_DIR}/tareConfigVersion.cmake DESTINATION ${package_folder})

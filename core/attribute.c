@@ -1,0 +1,151 @@
+/* attribute.c - typed attributes and options from and to their string form, "axis=1,keep_dims=true,hidden=300-100". */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "op.h"
+
+enum { VALUE_TEXT = 128 };
+
+static tare_status out_of_bounds(const char *owner, const tare_attr *a, const char *text)
+{
+    return tare_error(TARE_BAD_ARGUMENT, "%s: %s is %s (need %g to %g)", owner, a->name, text, a->low, a->high);
+}
+
+static tare_status parse_int(const char *owner, const tare_attr *a, const char *text, const char **end, int64_t *out)
+{
+    char *stop;
+    errno = 0;
+    long long x = strtoll(text, &stop, 10);
+    if (stop == text || errno)
+        return tare_error(TARE_BAD_ARGUMENT, "%s: %s is '%s' (need a whole number)", owner, a->name, text);
+    if ((double)x < a->low || (double)x > a->high)
+        return out_of_bounds(owner, a, text);
+    *out = x;
+    *end = stop;
+    return TARE_OK;
+}
+
+static tare_status parse_ints(const char *owner, const tare_attr *a, const char *text, const char **end, tare_ints *out)
+{
+    tare_ints ints = {0};
+    *end = text;
+    while (**end) {
+        if (ints.n == TARE_INTS)
+            return tare_error(TARE_BAD_ARGUMENT, "%s: %s has more than %d numbers", owner, a->name, TARE_INTS);
+        tare_status status = parse_int(owner, a, *end, end, &ints.at[ints.n++]);
+        if (status != TARE_OK)
+            return status;
+        if (**end && (**end != '-' || !(*end)[1]))
+            return tare_error(TARE_BAD_ARGUMENT, "%s: %s is '%s' (need numbers joined by -)", owner, a->name, text);
+        *end += **end == '-';
+    }
+    *out = ints;
+    return TARE_OK;
+}
+
+static tare_status parse_one(const char *owner, const tare_attr *a, const char *text, void *out)
+{
+    void *field = (char *)out + a->offset;
+    const char *end = text + strlen(text);
+    char *stop;
+    double x;
+    tare_status status = TARE_OK;
+    switch (a->type) {
+    case TARE_ATTR_INT:
+        status = parse_int(owner, a, text, &end, field);
+        break;
+    case TARE_ATTR_INTS:
+        status = parse_ints(owner, a, text, &end, field);
+        break;
+    case TARE_ATTR_BOOL:
+        if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+            return tare_error(TARE_BAD_ARGUMENT, "%s: %s is '%s' (need true or false)", owner, a->name, text);
+        *(bool *)field = text[0] == 't';
+        break;
+    case TARE_ATTR_FLOAT:
+        x = strtod(text, &stop);
+        if (stop == text || isnan(x))
+            return tare_error(TARE_BAD_ARGUMENT, "%s: %s is '%s' (need a number)", owner, a->name, text);
+        if (x < a->low || x > a->high)
+            return out_of_bounds(owner, a, text);
+        *(double *)field = x;
+        end = stop;
+        break;
+    }
+    if (status == TARE_OK && *end)
+        return tare_error(TARE_BAD_ARGUMENT, "%s: %s is '%s' (something follows the value)", owner, a->name, text);
+    return status;
+}
+
+static tare_status unknown(const char *owner, const tare_attr *attrs, int n, const char *name)
+{
+    char list[256] = "none";
+    for (int i = 0, at = 0; i < n && at < (int)sizeof list; ++i)
+        at += snprintf(list + at, sizeof list - (size_t)at, "%s%s", i ? ", " : "", attrs[i].name);
+    return tare_error(TARE_BAD_ARGUMENT, "%s: no option '%s' (there are: %s)", owner, name, list);
+}
+
+tare_status tare_attr_parse(const char *owner, const tare_attr *attrs, int n, const char *text, void *out)
+{
+    for (int i = 0; i < n; ++i) {
+        tare_status status = parse_one(owner, &attrs[i], attrs[i].normal, out);
+        if (status != TARE_OK)
+            return status;
+    }
+    while (text && *text) {
+        size_t length = strcspn(text, ",");
+        const char *equals = memchr(text, '=', length);
+        char name[VALUE_TEXT], value[VALUE_TEXT];
+        if (!equals || length >= VALUE_TEXT)
+            return tare_error(TARE_BAD_ARGUMENT, "%s: '%.*s' is not name=value", owner,
+                              (int)(length < 60 ? length : 60), text);
+        (void)snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
+        (void)snprintf(value, sizeof value, "%.*s", (int)(text + length - equals - 1), equals + 1);
+        int i = 0;
+        while (i < n && strcmp(attrs[i].name, name) != 0)
+            ++i;
+        tare_status status = i < n ? parse_one(owner, &attrs[i], value, out) : unknown(owner, attrs, n, name);
+        if (status != TARE_OK)
+            return status;
+        text += length;
+        if (*text == ',' && !*++text)
+            return tare_error(TARE_BAD_ARGUMENT, "%s: nothing follows the last comma", owner);
+    }
+    return TARE_OK;
+}
+
+static int print_one(const tare_attr *a, const void *from, char *text, size_t bytes)
+{
+    const void *field = (const char *)from + a->offset;
+    const tare_ints *ints = field;
+    int at = 0;
+    switch (a->type) {
+    case TARE_ATTR_INT:
+        return snprintf(text, bytes, "%lld", (long long)*(const int64_t *)field);
+    case TARE_ATTR_BOOL:
+        return snprintf(text, bytes, "%s", *(const bool *)field ? "true" : "false");
+    case TARE_ATTR_FLOAT:
+        return snprintf(text, bytes, "%.17g", *(const double *)field);
+    case TARE_ATTR_INTS:
+        for (int i = 0; i < ints->n && (size_t)at < bytes; ++i)
+            at += snprintf(text + at, bytes - (size_t)at, i ? "-%lld" : "%lld", (long long)ints->at[i]);
+    }
+    return at;
+}
+
+const char *tare_attr_print(const tare_attr *attrs, int n, const void *from, char *text, size_t bytes)
+{
+    size_t at = 0;
+    text[0] = 0;
+    for (int i = 0; i < n && at + 1 < bytes; ++i) {
+        at += (size_t)snprintf(text + at, bytes - at, "%s%s=", i ? "," : "", attrs[i].name);
+        if (at < bytes) {
+            text[at] = 0;
+            at += (size_t)print_one(&attrs[i], from, text + at, bytes - at);
+        }
+    }
+    return text;
+}

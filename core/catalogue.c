@@ -1,0 +1,189 @@
+/* catalogue.c - named records of each kind, and the kernels usable for each operator in this runtime.
+ *
+ * The kernel tables are filtered copies of the records' variants, made at registration: by instruction set and by
+ * the choice of kernels. Dispatch then walks a short list, best first, and never asks why a variant is there. */
+#include <string.h>
+
+#include "runtime_private.h"
+
+enum { FIRST_KERNEL_SLOTS = 256 };
+
+static int null_kernel(const tare_call *c, int piece, int worker)
+{
+    (void)c;
+    (void)piece;
+    (void)worker;
+    return 0;
+}
+
+static bool usable(const tare_runtime *rt, const tare_variant *v)
+{
+    return v->isa <= rt->isa && (rt->options.kernels != TARE_KERNELS_REFERENCE || v->set == TARE_SET_REFERENCE);
+}
+
+/* The usable variants in their order; with the choice `blas` those of BLAS come first. */
+static void filter(const tare_runtime *rt, const tare_op *op, tare_kernels *k)
+{
+    for (int pass = 0; pass < 2; ++pass) {
+        for (int i = 0; i < op->n_variants; ++i) {
+            const tare_variant *v = &op->variants[i];
+            bool first = rt->options.kernels == TARE_KERNELS_BLAS && v->set == TARE_SET_BLAS;
+            if (usable(rt, v) && first == (pass == 0))
+                k->variant[k->n++] = *v;
+        }
+    }
+    if (rt->options.kernels == TARE_KERNELS_NULL) {
+        for (int i = 0; i < k->n; ++i) {
+            k->variant[i].run = null_kernel;
+            k->variant[i].combine = NULL;
+        }
+    }
+}
+
+static size_t variants_bytes(const tare_op *op)
+{
+    return (size_t)op->n_variants * sizeof(tare_variant);
+}
+
+static tare_status grow_kernels(tare_runtime *rt)
+{
+    uint32_t slots = (rt->kernels_mask + 1) * 2;
+    tare_kernels *old = rt->kernels,
+                 *grown = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, slots, sizeof *grown);
+    if (!grown)
+        return TARE_NO_MEMORY;
+    uint32_t n = rt->kernels_mask + 1;
+    rt->kernels = grown;
+    rt->kernels_mask = slots - 1;
+    for (uint32_t i = 0; i < n; ++i)
+        if (old[i].op)
+            *(tare_kernels *)tare_runtime_kernels(rt, old[i].op) = old[i];
+    tare_memory_give(&rt->memory, TARE_MEMORY_RECORD, old, n * sizeof *old);
+    return TARE_OK;
+}
+
+static tare_status check_operator(const tare_op *op)
+{
+    const char *wrong = NULL;
+    bool reference = op->n_variants > 0 && op->variants[op->n_variants - 1].set == TARE_SET_REFERENCE;
+    if (!op->infer)
+        wrong = "it has no infer";
+    else if (!op->gradient && !op->not_differentiable)
+        wrong = "it has no gradient and is not marked not_differentiable";
+    else if (!op->view && !op->execute && !reference)
+        wrong = "its last variant is not a reference";
+    else if (op->n_in > TARE_OPERANDS || op->n_out + op->n_aux > TARE_OPERANDS)
+        wrong = "it has too many operands";
+    if (wrong)
+        return tare_error(TARE_BAD_ARGUMENT, "operator '%s' cannot be registered: %s", op->name, wrong);
+    return TARE_OK;
+}
+
+static tare_status add_kernels(tare_runtime *rt, const tare_op *op)
+{
+    tare_status status = check_operator(op);
+    if (status == TARE_OK && rt->n_kernels * 2 > rt->kernels_mask)
+        status = grow_kernels(rt);
+    if (status != TARE_OK)
+        return status;
+    tare_kernels k = {.op = op};
+    k.variant = tare_memory_take(&rt->memory, TARE_MEMORY_RECORD, variants_bytes(op));
+    if (!k.variant)
+        return TARE_NO_MEMORY;
+    filter(rt, op, &k);
+    *(tare_kernels *)tare_runtime_kernels(rt, op) = k;
+    ++rt->n_kernels;
+    return TARE_OK;
+}
+
+/* Where `name` stands or belongs among the records of its kind. */
+static int position(const tare_runtime *rt, tare_kind kind, const char *name, bool *found)
+{
+    int low = 0, high = rt->n_records[kind];
+    *found = false;
+    while (low < high) {
+        int middle = (low + high) / 2, order = strcmp(rt->record[kind][middle]->name, name);
+        if (order == 0) {
+            *found = true;
+            return middle;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static tare_status make_room(tare_runtime *rt, tare_kind kind)
+{
+    int capacity = rt->capacity_records[kind];
+    if (rt->n_records[kind] < capacity)
+        return TARE_OK;
+    size_t item = sizeof(tare_record *);
+    void *grown = tare_memory_resize(&rt->memory, TARE_MEMORY_RECORD, rt->record[kind], (size_t)capacity * item,
+                                     (size_t)(capacity + 64) * item);
+    if (!grown)
+        return TARE_NO_MEMORY;
+    rt->record[kind] = grown;
+    rt->capacity_records[kind] = capacity + 64;
+    return TARE_OK;
+}
+
+tare_status tare_register(tare_runtime *rt, tare_kind kind, const void *record)
+{
+    static const char *const kind_name[] = {"operator", "net", "optimizer", "packer", "pass"};
+    const tare_record *r = record;
+    if ((unsigned)kind >= TARE_KIND_COUNT || !r || !r->name || !*r->name)
+        return tare_error(TARE_BAD_ARGUMENT, "a record needs a kind and a name to be registered");
+    bool found;
+    int at = position(rt, kind, r->name, &found);
+    if (found)
+        return tare_error(TARE_BAD_ARGUMENT, "%s '%s' is registered already", kind_name[kind], r->name);
+    tare_status status = make_room(rt, kind);
+    if (status == TARE_OK && kind == TARE_KIND_OPERATOR)
+        status = add_kernels(rt, record);
+    if (status != TARE_OK)
+        return status;
+    const tare_record **list = rt->record[kind];
+    memmove(list + at + 1, list + at, (size_t)(rt->n_records[kind] - at) * sizeof *list);
+    list[at] = r;
+    ++rt->n_records[kind];
+    return TARE_OK;
+}
+
+const void *tare_find(tare_runtime *rt, tare_kind kind, const char *name)
+{
+    bool found;
+    rt->counts.lookups += kind == TARE_KIND_OPERATOR;
+    int at = position(rt, kind, name, &found), n = rt->n_records[kind];
+    if (found)
+        return rt->record[kind][at];
+    /* sorted neighbours are the nearest in spelling where it matters: at the start */
+    const char *before = at > 0 ? rt->record[kind][at - 1]->name : NULL,
+               *after = at < n ? rt->record[kind][at]->name : NULL;
+    (void)tare_error(TARE_NOT_FOUND, "'%s' is unknown%s%s%s%s%s", name, before || after ? " (near it: " : "",
+                     before ? before : "", before && after ? ", " : "", after ? after : "", before || after ? ")" : "");
+    return NULL;
+}
+
+tare_status tare__catalogue_init(tare_runtime *rt)
+{
+    rt->kernels = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, FIRST_KERNEL_SLOTS, sizeof *rt->kernels);
+    rt->kernels_mask = FIRST_KERNEL_SLOTS - 1;
+    return rt->kernels ? TARE_OK : TARE_NO_MEMORY;
+}
+
+void tare__catalogue_fini(tare_runtime *rt)
+{
+    if (rt->kernels) {
+        for (uint32_t i = 0; i <= rt->kernels_mask; ++i)
+            if (rt->kernels[i].op)
+                tare_memory_give(&rt->memory, TARE_MEMORY_RECORD, rt->kernels[i].variant,
+                                 variants_bytes(rt->kernels[i].op));
+        tare_memory_give(&rt->memory, TARE_MEMORY_RECORD, rt->kernels, (rt->kernels_mask + 1) * sizeof *rt->kernels);
+    }
+    for (int kind = 0; kind < TARE_KIND_COUNT; ++kind)
+        tare_memory_give(&rt->memory, TARE_MEMORY_RECORD, rt->record[kind],
+                         (size_t)rt->capacity_records[kind] * sizeof(tare_record *));
+}

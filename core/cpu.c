@@ -1,0 +1,89 @@
+/* cpu.c - the CPU as a device: synchronous, host visible, memory from the one allocator. */
+#include <string.h>
+
+#include "runtime.h"
+#include "runtime_private.h"
+
+static void *cpu_alloc(tare_device *d, tare_memory_category category, size_t bytes)
+{
+    return tare_memory_take(&d->runtime->memory, category, bytes);
+}
+
+static void cpu_free(tare_device *d, tare_memory_category category, void *block, size_t bytes)
+{
+    tare_memory_give(&d->runtime->memory, category, block, bytes);
+}
+
+static tare_status cpu_copy(tare_device *d, void *to, const void *from, size_t bytes, tare_copy_direction direction)
+{
+    (void)d;
+    (void)direction;
+    if (bytes)
+        memmove(to, from, bytes);
+    return TARE_OK;
+}
+
+/* A call with several pieces, or a combine: apart, so that the common loop stays short. */
+static __attribute__((noinline)) int run_pieces(const tare_call *c)
+{
+    int error = 0;
+    for (int piece = 0; piece < c->n_pieces; ++piece)
+        error |= c->run(c, piece, 0);
+    if (c->combine)
+        error |= c->combine(c, 0, 0);
+    return error;
+}
+
+static int cpu_run(tare_device *d, const tare_call *calls, int n, int *failed)
+{
+    d->runtime->counts.kernel_calls += n;
+    for (const tare_call *c = calls, *end = calls + n; c < end; ++c) {
+        int error = c->n_pieces == 1 && !c->combine ? c->run(c, 0, 0) : run_pieces(c);
+        if (__builtin_expect(error, 0)) {
+            *failed = (int)(c - calls);
+            return error;
+        }
+    }
+    return 0;
+}
+
+static tare_status cpu_wait(tare_device *d)
+{
+    (void)d;
+    return TARE_OK;
+}
+
+static void cpu_close(tare_device *d)
+{
+    tare_memory_give(&d->runtime->memory, TARE_MEMORY_RECORD, d, sizeof *d);
+}
+
+tare_device *tare__cpu_open(tare_runtime *rt)
+{
+    tare_device *d = tare_memory_take(&rt->memory, TARE_MEMORY_RECORD, sizeof *d);
+    if (d)
+        *d = (tare_device){.name = "cpu",
+                           .host_visible = true,
+                           .synchronous = true,
+                           .alloc = cpu_alloc,
+                           .free = cpu_free,
+                           .copy = cpu_copy,
+                           .run = cpu_run,
+                           .wait = cpu_wait,
+                           .close = cpu_close,
+                           .runtime = rt};
+    return d;
+}
+
+tare_isa tare__cpu_isa(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512bw"))
+        return TARE_ISA_AVX512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return TARE_ISA_AVX2;
+#endif
+    return TARE_ISA_PORTABLE;
+}

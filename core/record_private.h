@@ -1,0 +1,92 @@
+/* record_private.h - reference counts of values, inline: what dispatch, tapes and the reverse walk do all day.
+ *
+ * A ref keeps the record, a hold keeps the storage (value.h). All four functions are for the owning thread. */
+#ifndef TARE_CORE_RECORD_PRIVATE_H
+#define TARE_CORE_RECORD_PRIVATE_H
+
+#include "runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Makes more records available: false when there is no memory. */
+bool tare__values_refill(tare_runtime *);
+void tare__storage_last(tare_storage *);
+
+static inline void tare_storage_drop(tare_storage *s)
+{
+    if (--s->refs == 0)
+        tare__storage_last(s);
+}
+
+/* A record with one ref and one hold, no storage; only counts and flags are set. NULL: out of memory. */
+static inline tare_value *tare_record_take(tare_runtime *rt)
+{
+    if (__builtin_expect(!rt->free_values, 0) && !tare__values_refill(rt))
+        return NULL;
+    tare_value *v = rt->free_values;
+    rt->free_values = v->next;
+    v->refs = v->holds = 1;
+    v->depth = 0;
+    v->node = v->id = -1;
+    v->wants_gradient = v->moved = v->poison = false;
+    v->address = NULL;
+    v->storage = NULL;
+    v->base = v->gradient = NULL;
+    v->program = NULL;
+    v->runtime = rt;
+    v->name = NULL;
+    v->walk = 0;
+    return v;
+}
+
+static inline void tare_record_unhold(tare_value *v)
+{
+    if (--v->holds == 0 && v->storage) {
+        tare_storage_drop(v->storage);
+        v->storage = NULL;
+        v->address = NULL;
+    }
+}
+
+static inline void tare_record_unref(tare_value *v);
+
+/* Lets a gradient slot go. */
+static inline void tare_record_clear(tare_value *v)
+{
+    tare_value *g = v->gradient;
+    if (g) {
+        v->gradient = NULL;
+        tare_record_unhold(g);
+        tare_record_unref(g);
+    }
+}
+
+static inline void tare_record_unref(tare_value *v)
+{
+    if (--v->refs == 0) {
+        tare_record_clear(v);
+        v->next = v->runtime->free_values;
+        v->runtime->free_values = v;
+    }
+}
+
+/* A handle: a ref and a hold together. */
+static inline tare_value *tare_record_share(tare_value *v)
+{
+    ++v->refs;
+    ++v->holds;
+    return v;
+}
+
+static inline void tare_record_drop(tare_value *v)
+{
+    tare_record_unhold(v);
+    tare_record_unref(v);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,92 @@
+/* runtime.c - a runtime's beginning and end, and its small services. */
+#include "runtime.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime_private.h"
+
+static tare_status check_options(const tare_options *o)
+{
+    if (o->threads < 0 || o->threads > 1)
+        return tare_error(TARE_BAD_ARGUMENT, "threads is %d (this version runs on 1)", o->threads);
+    if ((unsigned)o->kernels > TARE_KERNELS_NULL || (unsigned)o->storage > TARE_STORAGE_MALLOC ||
+        (unsigned)o->isa_limit > TARE_ISA_COUNT)
+        return tare_error(TARE_BAD_ARGUMENT, "an option of the runtime is out of its range");
+    return TARE_OK;
+}
+
+tare_status tare_runtime_new(const tare_options *options, tare_runtime **out)
+{
+    tare_options o = options ? *options : (tare_options){.isa_limit = TARE_ISA_COUNT};
+    tare_status status = check_options(&o);
+    if (status != TARE_OK)
+        return status;
+    tare_runtime *rt = tare_memory_take_zeroed(NULL, TARE_MEMORY_RECORD, 1, sizeof *rt);
+    if (!rt)
+        return TARE_NO_MEMORY;
+    rt->options = o;
+    rt->isa = tare__cpu_isa();
+    if (o.isa_limit < rt->isa)
+        rt->isa = o.isa_limit;
+    rt->owner = pthread_self();
+    if (pthread_mutex_init(&rt->dropped_lock, NULL) != 0) {
+        tare_memory_give(NULL, TARE_MEMORY_RECORD, rt, sizeof *rt);
+        return tare_error(TARE_NO_MEMORY, "a lock could not be made");
+    }
+    rt->device = tare__cpu_open(rt);
+    status = rt->device ? tare__catalogue_init(rt) : TARE_NO_MEMORY;
+    if (status != TARE_OK) {
+        tare_runtime_free(rt);
+        return status;
+    }
+    *out = rt;
+    return TARE_OK;
+}
+
+int64_t tare_runtime_free(tare_runtime *rt)
+{
+    if (!rt)
+        return 0;
+    tare__records_drain(rt);
+    tare_runtime_trim(rt);
+    tare__catalogue_fini(rt);
+    if (rt->device)
+        rt->device->close(rt->device);
+    tare__records_fini(rt);
+    int64_t out = rt->memory.n_live;
+    (void)pthread_mutex_destroy(&rt->dropped_lock);
+    tare_memory_give(NULL, TARE_MEMORY_RECORD, rt, sizeof *rt);
+    return out;
+}
+
+tare_counts tare_runtime_counts(const tare_runtime *rt)
+{
+    tare_counts counts = rt->counts;
+    counts.allocations = rt->memory.n_requests;
+    return counts;
+}
+
+void tare_runtime_adopt(tare_runtime *rt)
+{
+    rt->owner = pthread_self();
+}
+
+void tare_runtime_name_operators(tare_runtime *rt, const tare_op *accumulate, const tare_op *fill, const tare_op *copy)
+{
+    rt->accumulate = accumulate;
+    rt->fill = fill;
+    rt->copy = copy;
+}
+
+tare_status tare_op_error(const tare_args *a, tare_status status, const char *format, ...)
+{
+    char text[448];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return a->path ? tare_error(status, "%s '%s': %s", a->op->name, a->path, text)
+                   : tare_error(status, "%s: %s", a->op->name, text);
+}

@@ -1,0 +1,22 @@
+/* runtime_private.h - what the files of core/ share beyond the public headers. */
+#ifndef TARE_CORE_RUNTIME_PRIVATE_H
+#define TARE_CORE_RUNTIME_PRIVATE_H
+
+#include "runtime.h"
+
+/* The CPU device, and the best instruction set of this processor. NULL: out of memory. */
+tare_device *tare__cpu_open(tare_runtime *);
+tare_isa tare__cpu_isa(void);
+
+/* The catalogue's and the kernel tables' memory. */
+void tare__catalogue_fini(tare_runtime *);
+tare_status tare__catalogue_init(tare_runtime *);
+
+/* Value and storage records: free lists over slabs. NULL: out of memory. */
+tare_value *tare__value_take(tare_runtime *);
+tare_storage *tare__storage_record(tare_runtime *);
+/* Lets handles go that other threads dropped; and all slabs, at the end. */
+void tare__records_drain(tare_runtime *);
+void tare__records_fini(tare_runtime *);
+
+#endif

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# The main job on real input: images in MNIST's file format, every rung, agreement bit for bit, counts and times,
+# a page. Expects a build in build/; writes build/demo/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tare=build/tare
+out=build/demo
+digits=$out/digits
+mkdir -p "$out"
+
+step() {
+    echo
+    echo "\$ $*"
+    "$@"
+}
+
+if [ ! -d "$digits" ]; then
+    step "$tare" data digits --out "$digits" --count 12000 --seed 1
+fi
+step "$tare" agree mlp_mnist --modes all --steps 100 --data "$digits"
+rm -f "$out/results.jsonl"
+step "$tare" bench mlp_mnist --modes all --quick --json "$out/results.jsonl"
+step "$tare" train mlp_mnist --data "$digits" --epochs 1 --mode step
+step "$tare" report "$out/results.jsonl" --out "$out/report.html"
+echo
+echo "the page: $out/report.html"
