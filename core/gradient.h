@@ -40,8 +40,8 @@ TARE_API void tare_contribute(const tare_builder *, int i, tare_value *g);
 TARE_API tare_value *tare_partial(const tare_builder *, int i);
 TARE_API void tare_continue(const tare_builder *, int i, tare_value *sum);
 
-/* The walk over m->program from the roots, whose heads must be given. Leaves the sums on the leaves. Unless `keep`,
- * each node is freed as soon as it has been walked; nodes that no gradient reached stay. */
+/* The walk over m->program from the roots (head NULL or head[i] NULL: ones). Leaves the sums on the leaves. Unless
+ * `keep`, each node is freed as soon as it has been walked; nodes that no gradient reached stay. */
 TARE_API tare_status tare_reverse(tare_mode *m, tare_value *const *root, tare_value *const *head, int n, bool keep);
 
 #ifdef __cplusplus

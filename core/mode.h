@@ -23,10 +23,11 @@ struct tare_mode {
                          tare_value **out, uint32_t absent);
     /* A scope owns the handles of the values made in it. path: the layer for messages, borrowed (NULL: as outside). */
     void (*scope_begin)(tare_mode *, const char *path);
-    /* Lets all go but keep[0..n), which belong to the scope around it (outermost: to the caller). */
-    void (*scope_end)(tare_mode *, tare_value *const *keep, int n);
+    /* Lets all go but keep[0..n), which belong to the scope around it; outermost, each is a handle of the caller's, to
+     * be dropped with tare_value_drop. An entry that was given up before becomes poison and sets the error. */
+    void (*scope_end)(tare_mode *, tare_value **keep, int n);
     /* Gradients of the roots with respect to every leaf that wants one: they are left on the leaves
-     * (tare_value_gradient). head[i] NULL: ones. keep: the tape stays for another backward. */
+     * (tare_value_gradient). head NULL or head[i] NULL: ones. keep: the tape stays for another backward. */
     tare_status (*backward)(tare_mode *, tare_value *const *root, tare_value *const *head, int n, bool keep);
     /* The gradient that the last backward left on a leaf, borrowed; NULL if none. */
     tare_value *(*gradient)(tare_mode *, tare_value *leaf);
@@ -36,13 +37,19 @@ struct tare_mode {
     tare_runtime *runtime;
     tare_program *program; /* the tape, or the graph being built */
     const char *path;
-    int32_t depth;  /* open scopes */
-    bool training;  /* dropout drops, batch norm uses the batch */
-    bool recording; /* operators are recorded for a gradient */
-    uint32_t walk;  /* number of the reverse walk under way or last done */
+    int32_t depth;                /* open scopes */
+    bool training;                /* dropout drops, batch norm uses the batch */
+    bool recording;               /* operators are recorded for a gradient */
+    uint32_t walk;                /* number of the reverse walk under way or last done */
+    struct tare_reached *reached; /* leaves of the walk, see gradient.c */
+    int32_t n_reached, capacity_reached;
     tare_status error;
     tare_value poison;
 };
+
+/* For makers of modes: sets runtime and poison, the rest zero; and lets go what the walk took. */
+TARE_API void tare_mode_init(tare_mode *, tare_runtime *);
+TARE_API void tare_mode_fini(tare_mode *);
 
 /* Forgets the error. */
 TARE_API void tare_mode_clear(tare_mode *);

@@ -86,8 +86,10 @@ void tare_node_release(tare_node *n)
         tare_value *v = n->operand[i];
         if (!v)
             continue;
-        if (i >= n->n_in)
+        if (i >= n->n_in) {
             tare_record_clear(v);
+            v->node = TARE_SPENT;
+        }
         if (n->version && tare_node_needs(n, i))
             tare_record_unhold(v);
         tare_record_unref(v);
@@ -101,6 +103,14 @@ void tare_program_clear(tare_program *p)
         tare_node_release(&p->node[i]);
     p->n = 0;
     tare_arena_reset(&p->arena);
+}
+
+void tare_program_trim(tare_program *p)
+{
+    while (p->n > 0 && !p->node[p->n - 1].op)
+        --p->n;
+    if (p->n == 0)
+        tare_arena_reset(&p->arena);
 }
 
 void tare_program_fini(tare_program *p)

@@ -24,6 +24,9 @@ struct tare_node {
     uint32_t absent; /* bit o: output or auxiliary o was not wanted */
 };
 
+/* tare_value.node of a value whose producer has been walked and freed: no gradient can pass it any more. */
+enum { TARE_SPENT = -2 };
+
 /* A bump allocator: blocks are let go together. */
 typedef struct tare_arena_block tare_arena_block;
 typedef struct {
@@ -49,8 +52,13 @@ struct tare_program {
 TARE_API void tare_program_init(tare_program *, tare_runtime *);
 /* Releases operands of nodes that are not spent, values, memory. */
 TARE_API void tare_program_fini(tare_program *);
-/* Room for one more node: NULL on failure, else zeroed node with operand (and version when `saved`) arrays; not yet
- * counted in n, so that a failure after it undoes itself. */
+/* Releases what the node keeps and marks it spent, and its outputs too (node = TARE_SPENT). */
+TARE_API void tare_node_release(tare_node *);
+/* Lets go of spent nodes at the end of a tape; of all nodes. The memory stays for reuse. Not for graphs. */
+TARE_API void tare_program_trim(tare_program *);
+TARE_API void tare_program_clear(tare_program *);
+/* Room for one more node with its operand array (and version array when `saved`) and a copy of its attributes, the rest
+ * to be set by the caller; NULL on failure. Not yet counted in n, so that a failure after it undoes itself. */
 TARE_API tare_node *tare_program_reserve(tare_program *, int n_operands, size_t attr_bytes, const void *attr,
                                          bool saved);
 

@@ -135,7 +135,8 @@ TARE_API int64_t tare_runtime_free(tare_runtime *);
 TARE_API tare_status tare_register(tare_runtime *, tare_kind, const void *record);
 /* The record of that name or NULL with the text set (the nearest names are in it). Counts a look-up for operators. */
 TARE_API const void *tare_find(tare_runtime *, tare_kind, const char *name);
-/* The operators that serve the reverse walk and variant choice: sum = accumulate(a, b); fill(like; value); copy(x). */
+/* The operators that serve the reverse walk and variant choice: sum = accumulate(a, b);
+ * fill(like; value), whose attributes are one double; copy(x). */
 TARE_API void tare_runtime_name_operators(tare_runtime *, const tare_op *accumulate, const tare_op *fill,
                                           const tare_op *copy);
 

@@ -23,6 +23,7 @@
     OP(mul, 2)                                                                                                         \
     OPA(scale, 1, double factor;)                                                                                      \
     OP(accumulate, 2)                                                                                                  \
+    /* moving bits (copy.c) */                                                                                         \
     OP(copy, 1)                                                                                                        \
     OPA(fill, 1, double value;)                                                                                        \
     /* views (view.c) */                                                                                               \

@@ -1,6 +1,8 @@
 /* record.c - what the operators share: common inference and preparation, and the registration of all of them. */
 #include "record.h"
 
+#include "blas.h"
+
 #ifdef TARE_PASS_RECORDS
 
 void tare__prepare_pointwise(const tare_args *a, const tare_desc_ref *out, tare_work *w)
@@ -60,7 +62,9 @@ tare_status tare_start(const tare_options *options, tare_runtime **out)
 #undef TARE_LIST_ATTR
     };
     tare_runtime *rt;
-    tare_status status = tare_runtime_new(options, &rt);
+    tare_status status = tare__blas_start();
+    if (status == TARE_OK)
+        status = tare_runtime_new(options, &rt);
     for (size_t i = 0; status == TARE_OK && i < sizeof built_in / sizeof *built_in; ++i) {
         status = tare_register(rt, TARE_KIND_OPERATOR, built_in[i]);
         if (status != TARE_OK)

@@ -17,6 +17,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(TARE_PASS_AVX512) || defined(TARE_PASS_AVX2)
+#include <immintrin.h> /* for masked loads and stores alone */
+#endif
+
 #if defined(TARE_PASS_AVX512)
 #define TARE_ISA   avx512
 #define TARE_LANES 16
@@ -53,17 +57,34 @@ static inline tare_vf tare_broadcast(float x)
     return x - (tare_vf){0};
 }
 
-/* The first n < TARE_LANES elements, zeros after them: reads nothing beyond p[n - 1]. */
+/* The first 0 <= n < TARE_LANES elements, zeros after them: reads nothing beyond p[n - 1]. Tiny tensors are all
+ * tail, so these cost a few cycles: a mask where the processor has one, else no loop and no call. */
 static inline tare_vf tare_load_part(const float *p, int64_t n)
 {
-    tare_vf v = {0};
-    memcpy(&v, p, (size_t)n * sizeof *p);
-    return v;
+#if defined(TARE_PASS_AVX512)
+    return (tare_vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#elif defined(TARE_PASS_AVX2)
+    const tare_vi lane = {0, 1, 2, 3, 4, 5, 6, 7};
+    return (tare_vf)_mm256_maskload_ps(p, (__m256i)(lane < (int32_t)n));
+#else
+    return (tare_vf){n > 0 ? p[0] : 0, n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, 0};
+#endif
 }
 
 static inline void tare_store_part(float *p, tare_vf v, int64_t n)
 {
-    memcpy(p, &v, (size_t)n * sizeof *p);
+#if defined(TARE_PASS_AVX512)
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+    /* halves, quarters ...: a masked store of AVX2 is slow on some processors */
+    int64_t done = 0;
+    for (int64_t part = TARE_LANES / 2; part > 0; part /= 2) {
+        if (n & part) {
+            memcpy(p + done, (const float *)&v + done, (size_t)part * sizeof *p);
+            done += part;
+        }
+    }
+#endif
 }
 
 /* a where the mask (of a vector comparison) is set, else b: bitwise, so that NaNs pass unchanged. */

@@ -1,0 +1,232 @@
+/* gradient.c - the reverse walk (see gradient.h).
+ *
+ * A value's `gradient` is the slot of the walk: the sum of what has arrived so far, a ref and a hold. A leaf keeps its
+ * slot when the walk is done; where an earlier backward had left one, the old content is set aside when the walk first
+ * reaches the leaf and added once, last. */
+#include "gradient.h"
+
+#include "gradient_private.h"
+#include "record_private.h"
+
+/* The public builder over a copy of the node, since the program may move while it grows. */
+typedef struct {
+    tare_builder builder;
+    tare_node node;
+} walk;
+
+static void replace_slot(tare_value *v, tare_value *g)
+{
+    tare_record_share(g);
+    tare_record_clear(v);
+    v->gradient = g;
+}
+
+/* Notes a leaf the first time that this walk reaches it, and sets its old gradient aside. */
+static bool reach(tare_mode *m, tare_value *leaf)
+{
+    if (m->n_reached == m->capacity_reached) {
+        int32_t capacity = m->capacity_reached ? m->capacity_reached * 2 : 32;
+        void *grown =
+            tare_memory_resize(&m->runtime->memory, TARE_MEMORY_RECORD, m->reached,
+                               (size_t)m->capacity_reached * sizeof *m->reached, (size_t)capacity * sizeof *m->reached);
+        if (!grown) {
+            m->error = TARE_NO_MEMORY;
+            return false;
+        }
+        m->reached = grown;
+        m->capacity_reached = capacity;
+    }
+    m->reached[m->n_reached++] = (tare_reached){leaf, leaf->gradient};
+    ++leaf->refs;
+    leaf->walk = m->walk;
+    leaf->gradient = NULL;
+    return true;
+}
+
+/* Whether the slot of v may be written: notes leaves, refuses values whose tape is gone. */
+static bool open_slot(tare_mode *m, tare_value *v)
+{
+    if (v->node >= 0)
+        return true;
+    if (v->node == TARE_SPENT) {
+        m->error =
+            tare_error(TARE_STALE, "backward reaches a value whose tape was walked already (keep it with keep = true)");
+        return false;
+    }
+    return v->walk == m->walk || reach(m, v);
+}
+
+static void contribute(tare_mode *m, tare_value *v, tare_value *g)
+{
+    if (!v || !v->wants_gradient || m->error || !open_slot(m, v))
+        return;
+    if (v->gradient) {
+        g = tare_apply1(m, m->runtime->accumulate, NULL, (tare_value *const[]){v->gradient, g}, 2);
+        if (m->error)
+            return;
+    }
+    replace_slot(v, g);
+}
+
+tare_value *tare_head(const tare_builder *b, int o)
+{
+    return tare_output(b, o) ? tare_output(b, o)->gradient : NULL;
+}
+
+bool tare_wanted(const tare_builder *b, int i)
+{
+    return tare_input(b, i) && tare_input(b, i)->wants_gradient;
+}
+
+void tare_contribute(const tare_builder *b, int i, tare_value *g)
+{
+    contribute(b->mode, tare_input(b, i), g);
+}
+
+tare_value *tare_partial(const tare_builder *b, int i)
+{
+    tare_value *v = tare_input(b, i);
+    return v && (v->node >= 0 || v->walk == b->mode->walk) ? v->gradient : NULL;
+}
+
+void tare_continue(const tare_builder *b, int i, tare_value *sum)
+{
+    tare_value *v = tare_input(b, i);
+    if (b->mode->error == TARE_OK && open_slot(b->mode, v))
+        replace_slot(v, sum);
+}
+
+/* A saved value must be as it was when it was saved. */
+static tare_status check_saved(const tare_node *n)
+{
+    if (!n->version)
+        return TARE_OK;
+    tare_args a = tare_node_args(n);
+    for (int i = 0; i < n->n_in + n->n_out + n->n_aux; ++i) {
+        const tare_value *v = n->operand[i];
+        if (!v || !tare_node_needs(n, i) || v->storage->version == n->version[i])
+            continue;
+        bool in = i < n->n_in;
+        return tare_op_error(&a, TARE_STALE, "its %s %d%s%s%s, saved for backward, was changed by %s since",
+                             in ? "input" : "output", in ? i : i - n->n_in, v->name ? " (" : "", v->name ? v->name : "",
+                             v->name ? ")" : "", v->storage->writer->name);
+    }
+    return TARE_OK;
+}
+
+static tare_status walk_node(walk *w)
+{
+    tare_mode *m = w->builder.mode;
+    const tare_node *n = &w->node;
+    tare_args a = tare_node_args(n);
+    if (n->op->not_differentiable)
+        return tare_op_error(&a, TARE_NOT_DIFFERENTIABLE, "not differentiable, and a gradient arrived at it");
+    tare_status status = check_saved(n);
+    if (status != TARE_OK)
+        return status;
+    m->scope_begin(m, n->path);
+    n->op->gradient(&w->builder);
+    m->scope_end(m, NULL, 0);
+    return m->error;
+}
+
+static bool arrived(const tare_node *n)
+{
+    for (int o = n->n_in; o < n->n_in + n->n_out; ++o)
+        if (n->operand[o] && n->operand[o]->gradient)
+            return true;
+    return false;
+}
+
+static void clear_slots(const tare_node *n)
+{
+    for (int o = n->n_in; o < n->n_in + n->n_out; ++o)
+        if (n->operand[o])
+            tare_record_clear(n->operand[o]);
+}
+
+/* Old gradients of leaves are added last; after a failure every leaf is as it was before the walk. */
+static void settle_leaves(tare_mode *m)
+{
+    for (int i = 0; i < m->n_reached && m->error == TARE_OK; ++i) {
+        tare_value *leaf = m->reached[i].leaf, *before = m->reached[i].before;
+        if (!before)
+            continue;
+        m->scope_begin(m, NULL);
+        tare_value *sum =
+            tare_apply1(m, m->runtime->accumulate, NULL, (tare_value *const[]){leaf->gradient, before}, 2);
+        if (m->error == TARE_OK)
+            replace_slot(leaf, sum);
+        m->scope_end(m, NULL, 0);
+    }
+    for (int i = 0; i < m->n_reached; ++i) {
+        tare_value *leaf = m->reached[i].leaf, *before = m->reached[i].before;
+        if (m->error) {
+            tare_record_clear(leaf);
+            leaf->gradient = before;
+        } else if (before) {
+            tare_record_drop(before);
+        }
+        tare_record_unref(leaf);
+    }
+    m->n_reached = 0;
+}
+
+static tare_status seed_root(tare_mode *m, tare_value *root, tare_value *head, int i)
+{
+    const double one = 1;
+    if (root->poison || !root->wants_gradient)
+        return tare_error(TARE_BAD_ARGUMENT, "backward: root %d depends on nothing that wants a gradient", i);
+    if (root->node >= 0 && root->program != m->program)
+        return tare_error(TARE_BAD_ARGUMENT, "backward: root %d is not on this tape", i);
+    if (!head)
+        head = tare_apply1(m, m->runtime->fill, &one, &root, 1);
+    if (m->error)
+        return m->error;
+    if (!tare_desc_same_shape(&root->d, &head->d) || root->d.dtype != head->d.dtype)
+        return tare_error(TARE_BAD_SHAPE, "backward: head %d does not look like its root", i);
+    contribute(m, root, head);
+    return m->error;
+}
+
+static tare_status seed(tare_mode *m, tare_value *const *root, tare_value *const *head, int n, int32_t *last)
+{
+    tare_status status = m->error;
+    *last = -1;
+    m->scope_begin(m, NULL);
+    for (int i = 0; i < n && status == TARE_OK; ++i) {
+        status = seed_root(m, root[i], head ? head[i] : NULL, i);
+        *last = root[i]->node > *last ? root[i]->node : *last;
+    }
+    m->scope_end(m, NULL, 0);
+    return status;
+}
+
+tare_status tare_reverse(tare_mode *m, tare_value *const *root, tare_value *const *head, int n, bool keep)
+{
+    walk w = {.builder = {.mode = m, .node = &w.node}};
+    const char *path = m->path;
+    bool recording = m->recording;
+    int32_t last;
+    ++m->walk;
+    m->recording = false;
+    tare_status status = seed(m, root, head, n, &last);
+    for (int32_t i = last; i >= 0 && status == TARE_OK; --i) {
+        w.node = m->program->node[i];
+        if (!w.node.op || !arrived(&w.node))
+            continue;
+        status = walk_node(&w);
+        clear_slots(&w.node);
+        if (!keep)
+            tare_node_release(&m->program->node[i]);
+    }
+    if (status != TARE_OK && m->error == TARE_OK)
+        m->error = status;
+    for (int32_t i = last; i >= 0 && status != TARE_OK; --i)
+        if (m->program->node[i].op)
+            clear_slots(&m->program->node[i]);
+    settle_leaves(m);
+    m->recording = recording;
+    m->path = path;
+    return m->error;
+}

@@ -1,0 +1,81 @@
+/* mode.c - errors of the seam, and the rare paths of dispatch. */
+#include "mode.h"
+
+#include "dispatch_private.h"
+#include "gradient_private.h"
+
+void tare_mode_init(tare_mode *m, tare_runtime *rt)
+{
+    *m = (tare_mode){.runtime = rt,
+                     .poison = {.refs = 1, .holds = 1, .node = -1, .id = -1, .poison = true, .runtime = rt}};
+}
+
+void tare_mode_fini(tare_mode *m)
+{
+    tare_memory_give(&m->runtime->memory, TARE_MEMORY_RECORD, m->reached,
+                     (size_t)m->capacity_reached * sizeof *m->reached);
+}
+
+void tare_mode_clear(tare_mode *m)
+{
+    m->error = TARE_OK;
+}
+
+tare_status tare__dispatch_failed(tare_mode *m, const tare_op *op, tare_value **out, int n_out, tare_status status)
+{
+    (void)op;
+    if (m->error == TARE_OK)
+        m->error = status;
+    for (int o = 0; o < n_out; ++o)
+        out[o] = &m->poison;
+    return status;
+}
+
+tare_status tare__dispatch_bad_input(const tare_mode *m, const tare_op *op, tare_value *const *in, int n_in, bool run)
+{
+    tare_args a = {.op = op, .path = m->path};
+    if (op->n_in >= 0 && n_in != op->n_in)
+        return tare_op_error(&a, TARE_BAD_ARGUMENT, "%d inputs were given (need %d)", n_in, op->n_in);
+    for (int i = 0; i < n_in; ++i) {
+        const tare_value *v = in[i];
+        if (!v && !(op->optional >> (i & 31) & 1))
+            return tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d is missing", i);
+        if (v && v->poison)
+            return tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d is what an earlier error left", i);
+        if (v && v->runtime != m->runtime)
+            return tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d belongs to another runtime", i);
+        if (v && run && !v->address && !(op->shape_only >> (i & 31) & 1))
+            return v->id >= 0 ? tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d is a graph's value and has no data", i)
+                              : tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d was given up by tare_move before", i);
+    }
+    return tare_op_error(&a, TARE_BAD_ARGUMENT, "%d inputs were given (need 1 to 32)", n_in);
+}
+
+tare_status tare__dispatch_no_kernel(const tare_args *a, bool registered)
+{
+    if (!registered)
+        return tare_op_error(a, TARE_NOT_FOUND, "the operator is not registered in this runtime");
+    const tare_desc *first = a->n_in && a->in[0] ? a->in[0] : NULL;
+    return tare_op_error(a, TARE_BAD_DTYPE, "no kernel takes %s here",
+                         first ? tare_dtype_name(first->dtype) : "this dtype");
+}
+
+tare_status tare__dispatch_copies(tare_mode *m, uint32_t copies, tare_value **in, int n_in)
+{
+    for (int i = 0; i < n_in; ++i) {
+        if (!(copies >> i & 1))
+            continue;
+        tare_value *copy;
+        tare_status status = m->apply(m, m->runtime->copy, NULL, &in[i], 1, &copy, 0);
+        if (status != TARE_OK)
+            return status;
+        in[i] = copy;
+    }
+    return TARE_OK;
+}
+
+tare_status tare__dispatch_data_error(const tare_op *op, const char *path)
+{
+    tare_args a = {.op = op, .path = path};
+    return tare_op_error(&a, TARE_BAD_DATA, "the data hold an index out of range");
+}

@@ -1,0 +1,243 @@
+/* imperative.c - the imperative mode: scopes over dispatch, a tape that is a program, backward over it.
+ *
+ * Every value made in a scope has its handle in one list; a scope is a mark in it. Ending a scope walks the list down
+ * to the mark. A value given up early (tare_move) or handed to an inner scope stays listed for its record alone: whose
+ * handle it is stands in value->depth. */
+#include "imperative.h"
+
+#include "../core/dispatch_private.h"
+#include "../core/gradient.h"
+
+typedef struct {
+    int32_t mark;
+    const char *path; /* of the scope around */
+} scope;
+
+typedef struct {
+    tare_mode mode; /* first */
+    tare_program tape;
+    tare_value **owned;
+    int32_t n_owned, capacity_owned;
+    scope *scopes; /* by depth; depth d's is scopes[d - 1] */
+    int32_t capacity_scopes;
+    uint64_t float_before;
+} imperative;
+
+static imperative *of(tare_mode *m)
+{
+    return (imperative *)m;
+}
+
+/* ---- the list of handles
+ * --------------------------------------------------------------------------------------------*/
+static __attribute__((noinline)) bool grow(tare_mode *m, void **list, int32_t *capacity, size_t item)
+{
+    int32_t wanted = *capacity ? *capacity * 2 : 64;
+    void *grown = tare_memory_resize(&m->runtime->memory, TARE_MEMORY_RECORD, *list, (size_t)*capacity * item,
+                                     (size_t)wanted * item);
+    if (!grown)
+        return false;
+    *list = grown;
+    *capacity = wanted;
+    return true;
+}
+
+static inline bool own(tare_mode *m, tare_value *v)
+{
+    imperative *im = of(m);
+    if (__builtin_expect(im->n_owned == im->capacity_owned, 0) &&
+        !grow(m, (void **)&im->owned, &im->capacity_owned, sizeof *im->owned))
+        return false;
+    im->owned[im->n_owned++] = v;
+    return true;
+}
+
+/* ---- apply
+ * ----------------------------------------------------------------------------------------------------------*/
+static tare_status refuse_outside(tare_mode *m, const tare_op *op, tare_value **out)
+{
+    tare_args a = {.op = op};
+    tare_status status = tare_op_error(&a, TARE_BAD_ARGUMENT, "no scope is open (scope_begin)");
+    return tare__dispatch_failed(m, op, out, op->n_out, status);
+}
+
+static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
+                         tare_value **out, uint32_t absent)
+{
+    if (__builtin_expect(m->depth == 0, 0))
+        return refuse_outside(m, op, out);
+    return tare__dispatch(m, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN, own);
+}
+
+static tare_status apply_traced(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
+                                tare_value **out, uint32_t absent)
+{
+    if (__builtin_expect(m->depth == 0, 0))
+        return refuse_outside(m, op, out);
+    return tare__dispatch(m, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN | TARE_DISPATCH_TRACED, own);
+}
+
+void tare_imperative_retrace(tare_mode *m)
+{
+    m->apply = m->runtime->trace.event ? apply_traced : apply;
+}
+
+/* ---- scopes
+ * ---------------------------------------------------------------------------------------------------------*/
+static void enter_outermost(tare_mode *m)
+{
+    if (!pthread_equal(pthread_self(), m->runtime->owner) && m->error == TARE_OK)
+        m->error = tare_error(TARE_WRONG_THREAD, "the runtime belongs to another thread (tare_runtime_adopt)");
+    of(m)->float_before = tare_float_enter();
+}
+
+static void scope_begin(tare_mode *m, const char *path)
+{
+    imperative *im = of(m);
+    if (m->depth == 0)
+        enter_outermost(m);
+    if (m->depth >= im->capacity_scopes && !grow(m, (void **)&im->scopes, &im->capacity_scopes, sizeof *im->scopes)) {
+        if (m->error == TARE_OK)
+            m->error = TARE_NO_MEMORY;
+        ++m->depth; /* matched by its scope_end, which finds no mark and lets nothing go */
+        return;
+    }
+    im->scopes[m->depth++] = (scope){im->n_owned, m->path};
+    if (path)
+        m->path = path;
+}
+
+enum { GIVEN_UP = -1, PROMOTED = -2 };
+
+/* A result goes to the scope around; outermost each entry is a handle of the caller's. */
+static void promote(tare_mode *m, tare_value **keep)
+{
+    tare_value *v = *keep;
+    if (v->poison)
+        return;
+    if (v->depth == GIVEN_UP) {
+        if (m->error == TARE_OK)
+            m->error = tare_error(TARE_BAD_ARGUMENT, "scope_end keeps a value that was given up by tare_move");
+        *keep = &m->poison;
+    } else if (v->depth == m->depth) {
+        ++v->refs; /* for the list of the scope around, or the caller */
+        v->depth = PROMOTED;
+    } else if (m->depth == 1) {
+        tare_record_share(v);
+    }
+}
+
+static void settle_promoted(tare_mode *m, tare_value *v)
+{
+    imperative *im = of(m);
+    if (v->poison)
+        return;
+    if (v->depth == PROMOTED) {
+        v->depth = m->depth;
+        if (m->depth > 0)
+            im->owned[im->n_owned++] = v; /* there is room: it stood in the inner list */
+    }
+    if (m->depth == 0 && v->node == TARE_SPENT) { /* the tape is gone: from now on a leaf */
+        v->node = -1;
+        v->program = NULL;
+        v->wants_gradient = false;
+    }
+}
+
+static void scope_end(tare_mode *m, tare_value **keep, int n)
+{
+    imperative *im = of(m);
+    if (m->depth == 0)
+        return;
+    if (m->depth > im->capacity_scopes) {
+        --m->depth;
+        return;
+    }
+    for (int i = 0; i < n; ++i)
+        promote(m, &keep[i]);
+    scope s = im->scopes[m->depth - 1];
+    for (int32_t i = im->n_owned - 1; i >= s.mark; --i) {
+        tare_value *v = im->owned[i];
+        if (v->depth == m->depth) {
+            v->depth = GIVEN_UP;
+            tare_record_unhold(v);
+        }
+        tare_record_unref(v);
+    }
+    im->n_owned = s.mark;
+    m->path = s.path;
+    if (--m->depth == 0)
+        tare_program_clear(&im->tape);
+    for (int i = 0; i < n; ++i)
+        settle_promoted(m, keep[i]);
+    if (m->depth == 0)
+        tare_float_leave(im->float_before);
+}
+
+static void adopt(tare_mode *m, tare_value *const *in, int n)
+{
+    for (int i = 0; i < n; ++i) {
+        tare_value *v = in[i];
+        if (!v || !v->moved)
+            continue;
+        v->moved = false;
+        if (v->depth == m->depth - 1 && m->depth > 1 && own(m, v)) {
+            ++v->refs;
+            v->depth = m->depth;
+        }
+    }
+}
+
+/* ---- backward
+ * -------------------------------------------------------------------------------------------------------*/
+static tare_status backward(tare_mode *m, tare_value *const *root, tare_value *const *head, int n, bool keep)
+{
+    if (m->depth == 0)
+        return m->error = tare_error(TARE_BAD_ARGUMENT, "backward: no scope is open (scope_begin)");
+    tare_status status = tare_reverse(m, root, head, n, keep);
+    if (!keep)
+        tare_program_trim(&of(m)->tape);
+    return status;
+}
+
+static tare_value *gradient(tare_mode *m, tare_value *leaf)
+{
+    (void)m;
+    return leaf->gradient;
+}
+
+/* ---- beginning and end
+ * ----------------------------------------------------------------------------------------------*/
+tare_status tare_imperative_new(tare_runtime *rt, tare_mode **out)
+{
+    imperative *im = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, sizeof *im);
+    if (!im)
+        return TARE_NO_MEMORY;
+    tare_mode *m = &im->mode;
+    tare_mode_init(m, rt);
+    tare_program_init(&im->tape, rt);
+    m->scope_begin = scope_begin;
+    m->scope_end = scope_end;
+    m->adopt = adopt;
+    m->backward = backward;
+    m->gradient = gradient;
+    m->program = &im->tape;
+    tare_imperative_retrace(m);
+    *out = m;
+    return TARE_OK;
+}
+
+void tare_imperative_free(tare_mode *m)
+{
+    if (!m)
+        return;
+    imperative *im = of(m);
+    tare_memory *memory = &m->runtime->memory;
+    while (m->depth > 0)
+        scope_end(m, NULL, 0);
+    tare_program_fini(&im->tape);
+    tare_mode_fini(m);
+    tare_memory_give(memory, TARE_MEMORY_RECORD, im->owned, (size_t)im->capacity_owned * sizeof *im->owned);
+    tare_memory_give(memory, TARE_MEMORY_RECORD, im->scopes, (size_t)im->capacity_scopes * sizeof *im->scopes);
+    tare_memory_give(memory, TARE_MEMORY_RECORD, im, sizeof *im);
+}

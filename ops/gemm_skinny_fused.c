@@ -1,0 +1,302 @@
+/* gemm_skinny_fused.c - the matrix product where one side is small: DOT, ROW and DIRECT, all on the operands in place.
+ *
+ * These are the products of a layer at batch 1 and of short reductions, where packing would cost more than the
+ * product and a chain of additions one after the other would leave the processor waiting.
+ *
+ * Invariant: see gemm.h; here, columns and rows that do not fill a tile are computed by the same code, either on
+ * repeated rows whose results are dropped or by reaching back over columns that are done: same operands, same order,
+ * same bits. */
+#include "gemm_shuffle.h"
+#include "gemm_tile.h"
+
+/* Up to this K eight lanes, which cost half as much to sum up, are faster than sixteen. */
+enum { DOT_SHORT = 48 };
+
+/* DOT: y[rows, columns] = x[rows, k] w[columns, k]^T with rows * columns == TARE_LANES sums, one vector each. */
+
+enum { SIDE = TARE_LANES == 4 ? 2 : 4 }; /* columns of a tile that is as square as it can be */
+
+/* A tile: rows r of one operand are at x + min(r, x_last) * x_step; the results of clamped ones are not stored. */
+typedef struct {
+    const float *x, *w, *bias;
+    int64_t x_step, w_step;
+    int64_t k;
+    float *c;
+    int64_t c_row;
+    int64_t x_last, w_last;
+} dot_tile;
+
+TARE_ALWAYS_INLINE const float *dot_row(const float *from, int64_t step, int64_t last, int clamped, int r)
+{
+    return from + (clamped && r > last ? last : r) * step;
+}
+
+/* Adds TARE_LANES steps of k from i on, or the last `part` of them. */
+TARE_ALWAYS_INLINE void dot_step(int rows, int columns, int clamped, const dot_tile *t, int64_t i, int64_t part,
+                                 tare_vf acc[TARE_LANES])
+{
+    TARE_UNROLL
+    for (int r = 0; r < rows; r++) {
+        const float *xp = dot_row(t->x, t->x_step, t->x_last, clamped, r) + i;
+        tare_vf x = part ? gemm_load_part(xp, part) : tare_load(xp);
+        TARE_UNROLL
+        for (int j = 0; j < columns; j++) {
+            const float *wp = dot_row(t->w, t->w_step, t->w_last, clamped, j) + i;
+            tare_vf w = part ? gemm_load_part(wp, part) : tare_load(wp);
+            acc[r * columns + j] = gemm_fma(x, w, acc[r * columns + j]);
+        }
+    }
+}
+
+TARE_ALWAYS_INLINE void dot_store(int rows, int columns, int clamped, const dot_tile *t, tare_vf sums)
+{
+    int64_t n_stored = clamped && t->w_last + 1 < columns ? t->w_last + 1 : columns;
+    if (t->bias) {
+        tare_vf bias = columns == TARE_LANES && !clamped ? tare_load(t->bias) : gemm_load_part(t->bias, n_stored);
+        sums += columns == 1      ? SHUFFLE(bias, bias, LANE_AGAIN, 1)
+                : columns == SIDE ? SHUFFLE(bias, bias, LANE_AGAIN, SIDE)
+                                  : bias;
+    }
+    if (rows == 1 && clamped) {
+        gemm_store_part(t->c, sums, n_stored);
+        return;
+    }
+    if (rows == 1 || (columns == 1 && t->c_row == 1 && !clamped)) {
+        tare_store(t->c, sums);
+        return;
+    }
+    float out[TARE_LANES] __attribute__((aligned(64)));
+    tare_store(out, sums);
+    TARE_UNROLL
+    for (int r = 0; r < rows; r++) {
+        if (!clamped) {
+            memcpy(t->c + r * t->c_row, out + r * columns, (size_t)columns * sizeof *out);
+        } else if (r <= t->x_last) {
+            TARE_UNROLL
+            for (int j = 0; j < n_stored; j++) {
+                t->c[r * t->c_row + j] = out[r * columns + j];
+            }
+        }
+    }
+}
+
+/* The last step of k stands outside the loop, whole or not: a short product has only that one. */
+TARE_ALWAYS_INLINE void dot_multiply(int rows, int columns, int clamped, const dot_tile *t)
+{
+    tare_vf acc[TARE_LANES];
+    TARE_UNROLL
+    for (int j = 0; j < TARE_LANES; j++) {
+        acc[j] = (tare_vf){0};
+    }
+    int64_t i = 0, k = t->k;
+    for (; i + TARE_LANES < k; i += TARE_LANES) {
+        dot_step(rows, columns, clamped, t, i, 0, acc);
+    }
+    if (i + TARE_LANES == k) {
+        dot_step(rows, columns, clamped, t, i, 0, acc);
+    } else if (i < k) {
+        dot_step(rows, columns, clamped, t, i, k - i, acc);
+    }
+    dot_store(rows, columns, clamped, t, gemm_sums(acc));
+}
+
+/* A function a kind of tile: inlined into one another they would share the registers that each needs. */
+typedef void dot_function(const dot_tile *t);
+#define DOT(name, rows, columns, clamped)                                                                              \
+    static __attribute__((noinline)) void name(const dot_tile *t)                                                      \
+    {                                                                                                                  \
+        dot_multiply(rows, columns, clamped, t);                                                                       \
+    }
+DOT(dot_row_full, 1, TARE_LANES, 0)
+DOT(dot_square, TARE_LANES / SIDE, SIDE, 0)
+DOT(dot_column, TARE_LANES, 1, 0)
+DOT(dot_row_clamped, 1, TARE_LANES, 1)
+DOT(dot_column_clamped, TARE_LANES, 1, 1)
+
+/* The last tiles of a part reach back over columns or rows that are done; where there are too few, they are clamped. */
+TARE_GEMM_ONE(TARE_KERNEL(gemm_dot))
+{
+    const tare_gemm_shape *s = shape;
+#ifdef TARE_PASS_AVX512
+    if (s->k <= DOT_SHORT) {
+        tare__gemm_dot_avx2(s, a, b, bias, c, piece, n_pieces, worker_scratch);
+        return;
+    }
+#endif
+    (void)worker_scratch;
+    gemm_part part = gemm_part_of(s, piece, n_pieces);
+    int64_t rows = TARE_LANES / SIDE, columns = SIDE, m_size = part.m_end - part.m, n_size = part.n_end - part.n;
+    dot_function *function = dot_square;
+    if (m_size < rows || n_size < columns) {
+        int wide = n_size >= m_size;
+        rows = wide ? 1 : TARE_LANES;
+        columns = wide ? TARE_LANES : 1;
+        int clamped = n_size < columns || m_size < rows;
+        function = clamped ? wide ? dot_row_clamped : dot_column_clamped : wide ? dot_row_full : dot_column;
+    }
+    for (int64_t m = part.m; m < part.m_end; m += rows) {
+        int64_t i = m + rows <= part.m_end || m_size < rows ? m : part.m_end - rows;
+        for (int64_t n = part.n; n < part.n_end; n += columns) {
+            int64_t j = n + columns <= part.n_end || n_size < columns ? n : part.n_end - columns;
+            dot_tile tile = {.x = a + i * s->a_row,
+                             .w = b + j * s->b_col,
+                             .bias = bias ? bias + j : NULL,
+                             .x_step = s->a_row,
+                             .w_step = s->b_col,
+                             .k = s->k,
+                             .c = c + i * s->c_row + j,
+                             .c_row = s->c_row,
+                             .x_last = part.m_end - i - 1,
+                             .w_last = part.n_end - j - 1};
+            function(&tile);
+        }
+    }
+}
+
+/* ROW: y[1, n] = x[1, k] w[k, n], the sums of k mod 4 apart. */
+
+enum { ROW_CHAINS = 4 };
+
+TARE_ALWAYS_INLINE void row_step(int q, int n_vectors, const tare_gemm_shape *s, const float *a, const float *b,
+                                 int64_t b_part, tare_vf acc[ROW_CHAINS][4])
+{
+    tare_vf x = tare_broadcast(a[q * s->a_col]);
+    TARE_UNROLL
+    for (int v = 0; v < n_vectors; v++) {
+        const float *w = b + q * s->b_row + v * TARE_LANES;
+        acc[q][v] = gemm_fma(x, b_part ? gemm_load_part(w, b_part) : tare_load(w), acc[q][v]);
+    }
+}
+
+TARE_ALWAYS_INLINE void row_tile(int n_vectors, const tare_gemm_shape *s, const float *a, const float *b,
+                                 int64_t b_part, const float *bias, float *c)
+{
+    tare_vf acc[ROW_CHAINS][4];
+    TARE_UNROLL
+    for (int q = 0; q < ROW_CHAINS; q++) {
+        TARE_UNROLL
+        for (int v = 0; v < n_vectors; v++) {
+            acc[q][v] = (tare_vf){0};
+        }
+    }
+    int64_t k = s->k;
+    for (; k >= ROW_CHAINS; k -= ROW_CHAINS) {
+        TARE_UNROLL
+        for (int q = 0; q < ROW_CHAINS; q++) {
+            row_step(q, n_vectors, s, a, b, b_part, acc);
+        }
+        a += ROW_CHAINS * s->a_col;
+        b += ROW_CHAINS * s->b_row;
+    }
+    TARE_UNROLL
+    for (int q = 0; q < ROW_CHAINS - 1; q++) {
+        if (q < k) {
+            row_step(q, n_vectors, s, a, b, b_part, acc);
+        }
+    }
+    TARE_UNROLL
+    for (int v = 0; v < n_vectors; v++) {
+        tare_vf sum = (acc[0][v] + acc[1][v]) + (acc[2][v] + acc[3][v]);
+        if (b_part) {
+            gemm_store_part(c, bias ? sum + gemm_load_part(bias, b_part) : sum, b_part);
+        } else {
+            tare_store(c + v * TARE_LANES, bias ? sum + tare_load(bias + v * TARE_LANES) : sum);
+        }
+    }
+}
+
+#define ROW(name, n_vectors, part)                                                                                     \
+    static __attribute__((noinline)) void name(const tare_gemm_shape *s, const float *a, const float *b,               \
+                                               int64_t n_left, const float *bias, float *c)                            \
+    {                                                                                                                  \
+        (void)n_left;                                                                                                  \
+        row_tile(n_vectors, s, a, b, part, bias, c);                                                                   \
+    }
+ROW(row_4, 4, 0)
+ROW(row_1, 1, 0)
+ROW(row_part, 1, n_left)
+
+TARE_GEMM_ONE(TARE_KERNEL(gemm_row))
+{
+    (void)worker_scratch;
+    gemm_part part = gemm_part_of(shape, piece, n_pieces);
+    for (int64_t m = part.m; m < part.m_end; m++) {
+        const float *x = a + m * shape->a_row;
+        float *y = c + m * shape->c_row;
+        for (int64_t n = part.n, width; n < part.n_end; n += width) {
+            int64_t left = part.n_end - n;
+            const float *bias_n = bias ? bias + n : NULL;
+            if (left >= 4 * TARE_LANES) {
+                width = 4 * TARE_LANES;
+                row_4(shape, x, b + n, left, bias_n, y + n);
+            } else if (left >= TARE_LANES) {
+                width = TARE_LANES;
+                row_1(shape, x, b + n, left, bias_n, y + n);
+            } else {
+                width = left;
+                row_part(shape, x, b + n, left, bias_n, y + n);
+            }
+        }
+    }
+}
+
+/* DIRECT: the register tile on the operands themselves. */
+
+TARE_ALWAYS_INLINE void direct_tile(int rows, int n_vectors, int64_t m, const tare_gemm_shape *s, const float *a,
+                                    const float *b, int64_t b_part, const float *bias, float *c)
+{
+    tare_vf acc[TILE_ROWS][TILE_VECTORS];
+    gemm_tile_multiply(rows, n_vectors, s->k, a + m * s->a_row, s->a_row, s->a_col, b, s->b_row, b_part, acc);
+    gemm_target to = {.c = c + m * s->c_row, .c_row = s->c_row, .bias = bias, .end = rows};
+    to.n_last = b_part ? b_part : TARE_LANES;
+    gemm_tile_store(rows, n_vectors, acc, &to);
+}
+
+/* All rows of a part for the columns of a tile; the last ones reach back over rows that are done. */
+TARE_ALWAYS_INLINE void direct_columns(int n_vectors, int64_t m, int64_t m_end, const tare_gemm_shape *s,
+                                       const float *a, const float *b, int64_t b_part, const float *bias, float *c)
+{
+    int64_t rows = m_end - m;
+    for (; m_end - m > TILE_ROWS_FEW && rows >= TILE_ROWS; m += TILE_ROWS) {
+        int64_t at = m + TILE_ROWS <= m_end ? m : m_end - TILE_ROWS;
+        direct_tile(TILE_ROWS, n_vectors, at, s, a, b, b_part, bias, c);
+    }
+    for (; m < m_end && rows >= TILE_ROWS_FEW; m += TILE_ROWS_FEW) {
+        int64_t at = m + TILE_ROWS_FEW <= m_end ? m : m_end - TILE_ROWS_FEW;
+        direct_tile(TILE_ROWS_FEW, n_vectors, at, s, a, b, b_part, bias, c);
+    }
+    for (; m < m_end; m++) {
+        direct_tile(1, n_vectors, m, s, a, b, b_part, bias, c);
+    }
+}
+
+#define DIRECT(name, n_vectors, b_part)                                                                                \
+    static __attribute__((noinline)) void name(const gemm_part *part, const tare_gemm_shape *s, const float *a,        \
+                                               const float *b, int64_t n_left, const float *bias, float *c)            \
+    {                                                                                                                  \
+        (void)n_left;                                                                                                  \
+        direct_columns(n_vectors, part->m, part->m_end, s, a, b, b_part, bias, c);                                     \
+    }
+DIRECT(direct_wide, TILE_VECTORS, 0)
+DIRECT(direct_1, 1, 0)
+DIRECT(direct_part, 1, n_left)
+
+TARE_GEMM_ONE(TARE_KERNEL(gemm_direct))
+{
+    (void)worker_scratch;
+    gemm_part part = gemm_part_of(shape, piece, n_pieces);
+    for (int64_t n = part.n, width; n < part.n_end; n += width) {
+        int64_t left = part.n_end - n;
+        const float *bias_n = bias ? bias + n : NULL;
+        if (left >= TILE_VECTORS * TARE_LANES) {
+            width = TILE_VECTORS * TARE_LANES;
+            direct_wide(&part, shape, a, b + n, left, bias_n, c + n);
+        } else if (left >= TARE_LANES) {
+            width = TARE_LANES;
+            direct_1(&part, shape, a, b + n, left, bias_n, c + n);
+        } else {
+            width = left;
+            direct_part(&part, shape, a, b + n, left, bias_n, c + n);
+        }
+    }
+}

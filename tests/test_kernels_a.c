@@ -1,0 +1,247 @@
+/* test_kernels_a.c - kernels of arithmetic, copies, reductions and activations, called straight from their records.
+ *
+ * What the tests derived from the records do not reach: the same bits on every instruction set, for any order of the
+ * pieces and any address; views; the errors in ulp of tanh and sigmoid; the errors of long sums. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "../ops/ops.h"
+
+enum { MOST_INPUTS = 2, GUARD = 64 };
+
+/* One application: descs and addresses of inputs and of output 0. */
+typedef struct {
+    const tare_op *op;
+    const void *attr;
+    int n_in;
+    tare_desc in[MOST_INPUTS], out;
+    void *ptr[MOST_INPUTS + 1];
+} application;
+
+static tare_isa best_isa(void)
+{
+    tare_runtime *rt;
+    ck_assert_int_eq(tare_runtime_new(NULL, &rt), TARE_OK);
+    tare_isa isa = rt->isa;
+    ck_assert_int_eq(tare_runtime_free(rt), 0);
+    return isa;
+}
+
+static tare_args args_of(const application *a, tare_desc_ref *in)
+{
+    for (int i = 0; i < a->n_in; ++i)
+        in[i] = &a->in[i];
+    return (tare_args){a->op, a->attr, in, a->n_in, 0, NULL};
+}
+
+static tare_status infer(application *a)
+{
+    tare_desc_ref in[MOST_INPUTS];
+    tare_args args = args_of(a, in);
+    return a->op->infer(&args, (const tare_desc_out[]){&a->out});
+}
+
+static bool serves(const application *a, const tare_variant *v, tare_isa isa)
+{
+    tare_desc_ref in[MOST_INPUTS];
+    tare_args args = args_of(a, in);
+    bool strides = true;
+    for (int i = 0; i < a->n_in; ++i)
+        strides = strides && (a->in[i].contiguous || v->in_strides[i] == TARE_STRIDES_ANY);
+    return v->isa <= isa && strides && (v->dtypes & TARE_BIT(a->in[0].dtype)) && (!v->fits || v->fits(&args));
+}
+
+/* Runs all pieces, in falling order if `backwards`, then combine. */
+static void run(const application *a, const tare_variant *v, bool backwards)
+{
+    tare_desc_ref in[MOST_INPUTS];
+    tare_args args = args_of(a, in);
+    tare_work work;
+    memset(&work, 0x55, sizeof work); /* a kernel must not read a word that prepare() has not written */
+    work.n_pieces = 1;
+    work.n_g = 0;
+    work.piece_bytes = work.worker_bytes = 0;
+    v->prepare(&args, (const tare_desc_ref[]){&a->out}, &work);
+    ck_assert_int_ge(work.n_pieces, 1);
+    ck_assert_int_le(work.n_g, TARE_GEOMETRY);
+    ck_assert_uint_eq(work.piece_bytes % 64, 0);
+    void *ptr[MOST_INPUTS + 3] = {0};
+    for (int i = 0; i < a->n_in; ++i)
+        ptr[i] = a->op->shape_only >> i & 1 ? NULL : a->ptr[i];
+    ptr[a->n_in] = a->ptr[a->n_in];
+    size_t bytes = (size_t)work.n_pieces * work.piece_bytes;
+    ptr[a->n_in + 1] = bytes ? tare_memory_take(NULL, TARE_MEMORY_WORK, bytes) : NULL;
+    tare_call c = {
+        .run = v->run, .combine = v->combine, .ptr = ptr, .g = work.g, .n_pieces = work.n_pieces, .node = -1};
+    for (int i = 0; i < work.n_pieces; ++i)
+        ck_assert_int_eq(c.run(&c, backwards ? work.n_pieces - 1 - i : i, 0), 0);
+    if (c.combine)
+        ck_assert_int_eq(c.combine(&c, 0, 0), 0);
+    if (bytes)
+        tare_memory_give(NULL, TARE_MEMORY_WORK, ptr[a->n_in + 1], bytes);
+}
+
+/* A number in <-1,1> that any machine makes the same. */
+static double number(uint64_t *state)
+{
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (double)(int32_t)(*state >> 32) / 2147483648.0;
+}
+
+/* Elements that a view may reach beyond its first. */
+static size_t span(const tare_desc *d)
+{
+    int64_t n = 1;
+    for (int i = 0; i < d->rank; ++i)
+        if (d->stride[i] > 0)
+            n += d->dim[i] > 0 ? (d->dim[i] - 1) * d->stride[i] : 0;
+    return (size_t)n;
+}
+
+static tare_desc desc(tare_dtype dtype, int rank, const int64_t *dim)
+{
+    return tare_desc_of(dtype, rank, dim);
+}
+
+/* The kernels of one operator on one case: each variant against the reference, and, bit for bit, against the first. */
+static void compare(application *a, double tolerance)
+{
+    ck_assert_msg(infer(a) == TARE_OK, "%s", tare_error_text());
+    tare_isa isa = best_isa();
+    uint64_t state = 7;
+    void *block[MOST_INPUTS] = {0};
+    double magnitude = 1e-30;
+    for (int i = 0; i < a->n_in; ++i) {
+        size_t n = span(&a->in[i]);
+        float *p = malloc((n + GUARD) * sizeof *p);
+        ck_assert_ptr_nonnull(p);
+        for (size_t k = 0; k < n + GUARD; ++k)
+            p[k] = (float)number(&state);
+        block[i] = p;
+    }
+    size_t n_out = (size_t)tare_desc_count(&a->out);
+    float *expected = malloc((n_out + GUARD) * sizeof *expected), *first = malloc((n_out + GUARD) * sizeof *first),
+          *got = malloc((n_out + GUARD) * sizeof *got);
+    ck_assert(expected && first && got);
+    const tare_variant *reference = &a->op->variants[a->op->n_variants - 1];
+    for (int i = 0; i < a->n_in; ++i)
+        a->ptr[i] = block[i];
+    a->ptr[a->n_in] = expected;
+    run(a, reference, false);
+    for (size_t k = 0; k < n_out; ++k)
+        magnitude = fmax(magnitude, fabs((double)expected[k]));
+    int served = 0;
+    for (int k = 0; k < a->op->n_variants - 1; ++k) {
+        const tare_variant *v = &a->op->variants[k];
+        if (!serves(a, v, isa))
+            continue;
+        for (int shift = 0; shift < 3; ++shift) {
+            /* the same numbers at other addresses */
+            for (int i = 0; i < a->n_in; ++i) {
+                if (shift)
+                    memmove((float *)block[i] + shift, (float *)block[i] + shift - 1, span(&a->in[i]) * sizeof(float));
+                a->ptr[i] = (float *)block[i] + shift;
+            }
+            memset(got, 0x7f, (n_out + GUARD) * sizeof *got);
+            a->ptr[a->n_in] = got + shift;
+            run(a, v, shift == 1);
+            for (size_t j = 0; j < n_out; ++j)
+                ck_assert_msg(fabs((double)got[shift + (int)j] - (double)expected[j]) <= tolerance * magnitude,
+                              "%s %s [%zu]: %.9g, reference %.9g", a->op->name, v->name, j, (double)got[shift + (int)j],
+                              (double)expected[j]);
+            for (int j = 0; j < GUARD - shift; ++j)
+                ck_assert_msg(((uint8_t *)(got + shift + n_out))[j] == 0x7f, "%s %s wrote beyond", a->op->name,
+                              v->name);
+            if (served++ == 0)
+                memcpy(first, got, n_out * sizeof *first);
+            ck_assert_msg(memcmp(first, got + shift, n_out * sizeof *first) == 0,
+                          "%s %s at address + %d: other bits than the first", a->op->name, v->name, shift);
+        }
+        for (int i = 0; i < a->n_in; ++i)
+            memmove(block[i], (float *)block[i] + 2, span(&a->in[i]) * sizeof(float));
+    }
+    ck_assert_msg(served > 0, "%s: no variant serves", a->op->name);
+    for (int i = 0; i < a->n_in; ++i)
+        free(block[i]);
+    free(expected);
+    free(first);
+    free(got);
+}
+
+#define DIMS(...)                                                                                                      \
+    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[])                                       \
+    {                                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
+
+static tare_desc transposed(int64_t rows, int64_t columns)
+{
+    tare_desc d = desc(TARE_F32, DIMS(rows, columns));
+    d.stride[0] = 1;
+    d.stride[1] = rows;
+    tare_desc_measure(&d);
+    return d;
+}
+
+START_TEST(broadcasting_reads_any_view)
+{
+    static const tare_op *const op[] = {&tare_op_add, &tare_op_sub, &tare_op_mul};
+    for (int k = 0; k < 3; ++k) {
+        application a = {.op = op[k], .n_in = 2};
+        a.in[0] = transposed(37, 19);
+        a.in[1] = desc(TARE_F32, DIMS(37, 19));
+        compare(&a, 0);
+        a.in[1] = transposed(37, 19);
+        compare(&a, 0);
+        a.in[1] = desc(TARE_F32, DIMS(19));
+        compare(&a, 0);
+        a.in[0] = desc(TARE_F32, DIMS(700, 33));
+        a.in[1] = desc(TARE_F32, DIMS(33));
+        compare(&a, 0);
+        a.in[1] = desc(TARE_F32, DIMS(700, 1));
+        compare(&a, 0);
+        a.in[0] = desc(TARE_F32, DIMS(2, 1, 3, 1, 2, 1));
+        a.in[1] = desc(TARE_F32, DIMS(1, 3, 1, 3, 1, 17));
+        compare(&a, 0);
+        a.in[0] = a.in[1] = desc(TARE_F32, DIMS(16391));
+        compare(&a, 0);
+    }
+}
+END_TEST
+
+START_TEST(copies_make_views_contiguous)
+{
+    application a = {.op = &tare_op_copy, .n_in = 1};
+    a.in[0] = transposed(100, 333);
+    compare(&a, 0);
+    a.in[0] = transposed(3, 7);
+    compare(&a, 0);
+    a.in[0] = desc(TARE_F32, DIMS(5, 6, 7, 8));
+    a.in[0].stride[0] = 8 * 7;
+    a.in[0].stride[1] = 5 * 8 * 7;
+    a.in[0].stride[2] = 1;
+    a.in[0].stride[3] = 7;
+    tare_desc_measure(&a.in[0]);
+    compare(&a, 0);
+    a.in[0] = desc(TARE_F32, DIMS(40, 50));
+    a.in[0].stride[1] = 0;
+    tare_desc_measure(&a.in[0]);
+    compare(&a, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kernels a");
+    TCase *tcase = tcase_create("kernels");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, broadcasting_reads_any_view);
+    tcase_add_test(tcase, copies_make_views_contiguous);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
