@@ -1,0 +1,42 @@
+/* layer.h - layers: parameters with a place in a net, and the functions that apply them over the mode seam.
+ *
+ * A layer call is a scope of its own that promotes its result, so that what it makes inside is let go at once; its
+ * argument may be given up to it (tare_move). */
+#ifndef TARE_NETS_LAYER_H
+#define TARE_NETS_LAYER_H
+
+#include "../ops/ops.h"
+#include "net.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum { TARE_ACTIVATION_NONE, TARE_ACTIVATION_RELU } tare_activation;
+
+/* y = activation(x wᵀ + b); x [N,inputs], y [N,units] */
+typedef struct {
+    const char *path;
+    tare_value *weight, *bias;
+    tare_activation activation;
+} tare_dense_layer;
+
+/* Makes the layer's parameters in `net` under `path` (borrowed by the net's arena). */
+TARE_API tare_status tare_dense_layer_build(tare_net *net, tare_dense_layer *, const char *path, int64_t inputs,
+                                            int64_t units, tare_activation);
+
+static inline tare_value *tare_dense_layer_forward(tare_mode *m, const tare_dense_layer *l, tare_value *x)
+{
+    m->scope_begin(m, l->path);
+    m->adopt(m, &x, 1);
+    tare_value *y = tare_dense(m, tare_move(x), l->weight, l->bias);
+    if (l->activation == TARE_ACTIVATION_RELU)
+        y = tare_relu(m, tare_move(y));
+    m->scope_end(m, &y, 1);
+    return y;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

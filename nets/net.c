@@ -1,0 +1,186 @@
+/* net.c - a net from its name: options, parameters, registration. */
+#include "net.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../core/random.h"
+#include "../ops/ops.h"
+#include "nets_private.h"
+
+static char *keep_text(tare_net *net, const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *kept = tare_arena_take(&net->arena, bytes);
+    return kept ? memcpy(kept, text, bytes) : NULL;
+}
+
+const char *tare__net_path(tare_net *net, const char *format, int number)
+{
+    char text[64];
+    (void)snprintf(text, sizeof text, format, number);
+    return keep_text(net, text);
+}
+
+static tare_status read_options(tare_net *net, const tare_net_type *type, const char *text)
+{
+    char printed[512], label[640];
+    net->options = tare_arena_take(&net->arena, type->option_bytes ? type->option_bytes : 1);
+    if (!net->options)
+        return TARE_NO_MEMORY;
+    tare_status status = tare_attr_parse(type->name, type->options, type->n_options, text, net->options);
+    if (status != TARE_OK)
+        return status;
+    tare_attr_print(type->options, type->n_options, net->options, printed, sizeof printed);
+    (void)snprintf(label, sizeof label, printed[0] ? "%s:%s" : "%s%s", type->name, printed);
+    net->label = keep_text(net, label);
+    return net->label ? TARE_OK : TARE_NO_MEMORY;
+}
+
+tare_status tare_net_new(tare_runtime *rt, const char *text, uint64_t seed, tare_net **out)
+{
+    char name[64];
+    size_t length = strcspn(text, ":");
+    if (length >= sizeof name)
+        return tare_error(TARE_NOT_FOUND, "net '%.40s...' is unknown", text);
+    (void)snprintf(name, sizeof name, "%.*s", (int)length, text);
+    const tare_net_type *type = tare_find(rt, TARE_KIND_NET, name);
+    if (!type)
+        return TARE_NOT_FOUND;
+    tare_net *net = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, type->net_bytes);
+    if (!net)
+        return TARE_NO_MEMORY;
+    net->type = type;
+    net->runtime = rt;
+    net->seed = seed;
+    net->arena.memory = &rt->memory;
+    tare_status status = read_options(net, type, text[length] ? text + length + 1 : NULL);
+    if (status == TARE_OK)
+        status = type->build(net, net->options);
+    if (status != TARE_OK) {
+        tare_net_free(net);
+        return status;
+    }
+    *out = net;
+    return TARE_OK;
+}
+
+void tare_net_free(tare_net *net)
+{
+    if (!net)
+        return;
+    tare_memory *memory = &net->runtime->memory;
+    for (int i = 0; i < net->n_parameters; ++i) {
+        tare_value_clear_gradient(net->parameter[i].value);
+        tare_value_drop(net->parameter[i].value);
+    }
+    tare_memory_give(memory, TARE_MEMORY_RECORD, net->parameter,
+                     (size_t)net->capacity_parameters * sizeof *net->parameter);
+    tare_arena_fini(&net->arena);
+    tare_memory_give(memory, TARE_MEMORY_RECORD, net, net->type->net_bytes);
+}
+
+/* ---- parameters
+ * ----------------------------------------------------------------------------------------------------*/
+static bool make_room(tare_net *net)
+{
+    if (net->n_parameters < net->capacity_parameters)
+        return true;
+    int capacity = net->capacity_parameters ? net->capacity_parameters * 2 : 16;
+    void *grown = tare_memory_resize(&net->runtime->memory, TARE_MEMORY_RECORD, net->parameter,
+                                     (size_t)net->capacity_parameters * sizeof *net->parameter,
+                                     (size_t)capacity * sizeof *net->parameter);
+    if (!grown)
+        return false;
+    net->parameter = grown;
+    net->capacity_parameters = capacity;
+    return true;
+}
+
+/* Xavier uniform: U(-s, s), s = sqrt(6 / (fan in + fan out)); a weight is [units, inputs...]. (Glorot and Bengio,
+ * Understanding the difficulty of training deep feedforward neural networks, 2010, eq. 16.) */
+static tare_status initialise(const tare_net *net, tare_value *v, tare_init init)
+{
+    int64_t n = tare_desc_count(&v->d);
+    size_t bytes = tare_desc_bytes(&v->d);
+    float *host = tare_memory_take_zeroed(&net->runtime->memory, TARE_MEMORY_RECORD, 1, bytes);
+    if (!host)
+        return TARE_NO_MEMORY;
+    if (init == TARE_INIT_XAVIER_UNIFORM && n > 0) {
+        double fan = (double)n / (double)v->d.dim[0] + (double)n / (double)v->d.dim[1];
+        float s = (float)sqrt(6 / fan);
+        tare_random_uniform(host, n, net->seed, (uint64_t)net->n_parameters, -s, s);
+    }
+    tare_status status = tare_value_write(v, host, bytes);
+    tare_memory_give(&net->runtime->memory, TARE_MEMORY_RECORD, host, bytes);
+    return status;
+}
+
+tare_status tare_net_parameter(tare_net *net, const char *layer, const char *name, tare_init init, int rank,
+                               const int64_t *dim, tare_value **out)
+{
+    char text[128];
+    (void)snprintf(text, sizeof text, "%s.%s", layer, name);
+    const char *kept = keep_text(net, text);
+    if (!kept || !make_room(net))
+        return TARE_NO_MEMORY;
+    tare_desc d = tare_desc_of(TARE_F32, rank, dim);
+    tare_value *v;
+    tare_status status = tare_value_new(net->runtime, &d, TARE_MEMORY_PARAMETER, &v);
+    if (status == TARE_OK) {
+        status = initialise(net, v, init);
+        if (status != TARE_OK)
+            tare_value_drop(v);
+    }
+    if (status != TARE_OK)
+        return status;
+    v->name = kept;
+    tare_value_want_gradient(v, true);
+    net->parameter[net->n_parameters++] = (tare_parameter){v, kept};
+    *out = v;
+    return TARE_OK;
+}
+
+/* ---- shapes and losses
+ * ---------------------------------------------------------------------------------------------*/
+static tare_desc with_batch(const tare_desc *sample, int64_t batch)
+{
+    int64_t dim[TARE_RANK] = {batch};
+    for (int i = 0; i < sample->rank; ++i)
+        dim[i + 1] = sample->dim[i];
+    return tare_desc_of((tare_dtype)sample->dtype, sample->rank + 1, dim);
+}
+
+tare_desc tare_net_input(const tare_net *net, int64_t batch)
+{
+    tare_desc sample;
+    net->type->input(net->options, &sample);
+    return with_batch(&sample, batch);
+}
+
+tare_desc tare_net_target(const tare_net *net, tare_loss loss, int64_t batch)
+{
+    if (loss == TARE_LOSS_SOFTMAX_CE)
+        return tare_desc_of(TARE_I32, 1, &batch);
+    tare_desc sample;
+    net->type->output(net->options, &sample);
+    return with_batch(&sample, batch);
+}
+
+tare_value *tare_net_loss(tare_mode *m, tare_loss loss, tare_value *y, tare_value *target)
+{
+    if (loss == TARE_LOSS_ONES)
+        return y;
+    m->scope_begin(m, "loss");
+    tare_value *each = loss == TARE_LOSS_L2 ? tare_l2_loss(m, y, target) : tare_softmax_cross_entropy(m, y, target);
+    tare_value *mean = tare_mean(m, tare_move(each), (tare_mean_attr){.axes = {0}});
+    m->scope_end(m, &mean, 1);
+    return mean;
+}
+
+tare_status tare_nets_register(tare_runtime *rt)
+{
+    tare_status status = tare__dense_nets_register(rt);
+    return status == TARE_OK ? tare__optimizers_register(rt) : status;
+}

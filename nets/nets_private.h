@@ -1,0 +1,13 @@
+/* nets_private.h - what the files of nets/ share. */
+#ifndef TARE_NETS_NETS_PRIVATE_H
+#define TARE_NETS_NETS_PRIVATE_H
+
+#include "net.h"
+
+/* A layer's path in the net's arena: format with one %d. NULL: out of memory. */
+const char *tare__net_path(tare_net *, const char *format, int number);
+
+tare_status tare__dense_nets_register(tare_runtime *);
+tare_status tare__optimizers_register(tare_runtime *);
+
+#endif

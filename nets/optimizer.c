@@ -1,0 +1,192 @@
+/* optimizer.c - update rules over the mode seam: run now in the imperative mode, part of the plan in a graph.
+ *
+ * What changes between steps (learning rate, step count) is a 0-d value, so that a captured step stays valid. */
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../ops/ops.h"
+#include "net.h"
+#include "nets_private.h"
+
+typedef struct {
+    double lr, momentum, weight_decay;
+} sgd_options;
+
+typedef struct {
+    double lr, beta1, beta2, epsilon, weight_decay;
+} adam_options;
+
+/* ---- sgd
+ * ---------------------------------------------------------------------------------------------------------------*/
+static void sgd_update(tare_mode *m, const tare_optimizer *opt, tare_value *w, tare_value *g, tare_value *const *state,
+                       tare_value *shared)
+{
+    (void)shared;
+    const sgd_options *o = opt->options;
+    tare_value *out[2];
+    (void)m->apply(m, &tare_op_sgd, &(tare_sgd_attr){.momentum = o->momentum, .weight_decay = o->weight_decay},
+                   (tare_value *const[]){w, g, state[0], opt->learning_rate}, 4, out, 0);
+}
+
+/* ---- adam
+ * --------------------------------------------------------------------------------------------------------------*/
+static tare_value *adam_begin(tare_mode *m, const tare_optimizer *opt)
+{
+    const adam_options *o = opt->options;
+    tare_value *t = tare_increment(m, opt->step);
+    return tare_adam_rate(m, t, opt->learning_rate, (tare_adam_rate_attr){.beta1 = o->beta1, .beta2 = o->beta2});
+}
+
+static void adam_update(tare_mode *m, const tare_optimizer *opt, tare_value *w, tare_value *g, tare_value *const *state,
+                        tare_value *shared)
+{
+    const adam_options *o = opt->options;
+    tare_value *out[3];
+    tare_adam_attr attr = {
+        .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon, .weight_decay = o->weight_decay};
+    (void)m->apply(m, &tare_op_adam, &attr, (tare_value *const[]){w, g, state[0], state[1], shared}, 5, out, 0);
+}
+
+static const tare_attr sgd_attrs[] = {
+    {"lr", TARE_ATTR_FLOAT, offsetof(sgd_options, lr), 0, 1e6, "0.01", "learning rate at the start"},
+    {"momentum", TARE_ATTR_FLOAT, offsetof(sgd_options, momentum), 0, 1, "0.9", "share of the last step kept"},
+    {"weight_decay", TARE_ATTR_FLOAT, offsetof(sgd_options, weight_decay), 0, 1e6, "0",
+     "times w, added to the gradient"},
+};
+
+static const tare_attr adam_attrs[] = {
+    {"lr", TARE_ATTR_FLOAT, offsetof(adam_options, lr), 0, 1e6, "0.001", "learning rate at the start"},
+    {"beta1", TARE_ATTR_FLOAT, offsetof(adam_options, beta1), 0, 1, "0.9", "decay of the first moment"},
+    {"beta2", TARE_ATTR_FLOAT, offsetof(adam_options, beta2), 0, 1, "0.999", "decay of the second moment"},
+    {"epsilon", TARE_ATTR_FLOAT, offsetof(adam_options, epsilon), 0, 1, "1e-8", "added to the root"},
+    {"weight_decay", TARE_ATTR_FLOAT, offsetof(adam_options, weight_decay), 0, 1e6, "0",
+     "times w, added to the gradient"},
+};
+
+static const tare_optimizer_type optimizers[] = {
+    {.name = "sgd",
+     .doc = "stochastic gradient descent with momentum",
+     .options = sgd_attrs,
+     .n_options = 3,
+     .option_bytes = sizeof(sgd_options),
+     .n_states = 1,
+     .update = sgd_update},
+    {.name = "adam",
+     .doc = "Adam (Kingma and Ba, 2015, algorithm 1)",
+     .options = adam_attrs,
+     .n_options = 5,
+     .option_bytes = sizeof(adam_options),
+     .n_states = 2,
+     .counts_steps = true,
+     .begin = adam_begin,
+     .update = adam_update},
+};
+
+tare_status tare__optimizers_register(tare_runtime *rt)
+{
+    tare_status status = TARE_OK;
+    for (size_t i = 0; status == TARE_OK && i < sizeof optimizers / sizeof *optimizers; ++i)
+        status = tare_register(rt, TARE_KIND_OPTIMIZER, &optimizers[i]);
+    return status;
+}
+
+/* ---- one optimizer of a net
+ * ----------------------------------------------------------------------------------------------*/
+static tare_status zero_value(tare_runtime *rt, const tare_desc *d, const char *name, tare_value **out)
+{
+    size_t bytes = tare_desc_bytes(d);
+    void *zeros = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, bytes);
+    tare_status status = zeros ? tare_value_new(rt, d, TARE_MEMORY_OPTIMIZER, out) : TARE_NO_MEMORY;
+    if (status == TARE_OK) {
+        (*out)->name = name;
+        status = tare_value_write(*out, zeros, bytes);
+    }
+    tare_memory_give(&rt->memory, TARE_MEMORY_RECORD, zeros, bytes);
+    return status;
+}
+
+static tare_status make_values(tare_optimizer *opt)
+{
+    tare_net *net = opt->net;
+    tare_runtime *rt = net->runtime;
+    /* every rule's options begin with its learning rate */
+    float lr = (float)*(const double *)opt->options;
+    tare_desc scalar = tare_desc_of(TARE_F32, 0, NULL), count = tare_desc_of(TARE_I64, 0, NULL);
+    tare_status status = zero_value(rt, &scalar, "learning_rate", &opt->learning_rate);
+    if (status == TARE_OK)
+        status = tare_value_write(opt->learning_rate, &lr, sizeof lr);
+    if (status == TARE_OK && opt->type->counts_steps)
+        status = zero_value(rt, &count, "step", &opt->step);
+    for (int i = 0; status == TARE_OK && i < net->n_parameters * opt->type->n_states; ++i) {
+        const tare_parameter *p = &net->parameter[i / opt->type->n_states];
+        status = zero_value(rt, &p->value->d, p->name, &opt->state[i]);
+    }
+    return status;
+}
+
+static size_t state_bytes(const tare_optimizer *opt)
+{
+    return (size_t)(opt->net->n_parameters * opt->type->n_states) * sizeof *opt->state;
+}
+
+tare_status tare_optimizer_new(tare_net *net, const char *text, tare_optimizer **out)
+{
+    char name[64];
+    tare_runtime *rt = net->runtime;
+    size_t length = strcspn(text, ":");
+    (void)snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), text);
+    const tare_optimizer_type *type = tare_find(rt, TARE_KIND_OPTIMIZER, name);
+    if (!type)
+        return TARE_NOT_FOUND;
+    tare_optimizer *opt = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, sizeof *opt);
+    if (!opt)
+        return TARE_NO_MEMORY;
+    opt->type = type;
+    opt->net = net;
+    opt->options = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, type->option_bytes);
+    opt->state = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, state_bytes(opt));
+    tare_status status = opt->options && opt->state ? TARE_OK : TARE_NO_MEMORY;
+    if (status == TARE_OK)
+        status = tare_attr_parse(type->name, type->options, type->n_options, text[length] ? text + length + 1 : NULL,
+                                 opt->options);
+    if (status == TARE_OK)
+        status = make_values(opt);
+    if (status != TARE_OK) {
+        tare_optimizer_free(opt);
+        return status;
+    }
+    *out = opt;
+    return TARE_OK;
+}
+
+void tare_optimizer_free(tare_optimizer *opt)
+{
+    if (!opt)
+        return;
+    tare_memory *memory = &opt->net->runtime->memory;
+    for (int i = 0; opt->state && i < opt->net->n_parameters * opt->type->n_states; ++i)
+        tare_value_drop(opt->state[i]);
+    tare_value_drop(opt->learning_rate);
+    tare_value_drop(opt->step);
+    tare_memory_give(memory, TARE_MEMORY_RECORD, opt->state, state_bytes(opt));
+    tare_memory_give(memory, TARE_MEMORY_RECORD, opt->options, opt->type->option_bytes);
+    tare_memory_give(memory, TARE_MEMORY_RECORD, opt, sizeof *opt);
+}
+
+tare_status tare_optimizer_step(tare_optimizer *opt, tare_mode *m)
+{
+    const tare_net *net = opt->net;
+    bool recording = m->recording;
+    m->recording = false;
+    m->scope_begin(m, "optimizer");
+    tare_value *shared = opt->type->begin ? opt->type->begin(m, opt) : NULL;
+    for (int i = 0; i < net->n_parameters && m->error == TARE_OK; ++i) {
+        tare_value *g = m->gradient(m, net->parameter[i].value);
+        if (g)
+            opt->type->update(m, opt, net->parameter[i].value, g, &opt->state[i * opt->type->n_states], shared);
+    }
+    m->scope_end(m, NULL, 0);
+    m->recording = recording;
+    return m->error;
+}
