@@ -27,7 +27,7 @@ typedef struct tare_call tare_call;
 
 enum {
     TARE_OPERANDS = 8, /* the most inputs, outputs and auxiliaries that fixed-arity fields describe */
-    TARE_GEOMETRY = 20 /* words that prepare() may leave for a kernel */
+    TARE_GEOMETRY = 24 /* words that prepare() may leave for a kernel */
 };
 
 /* ---- kernel call -------------------------------------------------------------------------------------------

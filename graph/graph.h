@@ -55,12 +55,14 @@ typedef struct {
 } tare_plan_bytes;
 
 typedef struct {
-    int64_t trace_ns, gradient_ns, passes_ns, pack_ns, check_ns, bind_ns; /* of the capture, wall clock */
+    int64_t trace_ns, gradient_ns, passes_ns, pack_ns, check_ns; /* wall clock */
 } tare_capture_times;
 
 TARE_API tare_status tare_plan_new(tare_graph *, const tare_plan_options *, tare_plan **out);
 TARE_API void tare_plan_free(tare_plan *);
 TARE_API tare_plan_bytes tare_plan_size(const tare_plan *);
+/* What the capture cost so far; bind_ns is the instance's (tare_instance_bind_ns). */
+TARE_API tare_capture_times tare_plan_times(const tare_plan *);
 
 /* One block of the plan, for tables and pictures. Lives in [lower, upper) of the call numbers. */
 typedef struct {
@@ -75,6 +77,8 @@ TARE_API int tare_plan_calls(const tare_plan *, const tare_node *const **out);
 /* ---- instance: a plan with its memory -------------------------------------------------------------------------*/
 TARE_API tare_status tare_instance_new(const tare_plan *, tare_instance **out);
 TARE_API void tare_instance_free(tare_instance *);
+/* Wall clock that making the instance took. */
+TARE_API int64_t tare_instance_bind_ns(const tare_instance *);
 /* Binds placeholder number i to a value's storage (same shape and dtype, contiguous); the instance holds it. */
 TARE_API tare_status tare_instance_bind(tare_instance *, int input, tare_value *);
 /* Replays. BAD_ARGUMENT when a placeholder is not bound; BAD_DATA with operator and layer when a kernel met bad data:

@@ -1,0 +1,269 @@
+/* capture.c - the graph mode: the same dispatch body as the imperative mode, which only appends.
+ *
+ * Every append infers and chooses a variant, so a mistake is reported where it is made. A concrete value met on the way
+ * becomes an external operand, one symbol for each. */
+#include <string.h>
+#include <time.h>
+
+#include "../core/gradient.h"
+#include "graph_private.h"
+
+static tare_graph *of(tare_mode *m)
+{
+    return (tare_graph *)m;
+}
+
+int64_t tare__graph_now_ns(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+bool tare__graph_room(tare_graph *g, void **list, int32_t *capacity, int32_t n, size_t item)
+{
+    if (n < *capacity)
+        return true;
+    int32_t wanted = *capacity ? *capacity * 2 : 64;
+    void *grown = tare_memory_resize(&g->mode.runtime->memory, TARE_MEMORY_RECORD, *list, (size_t)*capacity * item,
+                                     (size_t)wanted * item);
+    if (!grown)
+        return false;
+    *list = grown;
+    *capacity = wanted;
+    return true;
+}
+
+/* Numbers a value and keeps its handle in the program's table. */
+static bool own(tare_mode *m, tare_value *v)
+{
+    tare_program *p = m->program;
+    if (!tare__graph_room(of(m), (void **)&p->value, &p->capacity_values, p->n_values, sizeof *p->value))
+        return false;
+    v->id = p->n_values;
+    v->program = p;
+    p->value[p->n_values++] = v;
+    return true;
+}
+
+/* ---- externals
+ * --------------------------------------------------------------------------------------------------------*/
+static uint32_t slot_of(const tare_graph *g, const tare_value *concrete)
+{
+    uint32_t at = (uint32_t)((uintptr_t)concrete >> 6) & g->map_mask;
+    while (g->map[at] && g->external[g->map[at] - 1].concrete != concrete)
+        at = (at + 1) & g->map_mask;
+    return at;
+}
+
+static bool grow_map(tare_graph *g)
+{
+    uint32_t slots = g->map_mask ? (g->map_mask + 1) * 2 : 128;
+    tare_memory *memory = &g->mode.runtime->memory;
+    int32_t *map = tare_memory_take_zeroed(memory, TARE_MEMORY_RECORD, slots, sizeof *map);
+    if (!map)
+        return false;
+    tare_memory_give(memory, TARE_MEMORY_RECORD, g->map, g->map ? (g->map_mask + 1) * sizeof *map : 0);
+    g->map = map;
+    g->map_mask = slots - 1;
+    for (int32_t k = 0; k < g->n_external; ++k)
+        if (g->external[k].concrete)
+            g->map[slot_of(g, g->external[k].concrete)] = k + 1;
+    return true;
+}
+
+/* A new symbol, an external; NULL without memory. */
+static tare_value *external_new(tare_graph *g, const tare_desc *d, tare_value *concrete, const char *name)
+{
+    if (!tare__graph_room(g, (void **)&g->external, &g->capacity_external, g->n_external, sizeof *g->external))
+        return NULL;
+    if ((uint32_t)g->n_external * 2 >= g->map_mask && !grow_map(g))
+        return NULL;
+    tare_value *v = tare_record_take(g->mode.runtime);
+    if (!v)
+        return NULL;
+    v->d = *d;
+    v->name = name;
+    v->wants_gradient = concrete && concrete->wants_gradient;
+    if (!own(&g->mode, v)) {
+        tare_record_drop(v);
+        return NULL;
+    }
+    g->external[g->n_external] = (tare_external){v, concrete ? tare_record_share(concrete) : NULL};
+    if (concrete)
+        g->map[slot_of(g, concrete)] = g->n_external + 1;
+    ++g->n_external;
+    return v;
+}
+
+static tare_value *symbol_of(tare_graph *g, tare_value *v)
+{
+    if (v->program == &g->program && v->id >= 0)
+        return v;
+    uint32_t at = g->map ? slot_of(g, v) : 0;
+    if (g->map && g->map[at])
+        return g->external[g->map[at] - 1].symbol;
+    return external_new(g, &v->d, v, v->name);
+}
+
+/* ---- the seam
+ * ---------------------------------------------------------------------------------------------------------*/
+static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
+                         tare_value **out, uint32_t absent)
+{
+    tare_value *mapped[n_in > 0 ? n_in : 1];
+    for (int i = 0; i < n_in; ++i) {
+        mapped[i] = in[i];
+        if (m->error || !in[i] || in[i]->poison || in[i]->runtime != m->runtime)
+            continue; /* dispatch has the sentence */
+        if (in[i]->id >= 0 && in[i]->program != m->program) {
+            tare_args a = {.op = op, .path = m->path};
+            return tare__dispatch_failed(m, op, out, op->n_out,
+                                         tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d belongs to another graph", i));
+        }
+        in[i]->moved = false;
+        mapped[i] = symbol_of(of(m), in[i]);
+        if (!mapped[i])
+            return tare__dispatch_failed(m, op, out, op->n_out, TARE_NO_MEMORY);
+    }
+    return tare__dispatch(m, op, attr, mapped, n_in, out, absent, 0, own);
+}
+
+static void scope_begin(tare_mode *m, const char *path)
+{
+    tare_graph *g = of(m);
+    if (tare__graph_room(g, (void **)&g->path, &g->capacity_path, m->depth, sizeof *g->path))
+        g->path[m->depth] = m->path;
+    else if (m->error == TARE_OK)
+        m->error = TARE_NO_MEMORY;
+    ++m->depth;
+    if (path)
+        m->path = path;
+}
+
+static void scope_end(tare_mode *m, tare_value **keep, int n)
+{
+    (void)keep; /* all values belong to the program */
+    (void)n;
+    if (m->depth > 0 && --m->depth < of(m)->capacity_path)
+        m->path = of(m)->path[m->depth];
+}
+
+static void adopt(tare_mode *m, tare_value *const *in, int n)
+{
+    (void)m;
+    for (int i = 0; i < n; ++i)
+        if (in[i])
+            in[i]->moved = false;
+}
+
+static tare_status backward(tare_mode *m, tare_value *const *root, tare_value *const *head, int n, bool keep)
+{
+    (void)keep; /* a program is kept */
+    int64_t begin = tare__graph_now_ns();
+    tare_value *symbol[n > 0 ? n : 1], *head_symbol[n > 0 ? n : 1];
+    for (int i = 0; i < n && m->error == TARE_OK; ++i) {
+        symbol[i] = root[i]->poison ? root[i] : symbol_of(of(m), root[i]);
+        head_symbol[i] = head && head[i] && !head[i]->poison ? symbol_of(of(m), head[i]) : NULL;
+        if (!symbol[i] || (head && head[i] && !head_symbol[i]))
+            m->error = TARE_NO_MEMORY;
+    }
+    tare_status status = m->error ? m->error : tare_reverse(m, symbol, head_symbol, n, true);
+    of(m)->times.gradient_ns += tare__graph_now_ns() - begin;
+    return status;
+}
+
+static tare_value *gradient(tare_mode *m, tare_value *leaf)
+{
+    tare_value *symbol = symbol_of(of(m), leaf);
+    return symbol ? symbol->gradient : NULL;
+}
+
+/* ---- public
+ * -----------------------------------------------------------------------------------------------------------*/
+tare_status tare_graph_new(tare_runtime *rt, tare_graph **out)
+{
+    tare_graph *g = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, sizeof *g);
+    if (!g)
+        return TARE_NO_MEMORY;
+    tare_mode *m = &g->mode;
+    tare_mode_init(m, rt);
+    tare_program_init(&g->program, rt);
+    m->apply = apply;
+    m->scope_begin = scope_begin;
+    m->scope_end = scope_end;
+    m->adopt = adopt;
+    m->backward = backward;
+    m->gradient = gradient;
+    m->program = &g->program;
+    g->started_ns = tare__graph_now_ns();
+    ++rt->counts.captures;
+    *out = g;
+    return TARE_OK;
+}
+
+void tare_graph_free(tare_graph *g)
+{
+    if (!g)
+        return;
+    tare_memory *memory = &g->mode.runtime->memory;
+    for (int32_t k = 0; k < g->n_external; ++k)
+        if (g->external[k].concrete)
+            tare_record_drop(g->external[k].concrete);
+    tare_program_fini(&g->program);
+    tare_mode_fini(&g->mode);
+    tare_memory_give(memory, TARE_MEMORY_RECORD, g->external, (size_t)g->capacity_external * sizeof *g->external);
+    tare_memory_give(memory, TARE_MEMORY_RECORD, g->map, g->map ? (g->map_mask + 1) * sizeof *g->map : 0);
+    tare_memory_give(memory, TARE_MEMORY_RECORD, g->input, (size_t)g->capacity_input * sizeof *g->input);
+    tare_memory_give(memory, TARE_MEMORY_RECORD, g->output, (size_t)g->capacity_output * sizeof *g->output);
+    tare_memory_give(memory, TARE_MEMORY_RECORD, g->path, (size_t)g->capacity_path * sizeof *g->path);
+    tare_memory_give(memory, TARE_MEMORY_RECORD, g, sizeof *g);
+}
+
+tare_mode *tare_graph_mode(tare_graph *g)
+{
+    return &g->mode;
+}
+
+tare_value *tare_graph_input(tare_graph *g, const tare_desc *d, const char *name)
+{
+    tare_mode *m = &g->mode;
+    tare_status status = m->error ? m->error : tare_desc_check(d);
+    tare_value *v = NULL;
+    if (status == TARE_OK) {
+        bool room = tare__graph_room(g, (void **)&g->input, &g->capacity_input, g->n_input, sizeof *g->input);
+        v = room ? external_new(g, d, NULL, name) : NULL;
+        status = v ? TARE_OK : TARE_NO_MEMORY;
+    }
+    if (status != TARE_OK) {
+        m->error = status;
+        return &m->poison;
+    }
+    g->input[g->n_input++] = g->n_external - 1;
+    return v;
+}
+
+tare_status tare_graph_output(tare_graph *g, tare_value *v)
+{
+    if (g->mode.error)
+        return g->mode.error;
+    if (!v || v->poison || v->program != &g->program)
+        return tare_error(TARE_BAD_ARGUMENT, "result %d is not a value of this graph", g->n_output);
+    if (!tare__graph_room(g, (void **)&g->output, &g->capacity_output, g->n_output, sizeof *g->output))
+        return TARE_NO_MEMORY;
+    g->output[g->n_output++] = v->id;
+    return TARE_OK;
+}
+
+int tare_graph_nodes(const tare_graph *g)
+{
+    int n = 0;
+    for (int32_t i = 0; i < g->program.n; ++i)
+        n += g->program.node[i].variant != NULL;
+    return n;
+}
+
+const tare_program *tare_graph_program(const tare_graph *g)
+{
+    return &g->program;
+}

@@ -1,0 +1,251 @@
+/* plan.c - from a program to calls: passes, works, buffers, packing, layout, check.
+ *
+ * A plan is const once made. Its calls hold everything but addresses; the address table says, for each entry of each
+ * call, which buffer and where in it, so that an instance is an arena and one resolved table. */
+#include <string.h>
+
+#include "graph_private.h"
+
+/* ---- works: what prepare() leaves, once for all instances
+ * ------------------------------------------------------------------*/
+static tare_status prepare_node(tare_plan *p, tare_node *n)
+{
+    tare_args a = tare_node_args(n);
+    tare_work w = {.n_pieces = 1}, *kept;
+    n->variant->prepare(&a, (const tare_desc_ref *)(n->operand + n->n_in), &w);
+    kept = tare_arena_take(&p->arena, sizeof w);
+    if (!kept)
+        return TARE_NO_MEMORY;
+    *kept = w;
+    n->work = kept;
+    return TARE_OK;
+}
+
+/* The live nodes with a kernel become the calls, in program order. */
+static tare_status list_calls(tare_plan *p, const bool *live)
+{
+    const tare_program *program = &p->graph->program;
+    p->node = tare_arena_take(&p->arena, (size_t)program->n * sizeof *p->node);
+    if (!p->node)
+        return TARE_NO_MEMORY;
+    for (int32_t i = 0; i < program->n; ++i) {
+        tare_node *n = &program->node[i];
+        if (!live[i] || n->op->view)
+            continue;
+        if (!n->variant) {
+            tare_args a = tare_node_args(n);
+            return tare_op_error(&a, TARE_IMPOSSIBLE, "an operator without a kernel cannot be planned");
+        }
+        if (prepare_node(p, n) != TARE_OK)
+            return TARE_NO_MEMORY;
+        p->n_address += n->n_in + n->n_out + n->n_aux + 2;
+        p->node[p->n_calls++] = n;
+    }
+    return TARE_OK;
+}
+
+/* ---- packing
+ * ---------------------------------------------------------------------------------------------------------------*/
+static tare_status pack_with(tare_plan *p, const tare_packer *packer, tare_interval *interval)
+{
+    int n = 0;
+    for (int32_t b = 0; b < p->n_buffer; ++b)
+        if (p->buffer[b].external < 0 && p->buffer[b].bytes)
+            interval[n++] = (tare_interval){p->buffer[b].first, p->buffer[b].last + 1, p->buffer[b].bytes, 0};
+    int64_t height = packer->pack(&p->runtime->memory, interval, n, TARE_ALIGNMENT);
+    if (height < 0)
+        return TARE_NO_MEMORY;
+    p->bytes.arena = height;
+    n = 0;
+    for (int32_t b = 0; b < p->n_buffer; ++b)
+        if (p->buffer[b].external < 0 && p->buffer[b].bytes)
+            p->buffer[b].offset = interval[n++].offset;
+    return TARE_OK;
+}
+
+static tare_status pack(tare_plan *p, const char *name)
+{
+    const tare_packer *packer = tare_find(p->runtime, TARE_KIND_PACKER, name ? name : "greedy");
+    if (!packer)
+        return TARE_NOT_FOUND;
+    size_t bytes = (size_t)p->n_buffer * sizeof(tare_interval);
+    tare_interval *interval = tare_memory_take(&p->runtime->memory, TARE_MEMORY_RECORD, bytes);
+    tare_status status = interval ? pack_with(p, packer, interval) : TARE_NO_MEMORY;
+    tare_memory_give(&p->runtime->memory, TARE_MEMORY_RECORD, interval, bytes);
+    return status;
+}
+
+/* ---- layout
+ * ----------------------------------------------------------------------------------------------------------------*/
+static int32_t scratch_buffer(const tare_plan *p, int32_t call, int32_t from)
+{
+    for (int32_t b = from; b < p->n_buffer; ++b)
+        if (p->buffer[b].value < 0 && p->buffer[b].first == call)
+            return b;
+    return -1;
+}
+
+static void address_scratch(tare_plan *p, const tare_work *w, int32_t call, int32_t *from, tare_address *at)
+{
+    at[0] = at[1] = (tare_address){-1, 0};
+    if (!w->piece_bytes && !w->worker_bytes)
+        return;
+    int32_t b = scratch_buffer(p, call, *from);
+    *from = b;
+    if (w->piece_bytes)
+        at[0] = (tare_address){b, 0};
+    if (w->worker_bytes)
+        at[1] = (tare_address){b, (int64_t)(w->piece_bytes * (size_t)w->n_pieces)};
+}
+
+static tare_status lay_out(tare_plan *p)
+{
+    p->call = tare_arena_take(&p->arena, (size_t)p->n_calls * sizeof *p->call);
+    p->address = tare_arena_take(&p->arena, (size_t)p->n_address * sizeof *p->address);
+    if (!p->call || !p->address)
+        return TARE_NO_MEMORY;
+    int32_t at = 0, scratch = 0;
+    for (int32_t c = 0; c < p->n_calls; ++c) {
+        const tare_node *n = p->node[c];
+        const tare_work *w = n->work;
+        int total = n->n_in + n->n_out + n->n_aux;
+        p->call[c] = (tare_call){.run = n->variant->run,
+                                 .combine = n->variant->combine,
+                                 .g = w->g,
+                                 .n_pieces = w->n_pieces,
+                                 .n_ptr = (int16_t)(total + 2),
+                                 .n_g = (int16_t)w->n_g,
+                                 .node = c};
+        for (int k = 0; k < total; ++k) {
+            const tare_value *v = n->operand[k];
+            bool none = !v || (k < n->n_in && n->op->shape_only >> (k & 31) & 1);
+            p->address[at + k] =
+                none ? (tare_address){-1, 0} : (tare_address){p->buffer_of[v->id], p->offset_of[v->id]};
+        }
+        address_scratch(p, w, c, &scratch, &p->address[at + total]);
+        at += total + 2;
+    }
+    return TARE_OK;
+}
+
+/* Blocks for tables and pictures; and the externals that calls write. */
+static tare_status describe(tare_plan *p)
+{
+    p->block = tare_arena_take(&p->arena, (size_t)p->n_buffer * sizeof *p->block);
+    p->written = tare_arena_take(&p->arena, (size_t)p->n_address * sizeof *p->written);
+    p->writer = tare_arena_take(&p->arena, (size_t)p->n_address * sizeof *p->writer);
+    if (!p->block || !p->written || !p->writer)
+        return TARE_NO_MEMORY;
+    for (int32_t b = 0; b < p->n_buffer; ++b) {
+        const tare_buffer *u = &p->buffer[b];
+        if (u->external >= 0 || u->bytes == 0)
+            continue;
+        const tare_node *maker = p->node[u->first];
+        p->block[p->n_block++] = (tare_plan_block){
+            u->first, u->last + 1, u->bytes, u->offset, u->value < 0 ? "scratch" : maker->op->name, maker->path};
+    }
+    for (int32_t c = 0; c < p->n_calls; ++c) {
+        const tare_node *n = p->node[c];
+        for (int o = 0; o < n->n_out && o < TARE_OPERANDS; ++o) {
+            if (!n->op->ties[o])
+                continue;
+            const tare_buffer *b = &p->buffer[p->buffer_of[n->operand[n->n_in + o]->id]];
+            if (b->external < 0)
+                continue;
+            p->written[p->n_written] = b->external;
+            p->writer[p->n_written++] = n->op;
+        }
+    }
+    return TARE_OK;
+}
+
+/* ---- the whole
+ * ---------------------------------------------------------------------------------------------------------------*/
+/* Adds the time since *then to *spent. */
+static void lap(int64_t *then, int64_t *spent)
+{
+    int64_t now = tare__graph_now_ns();
+    *spent += now - *then;
+    *then = now;
+}
+
+static tare_status make(tare_plan *p, const tare_plan_options *o)
+{
+    int64_t then = tare__graph_now_ns();
+    size_t nodes = (size_t)p->graph->program.n;
+    bool *live = tare_arena_take(&p->arena, nodes + 1);
+    if (!live)
+        return TARE_NO_MEMORY;
+    memset(live, true, nodes);
+    if (!o->no_dce)
+        tare__plan_dce(p->graph, live);
+    tare_status status = list_calls(p, live);
+    if (status == TARE_OK)
+        status = tare__plan_buffers(p, live, !o->no_in_place);
+    lap(&then, &p->times.passes_ns);
+    if (status == TARE_OK)
+        status = pack(p, o->packer);
+    lap(&then, &p->times.pack_ns);
+    if (status == TARE_OK)
+        status = lay_out(p);
+    if (status == TARE_OK)
+        status = describe(p);
+    lap(&then, &p->times.passes_ns);
+    if (status == TARE_OK)
+        status = tare__plan_check(p);
+    lap(&then, &p->times.check_ns);
+    return status;
+}
+
+tare_status tare_plan_new(tare_graph *g, const tare_plan_options *options, tare_plan **out)
+{
+    tare_runtime *rt = g->mode.runtime;
+    if (g->mode.error)
+        return g->mode.error;
+    tare_plan *p = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, sizeof *p);
+    if (!p)
+        return TARE_NO_MEMORY;
+    p->runtime = rt;
+    p->graph = g;
+    p->arena.memory = &rt->memory;
+    p->times = g->times;
+    p->times.trace_ns = tare__graph_now_ns() - g->started_ns - g->times.gradient_ns;
+    tare_status status = make(p, options ? options : &(tare_plan_options){0});
+    if (status != TARE_OK) {
+        tare_plan_free(p);
+        return status;
+    }
+    ++rt->counts.plans;
+    *out = p;
+    return TARE_OK;
+}
+
+void tare_plan_free(tare_plan *p)
+{
+    if (!p)
+        return;
+    tare_arena_fini(&p->arena);
+    tare_memory_give(&p->runtime->memory, TARE_MEMORY_RECORD, p, sizeof *p);
+}
+
+tare_plan_bytes tare_plan_size(const tare_plan *p)
+{
+    return p->bytes;
+}
+
+tare_capture_times tare_plan_times(const tare_plan *p)
+{
+    return p->times;
+}
+
+int tare_plan_blocks(const tare_plan *p, const tare_plan_block **out)
+{
+    *out = p->block;
+    return p->n_block;
+}
+
+int tare_plan_calls(const tare_plan *p, const tare_node *const **out)
+{
+    *out = p->node;
+    return p->n_calls;
+}

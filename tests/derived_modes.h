@@ -1,0 +1,455 @@
+/* derived_modes.h - what follows from a record for the two modes: numeric gradients, exact `needs`, the same bits run
+ * now and run later, rejects with the promised text, and every allocation failing in turn. */
+#ifndef TARE_TESTS_DERIVED_MODES_H
+#define TARE_TESTS_DERIVED_MODES_H
+
+#include "../graph/graph.h"
+#include "../imperative/imperative.h"
+#include "report.h"
+#include "sample.h"
+
+/* What a mode made of a sample: outputs and the gradients of sum(outputs * heads). */
+typedef struct {
+    tare_status status;
+    char text[512];
+    int n_out;
+    tare_desc d[TARE_OPERANDS];
+    void *out[TARE_OPERANDS];
+    void *gradient[SAMPLE_INPUTS]; /* NULL: none arrived */
+} outcome;
+
+static inline void outcome_fini(outcome *o)
+{
+    for (int k = 0; k < TARE_OPERANDS; ++k)
+        free(o->out[k]);
+    for (int i = 0; i < SAMPLE_INPUTS; ++i)
+        free(o->gradient[i]);
+}
+
+static inline tare_status outcome_failed(outcome *o, tare_status status)
+{
+    if (status != TARE_OK && o->status == TARE_OK) {
+        o->status = status;
+        (void)snprintf(o->text, sizeof o->text, "%s", tare_error_text());
+    }
+    return o->status;
+}
+
+static inline bool differentiable(const tare_op *op)
+{
+    return op->gradient && !op->stops_gradient;
+}
+
+/* An output that a head goes to. */
+static inline bool headed(const tare_op *op, int o, int dtype)
+{
+    return differentiable(op) && dtype_floats(dtype) && (o >= TARE_OPERANDS || !op->ties[o]);
+}
+
+static inline void head_fill(void *at, const tare_desc *d, int o)
+{
+    sample_fill(at, d, -1, 1, 1000 + (uint64_t)o);
+}
+
+static inline void *copy_out(const tare_value *v, outcome *o)
+{
+    size_t bytes = tare_desc_bytes(&v->d);
+    void *at = malloc(bytes + 1);
+    (void)outcome_failed(o, tare_value_read(v, at, bytes));
+    return at;
+}
+
+static inline tare_value *value_from(tare_runtime *rt, const tare_desc *d, const void *data, outcome *o)
+{
+    tare_value *v = NULL;
+    if (outcome_failed(o, tare_value_new(rt, d, TARE_MEMORY_INPUT, &v)) == TARE_OK)
+        (void)outcome_failed(o, tare_value_write(v, data, tare_desc_bytes(d)));
+    return v;
+}
+
+/* ---- run now -------------------------------------------------------------------------------------------------------
+ * spoil: bit k set: operand k (inputs, outputs, auxiliaries) of the recorded node gets bytes of 0xff between forward
+ * and backward, unless a spared operand shares its storage. */
+typedef struct {
+    bool forward_only;
+    uint64_t spoil;
+} now_how;
+
+static inline void spoil_operands(const tare_mode *m, const tare_op *op, uint64_t spoil)
+{
+    const tare_node *n = NULL;
+    for (int32_t i = 0; i < m->program->n; ++i)
+        if (m->program->node[i].op == op)
+            n = &m->program->node[i];
+    int total = n ? n->n_in + n->n_out + n->n_aux : 0;
+    for (int k = 0; k < total; ++k) {
+        tare_value *v = n->operand[k];
+        bool spared = !v || !v->storage || !(spoil >> k & 1);
+        for (int j = 0; j < total && !spared; ++j)
+            spared = !(spoil >> j & 1) && n->operand[j] && n->operand[j]->storage == v->storage;
+        /* opaque bytes are their kernel's own, which may trust them: 0 is a valid index */
+        if (!spared)
+            memset(v->storage->base, v->d.dtype == TARE_BYTES ? 0 : 0xff, v->storage->bytes);
+    }
+}
+
+static inline void now_backward(tare_mode *m, const sample *s, tare_value *const *in, tare_value *const *out,
+                                outcome *o)
+{
+    tare_value *root[TARE_OPERANDS], *head[TARE_OPERANDS] = {0};
+    int n = 0;
+    for (int k = 0; k < o->n_out; ++k)
+        if (out[k] && headed(s->op, k, out[k]->d.dtype)) {
+            void *data = malloc(tare_desc_bytes(&out[k]->d) + 1);
+            head_fill(data, &out[k]->d, k);
+            root[n] = out[k];
+            head[n++] = value_from(m->runtime, &out[k]->d, data, o);
+            free(data);
+        }
+    if (n && o->status == TARE_OK)
+        (void)outcome_failed(o, m->backward(m, root, head, n, false));
+    for (int k = 0; k < n; ++k)
+        tare_value_drop(head[k]);
+    for (int i = 0; i < s->n_in && o->status == TARE_OK; ++i)
+        if (in[i] && tare_value_gradient(in[i]))
+            o->gradient[i] = copy_out(tare_value_gradient(in[i]), o);
+}
+
+static inline void run_now(tare_runtime *rt, const sample *s, now_how how, outcome *o)
+{
+    tare_mode *m = NULL;
+    tare_value *in[SAMPLE_INPUTS] = {0}, *out[TARE_OPERANDS] = {0};
+    *o = (outcome){.status = TARE_OK};
+    if (outcome_failed(o, tare_imperative_new(rt, &m)) != TARE_OK)
+        return;
+    bool gradient = differentiable(s->op) && !how.forward_only;
+    for (int i = 0; i < s->n_in && o->status == TARE_OK; ++i) {
+        in[i] = s->present[i] ? value_from(rt, &s->d[i], s->data[i], o) : NULL;
+        if (in[i] && gradient)
+            tare_value_want_gradient(in[i], dtype_floats(s->d[i].dtype));
+    }
+    m->recording = gradient;
+    m->scope_begin(m, "layer");
+    if (o->status == TARE_OK)
+        (void)outcome_failed(o, m->apply(m, s->op, s->attr, in, s->n_in, out, s->absent));
+    if (o->status == TARE_OK) {
+        tare_args a = {s->op, s->attr, (const tare_desc_ref *)in, s->n_in, s->absent, NULL};
+        o->n_out = s->op->n_out >= 0 ? s->op->n_out : s->op->outputs(&a);
+        for (int k = 0; k < o->n_out; ++k)
+            if (out[k]) {
+                o->d[k] = out[k]->d;
+                o->out[k] = copy_out(out[k], o);
+            }
+        if (how.spoil)
+            spoil_operands(m, s->op, how.spoil);
+        if (gradient)
+            now_backward(m, s, in, out, o);
+    }
+    m->scope_end(m, NULL, 0);
+    for (int i = 0; i < s->n_in; ++i)
+        tare_value_drop(in[i]);
+    tare_imperative_free(m);
+}
+
+/* ---- run later
+ * -----------------------------------------------------------------------------------------------------*/
+typedef struct {
+    tare_graph *graph;
+    tare_plan *plan;
+    tare_instance *run;
+    tare_value *in[SAMPLE_INPUTS], *head[TARE_OPERANDS]; /* symbolic */
+    tare_value *data[SAMPLE_INPUTS + TARE_OPERANDS];     /* bound, by placeholder */
+    int n_data;
+    int out_at[TARE_OPERANDS], gradient_at[SAMPLE_INPUTS]; /* numbers among the results; -1 */
+} later;
+
+static inline tare_value *placeholder(tare_runtime *rt, later *g, const tare_desc *d, const void *data,
+                                      const char *name, outcome *o)
+{
+    tare_value *v = tare_graph_input(g->graph, d, name);
+    tare_value *bound = value_from(rt, d, data, o);
+    g->data[g->n_data++] = bound;
+    (void)outcome_failed(o, tare_graph_mode(g->graph)->error);
+    return v;
+}
+
+static inline int result(later *g, tare_value *v, int *n, outcome *o)
+{
+    return outcome_failed(o, tare_graph_output(g->graph, v)) == TARE_OK ? (*n)++ : -1;
+}
+
+static inline void capture(tare_runtime *rt, later *g, const sample *s, outcome *o)
+{
+    tare_mode *m = tare_graph_mode(g->graph);
+    tare_value *out[TARE_OPERANDS] = {0}, *root[TARE_OPERANDS], *head[TARE_OPERANDS];
+    int n_roots = 0, n_results = 0;
+    for (int i = 0; i < s->n_in && o->status == TARE_OK; ++i) {
+        g->in[i] = s->present[i] ? placeholder(rt, g, &s->d[i], s->data[i], "input", o) : NULL;
+        if (g->in[i] && o->status == TARE_OK)
+            tare_value_want_gradient(g->in[i], differentiable(s->op) && dtype_floats(s->d[i].dtype));
+    }
+    m->recording = differentiable(s->op);
+    if (o->status != TARE_OK ||
+        outcome_failed(o, m->apply(m, s->op, s->attr, g->in, s->n_in, out, s->absent)) != TARE_OK)
+        return;
+    tare_args a = {s->op, s->attr, (const tare_desc_ref *)g->in, s->n_in, s->absent, NULL};
+    o->n_out = s->op->n_out >= 0 ? s->op->n_out : s->op->outputs(&a);
+    for (int k = 0; k < o->n_out && o->status == TARE_OK; ++k) {
+        if (!out[k])
+            continue;
+        o->d[k] = out[k]->d;
+        g->out_at[k] = result(g, out[k], &n_results, o);
+        if (headed(s->op, k, out[k]->d.dtype)) {
+            void *data = malloc(tare_desc_bytes(&out[k]->d) + 1);
+            head_fill(data, &out[k]->d, k);
+            root[n_roots] = out[k];
+            head[n_roots++] = placeholder(rt, g, &out[k]->d, data, "head", o);
+            free(data);
+        }
+    }
+    if (n_roots && o->status == TARE_OK)
+        (void)outcome_failed(o, m->backward(m, root, head, n_roots, false));
+    for (int i = 0; n_roots && i < s->n_in && o->status == TARE_OK; ++i)
+        if (g->in[i] && m->gradient(m, g->in[i]))
+            g->gradient_at[i] = result(g, m->gradient(m, g->in[i]), &n_results, o);
+}
+
+static inline void replay(later *g, const sample *s, outcome *o)
+{
+    if (outcome_failed(o, tare_plan_new(g->graph, NULL, &g->plan)) != TARE_OK ||
+        outcome_failed(o, tare_instance_new(g->plan, &g->run)) != TARE_OK)
+        return;
+    for (int i = 0; i < g->n_data && o->status == TARE_OK; ++i)
+        (void)outcome_failed(o, tare_instance_bind(g->run, i, g->data[i]));
+    if (o->status != TARE_OK || outcome_failed(o, tare_instance_run(g->run)) != TARE_OK)
+        return;
+    for (int k = 0; k < o->n_out; ++k)
+        if (g->out_at[k] >= 0)
+            o->out[k] = copy_out(tare_instance_output(g->run, g->out_at[k]), o);
+    for (int i = 0; i < s->n_in; ++i)
+        if (g->gradient_at[i] >= 0)
+            o->gradient[i] = copy_out(tare_instance_output(g->run, g->gradient_at[i]), o);
+}
+
+static inline void run_later(tare_runtime *rt, const sample *s, outcome *o)
+{
+    later g = {0};
+    memset(g.out_at, 0xff, sizeof g.out_at);
+    memset(g.gradient_at, 0xff, sizeof g.gradient_at);
+    *o = (outcome){.status = TARE_OK};
+    if (outcome_failed(o, tare_graph_new(rt, &g.graph)) == TARE_OK) {
+        tare_mode *m = tare_graph_mode(g.graph);
+        m->scope_begin(m, "layer");
+        capture(rt, &g, s, o);
+        m->scope_end(m, NULL, 0);
+    }
+    if (o->status == TARE_OK)
+        replay(&g, s, o);
+    tare_instance_free(g.run);
+    tare_plan_free(g.plan);
+    tare_graph_free(g.graph);
+    for (int i = 0; i < g.n_data; ++i)
+        tare_value_drop(g.data[i]);
+}
+
+/* ---- the checks
+ * ----------------------------------------------------------------------------------------------------*/
+/* The first array whose bits differ: "output 0", "gradient 1"; NULL: none. */
+static inline const char *difference(const sample *s, const outcome *a, const outcome *b, bool outputs, char text[32])
+{
+    for (int k = 0; outputs && k < a->n_out; ++k)
+        if (!a->out[k] != !b->out[k] || (a->out[k] && memcmp(a->out[k], b->out[k], tare_desc_bytes(&a->d[k])) != 0)) {
+            (void)snprintf(text, 32, "output %d", k);
+            return text;
+        }
+    for (int i = 0; i < s->n_in; ++i)
+        if (!a->gradient[i] != !b->gradient[i] ||
+            (a->gradient[i] && memcmp(a->gradient[i], b->gradient[i], tare_desc_bytes(&s->d[i])) != 0)) {
+            (void)snprintf(text, 32, "gradient %d", i);
+            return text;
+        }
+    return NULL;
+}
+
+/* Operands of the node, of which bit k is set where the gradient reads the data. */
+static inline uint64_t needed(const sample *s, int n_out, int *total)
+{
+    uint64_t bits = 0;
+    *total = s->n_in + n_out + s->op->n_aux;
+    for (int k = 0; k < *total; ++k)
+        if (k < s->n_in ? s->op->needs_in >> (k < 31 ? k : 31) & 1 : s->op->needs_out >> (k - s->n_in) & 1)
+            bits |= UINT64_C(1) << k;
+    return bits;
+}
+
+/* Garbage in what is not needed changes nothing; *used gets the needed operands whose garbage changed something. */
+static inline void check_needs(report *r, tare_runtime *rt, const sample *s, const outcome *clean, uint64_t *used)
+{
+    int total;
+    char text[32];
+    uint64_t needs = needed(s, clean->n_out, &total), rest = ((UINT64_C(1) << total) - 1) & ~needs;
+    for (int k = 0; k <= total; ++k) {
+        bool is_input = k < s->n_in;
+        if (k < total && (!(needs >> k & 1) || (is_input && !s->present[k])))
+            continue;
+        outcome spoiled;
+        run_now(rt, s, (now_how){.spoil = k == total ? rest : UINT64_C(1) << k}, &spoiled);
+        const char *what = spoiled.status == TARE_OK ? difference(s, clean, &spoiled, false, text) : "status";
+        if (k == total && what)
+            fault(r, "needs: %s changes with the data of an operand that is not listed%s%s", what,
+                  spoiled.status ? ": " : "", spoiled.text);
+        if (k < total && what)
+            *used |= UINT64_C(1) << k;
+        outcome_fini(&spoiled);
+    }
+}
+
+/* Run later, the bits of run now. */
+static inline void check_modes(report *r, tare_runtime *rt, const sample *s, const outcome *now)
+{
+    outcome graph;
+    char text[32];
+    run_later(rt, s, &graph);
+    if (graph.status != TARE_OK)
+        fault(r, "as a graph: %s", graph.text);
+    else if (difference(s, now, &graph, true, text))
+        fault(r, "as a graph: %s has other bits", text);
+    outcome_fini(&graph);
+}
+
+/* sum(outputs * heads) in float64, and the sum of the magnitudes. */
+static inline double headed_sum(report *r, tare_runtime *rt, const sample *wide, double *magnitude)
+{
+    outcome o;
+    double sum = 0;
+    *magnitude = 0;
+    run_now(rt, wide, (now_how){.forward_only = true}, &o);
+    if (o.status != TARE_OK)
+        fault(r, "in float64: %s", o.text);
+    for (int k = 0; k < o.n_out; ++k) {
+        if (!o.out[k] || !headed(wide->op, k, o.d[k].dtype))
+            continue;
+        double *head = malloc(tare_desc_bytes(&o.d[k]) + 1);
+        head_fill(head, &o.d[k], k);
+        for (int64_t i = 0; i < tare_desc_count(&o.d[k]); ++i) {
+            double x = head[i] * ((double *)o.out[k])[i];
+            sum += x;
+            *magnitude += fabs(x);
+        }
+        free(head);
+    }
+    outcome_fini(&o);
+    return sum;
+}
+
+/* Central differences along `direction` through input i, against the gradient's share along it. */
+static inline void check_direction(report *r, tare_runtime *rt, sample *wide, int i, const double *gradient,
+                                   const double *direction, const char *what)
+{
+    const double h = 1e-5;
+    int64_t n = tare_desc_count(&wide->d[i]);
+    double *x = wide->data[i], *kept = malloc((size_t)n * sizeof *kept + 1), f[2], magnitude, claimed = 0, scale = 0;
+    memcpy(kept, x, (size_t)n * sizeof *kept);
+    for (int side = 0; side < 2; ++side) {
+        for (int64_t k = 0; k < n; ++k)
+            x[k] = kept[k] + (side ? -h : h) * direction[k];
+        f[side] = headed_sum(r, rt, wide, &magnitude);
+    }
+    memcpy(x, kept, (size_t)n * sizeof *kept);
+    free(kept);
+    for (int64_t k = 0; k < n; ++k) {
+        claimed += gradient ? gradient[k] * direction[k] : 0;
+        scale = fmax(scale, gradient ? fabs(gradient[k]) : 0);
+    }
+    double measured = (f[0] - f[1]) / (2 * h);
+    double allowed = 2e-6 * (fabs(claimed) + scale) + 1e-14 * magnitude / h;
+    if (!(fabs(measured - claimed) <= allowed))
+        fault(r, "gradient %d along %s: %.9g, differences give %.9g", i, what, claimed, measured);
+}
+
+/* Each element where there are few; else a few, and two directions that move every element. */
+static inline void check_gradient(report *r, tare_runtime *rt, sample *wide)
+{
+    outcome o;
+    run_now(rt, wide, (now_how){0}, &o);
+    if (o.status != TARE_OK)
+        fault(r, "in float64: %s", o.text);
+    for (int i = 0; i < wide->n_in && o.status == TARE_OK; ++i) {
+        if (!wide->present[i] || !dtype_floats(wide->d[i].dtype))
+            continue;
+        int64_t n = tare_desc_count(&wide->d[i]), few = n <= 40 ? n : 3;
+        double *direction = calloc((size_t)n + 1, sizeof *direction);
+        for (int64_t k = 0; k < few; ++k) {
+            int64_t at = n <= 40 ? k : k * (n - 1) / 2;
+            char what[40];
+            (void)snprintf(what, sizeof what, "element %lld", (long long)at);
+            direction[at] = 1;
+            check_direction(r, rt, wide, i, o.gradient[i], direction, what);
+            direction[at] = 0;
+        }
+        for (uint64_t seed = 0; seed < 2 && n > 0; ++seed) {
+            sample_fill(direction, &wide->d[i], -1, 1, 77 + seed);
+            check_direction(r, rt, wide, i, o.gradient[i], direction, "a direction");
+        }
+        free(direction);
+    }
+    outcome_fini(&o);
+}
+
+/* Both modes answer a reject with one status and the promised text, which names operator and layer. */
+static inline void check_reject(report *r, tare_runtime *rt, const sample *s)
+{
+    char text[512], named[128];
+    if (s->status != TARE_OK) {
+        if (!strstr(tare_error_text(), s->of->reject))
+            fault(r, "rejected with '%s'", tare_error_text());
+        return;
+    }
+    (void)snprintf(named, sizeof named, "%s 'layer': ", s->op->name);
+    outcome of[2];
+    run_now(rt, s, (now_how){.forward_only = true}, &of[0]);
+    run_later(rt, s, &of[1]);
+    for (int k = 0; k < 2; ++k) {
+        (void)snprintf(text, sizeof text, "%s", of[k].text);
+        if (of[k].status == TARE_OK)
+            fault(r, "not rejected %s", k ? "as a graph" : "");
+        else if (!strstr(text, s->of->reject) || strncmp(text, named, strlen(named)) != 0)
+            fault(r, "rejected %s with '%s'", k ? "as a graph" : "", text);
+        outcome_fini(&of[k]);
+    }
+    if (of[0].status != of[1].status)
+        fault(r, "rejected as %s now, as %s in a graph", tare_status_name(of[0].status),
+              tare_status_name(of[1].status));
+}
+
+/* Every allocation fails in turn: a status, nothing lost, and a second try gives the bits of the first. */
+static inline void check_no_memory(report *r, tare_runtime *(*start)(const tare_op *), const sample *s, bool graph)
+{
+    char text[32];
+    for (int64_t k = 1;; ++k) {
+        tare_runtime *rt = start(s->op);
+        outcome first, second;
+        rt->memory.fail_at = rt->memory.n_requests + k;
+        graph ? run_later(rt, s, &first) : run_now(rt, s, (now_how){0}, &first);
+        bool done = rt->memory.n_requests < rt->memory.fail_at;
+        rt->memory.fail_at = 0;
+        graph ? run_later(rt, s, &second) : run_now(rt, s, (now_how){0}, &second);
+        if (!done && first.status != TARE_NO_MEMORY)
+            fault(r, "%s, allocation %lld fails: %s", graph ? "graph" : "now", (long long)k,
+                  tare_status_name(first.status));
+        if (second.status != TARE_OK)
+            fault(r, "%s, after allocation %lld failed: %s", graph ? "graph" : "now", (long long)k, second.text);
+        else if (done && difference(s, &first, &second, true, text))
+            fault(r, "a second run: %s has other bits", text);
+        outcome_fini(&first);
+        outcome_fini(&second);
+        int64_t lost = tare_runtime_free(rt);
+        if (lost != 0)
+            fault(r, "%s, allocation %lld fails: %lld blocks are lost", graph ? "graph" : "now", (long long)k,
+                  (long long)lost);
+        if (done || r->n > 4)
+            return;
+    }
+}
+
+#endif
