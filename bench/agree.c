@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "commands.h"
-#include "dataset.h"
 #include "digest.h"
 #include "facts.h"
 #include "request.h"
+#include "samples.h"
 #include "table.h"
 
 typedef struct {
@@ -23,7 +23,7 @@ typedef struct {
     const tare__line *line;
     tare__task task;
     tare__specs specs;
-    tare__dataset data;
+    tare__samples data;
     bool has_data;
     int64_t steps;
     finding *found; /* [specs.n] */
@@ -33,14 +33,14 @@ typedef struct {
 static tare_status feed(void *owner, tare__arm *arm, int step)
 {
     const session *s = owner;
-    const tare__samples *train = &s->data.train;
-    int64_t n_batches = train->n / arm->batch;
+    const tare_dataset_part *train = &s->data.set.train;
+    int64_t n = train->x.dims[0], n_batches = n / arm->batch;
     if (n_batches < 1)
         return tare_error(TARE_BAD_ARGUMENT, "a batch of %lld is more than the %lld training samples",
-                          (long long)arm->batch, (long long)train->n);
-    tare_status status = step == 0 ? tare__dataset_fits(&s->data, arm->net, arm->loss_kind) : TARE_OK;
+                          (long long)arm->batch, (long long)n);
+    tare_status status = step == 0 ? tare__samples_fit(train, arm->net, arm->loss_kind) : TARE_OK;
     tare_batch batch = {.count = arm->batch, .first = step % n_batches * arm->batch};
-    return status == TARE_OK ? tare__samples_feed(train, &batch, arm) : status;
+    return status == TARE_OK ? tare__samples_feed(&s->data, train, &batch, arm) : status;
 }
 
 static tare_status look(session *s, const tare__setting *setting, finding *f)
@@ -175,7 +175,7 @@ int tare__agree_run(const tare__line *line)
     if (!code)
         code = tare__specs_read(line, &s.task, "all", &s.specs);
     if (!code && tare__given(line, "data")) {
-        code = tare__dataset_open(line, tare__text(line, "data"), &s.data);
+        code = tare__samples_open(line, tare__text(line, "data"), TARE_DATASET_TRAIN, &s.data);
         s.has_data = !code;
     }
     if (!code)
@@ -184,7 +184,7 @@ int tare__agree_run(const tare__line *line)
         free(s.found[i].label);
     free(s.found);
     if (s.has_data)
-        tare__dataset_close(&s.data);
+        tare__samples_close(&s.data);
     tare__specs_free(&s.specs);
     return code;
 }

@@ -11,7 +11,7 @@
 const char *const tare__work_names[] = {"train", "forward", "infer"};
 
 /* Streams of random numbers, apart from those of the net's parameters. */
-enum { STREAM_INPUT = 0x696e707574, STREAM_TARGET = 0x746172676574 };
+enum { STREAM_INPUT = 0x696e7075, STREAM_TARGET = 0x74617267 };
 
 static tare_status make_runtime(tare__arm *a)
 {

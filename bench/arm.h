@@ -24,12 +24,6 @@ typedef struct {
     uint64_t seed;
 } tare__task;
 
-/* Wall clock of what happens once. The parts of planning stand in `plan` as the library gives them. */
-typedef struct {
-    int64_t trace_ns, gradient_ns, passes_ns, pack_ns, check_ns, bind_ns;
-    int64_t first_step_ns; /* capture and the first step */
-} tare__once;
-
 typedef struct tare__arm tare__arm;
 struct tare__arm {
     const char *name; /* borrowed */
@@ -53,7 +47,7 @@ struct tare__arm {
     bool expose;           /* gradients are results of the plan, even where the update is in it */
     tare_value *y, *loss;  /* kept by the last step: handles of the arm's own */
     tare_value **gradient; /* [n_parameters] graph: the results of the instance; NULL where there are none */
-    tare__once once;
+    int64_t bind_ns;       /* of making and binding the instance */
 };
 
 /* On failure the arm is closed. `name` is borrowed. */

@@ -28,18 +28,14 @@ static tare_status trace(tare__arm *a)
     tare_mode *m = tare_graph_mode(a->graph);
     m->training = a->task.work != TARE__INFER;
     m->recording = a->task.work == TARE__TRAIN;
-    int64_t begin = tare__clock_ns();
     tare_value *x = tare_graph_input(a->graph, &a->x->d, "x");
     tare_value *target = a->target ? tare_graph_input(a->graph, &a->target->d, "target") : NULL;
     tare_value *head = a->head ? tare_graph_input(a->graph, &a->head->d, "head") : NULL;
     tare_value *y = a->net->type->forward(m, a->net, x), *root = y;
     if (target)
         root = tare_net_loss(m, a->loss_kind, y, target);
-    int64_t traced = tare__clock_ns();
     if (head)
         (void)m->backward(m, &root, &head, 1, false);
-    a->once.gradient_ns = tare__clock_ns() - traced;
-    a->once.trace_ns = traced - begin;
     tare_status status = m->error;
     if (status == TARE_OK)
         status = tare_graph_output(a->graph, y);
@@ -111,7 +107,7 @@ static tare_status bind(tare__arm *a)
     bound_values(a, value, &n);
     for (int i = 0; i < n && status == TARE_OK; ++i)
         status = tare_instance_bind(a->instance, i, value[i]);
-    a->once.bind_ns = tare__clock_ns() - begin;
+    a->bind_ns = tare__clock_ns() - begin;
     return status;
 }
 

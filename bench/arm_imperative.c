@@ -28,9 +28,10 @@ static tare_status step(tare__arm *a)
         return status;
     }
     tare__arm_forget(a);
-    m->scope_end(m, (tare_value *const[]){y, root}, root == y ? 1 : 2);
-    a->y = y;
-    a->loss = root == y ? NULL : root;
+    tare_value *kept[2] = {y, root};
+    m->scope_end(m, kept, root == y ? 1 : 2);
+    a->y = kept[0];
+    a->loss = root == y ? NULL : kept[1];
     return status;
 }
 

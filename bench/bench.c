@@ -183,7 +183,10 @@ static int run_all(session *s)
     int code = tare__journal_open(&s->journal, s->line, tare__text(s->line, "json"));
     for (int p = 0; p < s->processes && !code; ++p)
         code = run_process(s, p);
-    return code ? code : finish(s);
+    if (!code)
+        code = finish(s);
+    tare__journal_leave(&s->journal);
+    return code;
 }
 
 static int read_numbers(session *s)

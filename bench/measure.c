@@ -44,12 +44,14 @@ static json_t *counts_json(const tare_counts *c)
     return counts;
 }
 
-static json_t *once_json(const tare__once *once)
+/* An imperative arm has no parts: all zero. Appending the update counts as trace; infer is the re-inference of a
+ * loaded program, which no arm has. */
+static json_t *capture_json(const tare__arm *a)
 {
-    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "trace", (json_int_t)once->trace_ns, "gradient",
-                     (json_int_t)once->gradient_ns, "infer", (json_int_t)0, "passes", (json_int_t)once->passes_ns,
-                     "pack", (json_int_t)once->pack_ns, "check", (json_int_t)once->check_ns, "bind",
-                     (json_int_t)once->bind_ns);
+    tare_capture_times t = a->plan ? tare_plan_times(a->plan) : (tare_capture_times){0};
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "trace", (json_int_t)t.trace_ns, "gradient",
+                     (json_int_t)t.gradient_ns, "infer", (json_int_t)0, "passes", (json_int_t)t.passes_ns, "pack",
+                     (json_int_t)t.pack_ns, "check", (json_int_t)t.check_ns, "bind", (json_int_t)a->bind_ns);
 }
 
 static json_t *plan_json(const tare_plan *plan)
@@ -101,7 +103,7 @@ static tare_status open_arm(session *s, int i, int position)
     if (status != TARE_OK)
         return status;
     json_t *opened = json_pack("{s:i,s:i,s:I,s:o,s:o,s:o,s:I,s:I,s:o}", "opened", i, "position", position,
-                               "first_step_ns", (json_int_t)first_ns, "capture_ns", once_json(&a->once), "setup",
+                               "first_step_ns", (json_int_t)first_ns, "capture_ns", capture_json(a), "setup",
                                counts_json(&setup), "counts", counts_json(&step), "peak_bytes", (json_int_t)peak,
                                "reserved_bytes", (json_int_t)a->rt->reserved_bytes, "plan", plan_json(a->plan));
     if (s->schedule->process == 0)

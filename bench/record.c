@@ -87,15 +87,20 @@ void tare__null(json_t *record, const char *field, const char *why)
 
 /* ---- journal -------------------------------------------------------------------------------------------------*/
 
-static int journal_failed(tare__journal *j, const char *doing)
+void tare__journal_leave(tare__journal *j)
 {
-    int code = tare__failed(j->line, "%s: %s: %s", j->path, doing, strerror(errno));
     if (j->file)
         (void)fclose(j->file);
     j->file = NULL;
     free(j->path);
     free(j->part);
     j->path = j->part = NULL;
+}
+
+static int journal_failed(tare__journal *j, const char *doing)
+{
+    int code = tare__failed(j->line, "%s: %s: %s", j->path, doing, strerror(errno));
+    tare__journal_leave(j);
     return code;
 }
 
@@ -136,11 +141,8 @@ int tare__journal_close(tare__journal *j)
         errno = j->reason;
         return journal_failed(j, "cannot be written");
     }
-    (void)fclose(j->file);
-    j->file = NULL;
     if (j->part && rename(j->part, j->path) != 0)
         return journal_failed(j, "cannot be given its name");
-    free(j->path);
-    free(j->part);
+    tare__journal_leave(j);
     return TARE__RAN;
 }

@@ -43,6 +43,8 @@ typedef struct {
 int tare__journal_open(tare__journal *, const tare__line *, const char *path);
 /* Writes the record as one line and takes it over. */
 void tare__journal_put(tare__journal *, json_t *record);
+/* Gives up and leaves FILE.part as it is; fine on a closed journal. */
+void tare__journal_leave(tare__journal *);
 /* Stores and renames; an exit code. */
 int tare__journal_close(tare__journal *);
 
