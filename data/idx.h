@@ -7,7 +7,6 @@
 #define TARE_DATA_IDX_H
 
 #include "array.h"
-#include "writer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,9 +19,6 @@ TARE_API tare_status tare_idx_read(tare_memory *memory, const char *path, tare_a
 
 /* Writes u8, i32, f32 or f64 (else TARE_BAD_DTYPE) of rank 1 or more; see writer.h for what a failure leaves. */
 TARE_API tare_status tare_idx_write(tare_memory *memory, const char *path, const tare_array *array);
-
-/* The header alone, for those who make the elements one by one. Internal to data/. */
-tare_status tare__idx_put_header(tare_writer *writer, tare_dtype dtype, int rank, const int64_t *dims);
 
 #ifdef __cplusplus
 }

@@ -8,7 +8,6 @@
 #define TARE_DATA_NPY_H
 
 #include "array.h"
-#include "writer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,9 +20,6 @@ TARE_API tare_status tare_npy_read(tare_memory *memory, const char *path, tare_a
 
 /* Writes f32, f64, i32, i64 or u8 (else TARE_BAD_DTYPE); see writer.h for what a failure leaves. */
 TARE_API tare_status tare_npy_write(tare_memory *memory, const char *path, const tare_array *array);
-
-/* The header alone, for those who make the elements one by one (little-endian). Internal to data/. */
-tare_status tare__npy_put_header(tare_writer *writer, tare_dtype dtype, int rank, const int64_t *dims);
 
 #ifdef __cplusplus
 }

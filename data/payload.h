@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "array.h"
 #include "reader.h"
@@ -24,5 +25,9 @@ tare_status tare__payload_read(tare__reader *reader, tare__item item, tare_array
 
 /* Writes the elements of `array`. */
 tare_status tare__payload_write(tare_writer *writer, bool big_endian, const tare_array *array);
+
+/* The header of a file alone, for those who make the elements one by one: IDX's are big-endian, npy's little. */
+tare_status tare__idx_put_header(tare_writer *writer, tare_dtype dtype, int rank, const int64_t *dims);
+tare_status tare__npy_put_header(tare_writer *writer, tare_dtype dtype, int rank, const int64_t *dims);
 
 #endif

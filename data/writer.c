@@ -52,6 +52,12 @@ void tare_writer_abandon(tare_writer *writer)
     release(writer);
 }
 
+void tare_writer_abandon_all(tare_writer *writers, int n)
+{
+    for (int i = 0; i < n; ++i)
+        tare_writer_abandon(&writers[i]);
+}
+
 /* Takes what a writer needs; a failure is left for the caller to release. */
 static tare_status prepare(tare_writer *writer, const char *path)
 {
@@ -94,6 +100,32 @@ tare_status tare_writer_open(tare_writer *writer, tare_memory *memory, const cha
     }
     if (status)
         release(writer);
+    return status;
+}
+
+/* FOLDER/NAME, opened. */
+static tare_status open_in(tare_writer *writer, tare_memory *memory, const char *folder, const char *name)
+{
+    size_t bytes = strlen(folder) + 1 + strlen(name) + 1;
+    char *path = tare_memory_take(memory, TARE_MEMORY_INPUT, bytes);
+    if (!path)
+        return TARE_NO_MEMORY;
+    (void)snprintf(path, bytes, "%s/%s", folder, name);
+    tare_status status = tare_writer_open(writer, memory, path);
+    tare_memory_give(memory, TARE_MEMORY_INPUT, path, bytes);
+    return status;
+}
+
+tare_status tare_writer_open_all(tare_writer *writers, tare_memory *memory, const char *folder,
+                                 const char *const *names, int n)
+{
+    tare_status status = tare_folder_make(memory, folder);
+    for (int i = 0; i < n; ++i)
+        writers[i] = (tare_writer){.fd = -1};
+    for (int i = 0; i < n && status == TARE_OK; ++i)
+        status = open_in(&writers[i], memory, folder, names[i]);
+    if (status)
+        tare_writer_abandon_all(writers, n);
     return status;
 }
 
@@ -208,8 +240,7 @@ tare_status tare_writer_close_all(tare_writer *writers, int n)
         status = store(&writers[i]);
     for (int i = 0; i < n && status == TARE_OK; ++i)
         status = publish(&writers[i]);
-    for (int i = 0; i < n; ++i)
-        tare_writer_abandon(&writers[i]);
+    tare_writer_abandon_all(writers, n);
     return status;
 }
 

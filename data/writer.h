@@ -33,6 +33,10 @@ typedef struct {
 /* Opens PATH for writing (PATH.part, truncated). On failure nothing is open and nothing is left. */
 TARE_API tare_status tare_writer_open(tare_writer *writer, tare_memory *memory, const char *path);
 
+/* Opens n files of a folder, which is made if it is missing: all or none. */
+TARE_API tare_status tare_writer_open_all(tare_writer *writers, tare_memory *memory, const char *folder,
+                                          const char *const *names, int n);
+
 /* Appends bytes. After a failure, which a close reports again, it does nothing. */
 TARE_API tare_status tare_writer_put(tare_writer *writer, const void *bytes, size_t n);
 
@@ -44,6 +48,7 @@ TARE_API tare_status tare_writer_close_all(tare_writer *writers, int n);
 
 /* Gives up: removes the part. Fine on a closed writer, and on a zeroed one. */
 TARE_API void tare_writer_abandon(tare_writer *writer);
+TARE_API void tare_writer_abandon_all(tare_writer *writers, int n);
 
 /* Makes the folder and those above it that are missing. TARE_IO: it cannot be made. */
 TARE_API tare_status tare_folder_make(tare_memory *memory, const char *path);

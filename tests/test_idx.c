@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include "../data/idx.h"
+#include "../data/writer.h"
 #include "scratch.h"
 
 static const char *make(const char *name, const void *bytes, size_t n)

@@ -1,0 +1,222 @@
+/* dataset.c - a folder of files as something to train on (see dataset.h). */
+#include "dataset.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "formats.h"
+
+enum { N_FILES = 4, PATH_BYTES = 4096, FILE_BYTES = PATH_BYTES + 64 };
+
+/* The files of a data set: training x and y, test x and y. */
+static const struct layout {
+    const char *name;
+    int64_t n_classes;
+    const char *files[N_FILES];
+} layouts[] = {
+    {"mnist",
+     10,
+     {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}},
+    {"npy", 0, {"X_train.npy", "Y_train.npy", "X_test.npy", "Y_test.npy"}},
+};
+enum { N_LAYOUTS = sizeof layouts / sizeof *layouts };
+
+/* Where a data set was looked for. */
+typedef struct {
+    char folder[PATH_BYTES];
+    const char *file;               /* the last part of what was named, where that is a file; else NULL */
+    char path[N_FILES][FILE_BYTES]; /* of the files that were found, "" of others */
+} place;
+
+static bool is_wanted(unsigned parts, int file)
+{
+    return parts & (file < 2 ? TARE_DATASET_TRAIN : TARE_DATASET_TEST);
+}
+
+static tare_status place_set(place *at, const char *path)
+{
+    struct stat found;
+    if (stat(path, &found))
+        return tare_error(errno == ENOENT ? TARE_NOT_FOUND : TARE_IO, "%s: cannot be read: %s", path, strerror(errno));
+    if (strlen(path) >= PATH_BYTES)
+        return tare_error(TARE_BAD_ARGUMENT, "the name of the data set is longer than %d bytes", PATH_BYTES - 1);
+    at->file = NULL;
+    strcpy(at->folder, path);
+    if (S_ISDIR(found.st_mode))
+        return TARE_OK;
+    char *slash = strrchr(at->folder, '/');
+    at->file = path + (slash ? slash + 1 - at->folder : 0);
+    strcpy(slash ? slash + 1 : at->folder, ".");
+    return TARE_OK;
+}
+
+/* Whether the file that was named, if one was, is of this layout. */
+static bool is_named(const place *at, const struct layout *layout)
+{
+    if (!at->file)
+        return true;
+    for (int i = 0; i < N_FILES; ++i) {
+        size_t length = strlen(layout->files[i]);
+        const char *rest = at->file + length;
+        if (strncmp(at->file, layout->files[i], length) == 0 && (*rest == 0 || strcmp(rest, ".gz") == 0))
+            return true;
+    }
+    return false;
+}
+
+/* How many of a layout's wanted files are there; their paths are in `at`. */
+static int look_for(place *at, const struct layout *layout, unsigned parts)
+{
+    int n_found = 0;
+    for (int i = 0; i < N_FILES; ++i) {
+        at->path[i][0] = 0;
+        for (int compressed = 0; compressed < 2 && is_wanted(parts, i) && !at->path[i][0]; ++compressed) {
+            char path[sizeof at->path[i]];
+            struct stat found;
+            (void)snprintf(path, sizeof path, "%s/%s%s", at->folder, layout->files[i], compressed ? ".gz" : "");
+            if (stat(path, &found))
+                continue;
+            strcpy(at->path[i], path);
+            ++n_found;
+        }
+    }
+    return n_found;
+}
+
+static tare_status tell_missing(place *at, const struct layout *layout, unsigned parts, int n_found)
+{
+    if (at->file && !layout)
+        return tare_error(TARE_NOT_FOUND, "%s/%s: not the name of a file of a data set (%s, %s, ...)", at->folder,
+                          at->file, layouts[0].files[0], layouts[1].files[0]);
+    if (!layout)
+        return tare_error(TARE_NOT_FOUND, "%s: no data set here: neither %s nor %s (or .gz)", at->folder,
+                          layouts[0].files[0], layouts[1].files[0]);
+    const char *there = "", *missing = "";
+    look_for(at, layout, parts);
+    for (int i = N_FILES - 1; i >= 0; --i)
+        if (is_wanted(parts, i))
+            *(at->path[i][0] ? &there : &missing) = layout->files[i];
+    return tare_error(TARE_NOT_FOUND,
+                      "%s: an incomplete data set: %s is here (%d of its files are), %s (or .gz) is not", at->folder,
+                      there, n_found, missing);
+}
+
+/* The one layout whose wanted files are all there, their paths in `at`. */
+static tare_status recognise(place *at, unsigned parts, const struct layout **layout)
+{
+    const struct layout *partial = NULL;
+    int n_wanted = 2 * (!!(parts & TARE_DATASET_TRAIN) + !!(parts & TARE_DATASET_TEST)), n_partial = 0;
+    *layout = NULL;
+    for (const struct layout *l = layouts; l < layouts + N_LAYOUTS; ++l) {
+        int n_found = is_named(at, l) ? look_for(at, l, parts) : 0;
+        if (n_found == n_wanted && *layout)
+            return tare_error(TARE_BAD_ARGUMENT, "%s: two data sets are here: name %s or %s", at->folder,
+                              (*layout)->files[0], l->files[0]);
+        if (n_found == n_wanted)
+            *layout = l;
+        if (n_found > n_partial) {
+            partial = l;
+            n_partial = n_found;
+        }
+    }
+    if (!*layout)
+        return tell_missing(at, partial, parts, n_partial);
+    look_for(at, *layout, parts);
+    return TARE_OK;
+}
+
+static tare_status check_labels(const tare_array *y, const char *path, int64_t n_classes)
+{
+    if (y->rank != 1 || (y->dtype != TARE_U8 && y->dtype != TARE_I32))
+        return tare_error(TARE_BAD_DATA, "%s: labels must be whole numbers of rank 1", path);
+    for (int64_t i = 0; i < y->dims[0]; ++i) {
+        int64_t label = y->dtype == TARE_U8 ? ((const unsigned char *)y->data)[i] : ((const int32_t *)y->data)[i];
+        if (label < 0 || label >= n_classes)
+            return tare_error(TARE_BAD_DATA, "%s: label %lld of row %lld is not in 0..%lld", path, (long long)label,
+                              (long long)i, (long long)n_classes - 1);
+    }
+    return TARE_OK;
+}
+
+static tare_status check_part(const tare_dataset_part *part, char (*path)[FILE_BYTES], int64_t n_classes)
+{
+    for (int i = 0; i < 2; ++i) {
+        const tare_array *array = i ? &part->y : &part->x;
+        if (array->rank < 1 || array->bytes == 0)
+            return tare_error(TARE_BAD_DATA, "%s: there are no rows in it", path[i]);
+    }
+    if (part->x.dims[0] != part->y.dims[0])
+        return tare_error(TARE_BAD_DATA, "%s has %lld rows, but %s has %lld", path[0], (long long)part->x.dims[0],
+                          path[1], (long long)part->y.dims[0]);
+    return n_classes ? check_labels(&part->y, path[1], n_classes) : TARE_OK;
+}
+
+static bool are_alike(const tare_array *a, const tare_array *b)
+{
+    bool alike = a->dtype == b->dtype && a->rank == b->rank;
+    for (int i = 1; i < a->rank; ++i)
+        alike &= a->dims[i] == b->dims[i];
+    return alike;
+}
+
+static tare_status read_all(tare_memory *memory, place *at, tare_dataset *made)
+{
+    tare_array *arrays[N_FILES] = {&made->train.x, &made->train.y, &made->test.x, &made->test.y};
+    for (int i = 0; i < N_FILES; ++i) {
+        if (!at->path[i][0])
+            continue;
+        const tare_format *format = tare_format_of(at->path[i]);
+        tare_status status = format ? format->read(memory, at->path[i], arrays[i]) : TARE_NOT_FOUND;
+        if (status)
+            return status;
+    }
+    for (int i = 0; i < N_FILES; i += 2) {
+        tare_status status = TARE_OK;
+        if (at->path[i][0])
+            status = check_part(i ? &made->test : &made->train, &at->path[i], made->n_classes);
+        if (status)
+            return status;
+    }
+    for (int i = 0; i < 2; ++i)
+        if (at->path[i][0] && at->path[i + 2][0] && !are_alike(arrays[i], arrays[i + 2]))
+            return tare_error(TARE_BAD_DATA, "%s and %s: their rows differ in shape or type", at->path[i],
+                              at->path[i + 2]);
+    return TARE_OK;
+}
+
+tare_status tare_dataset_open(tare_memory *memory, const char *path, unsigned parts, tare_dataset *dataset)
+{
+    if (parts == 0 || parts & ~(unsigned)(TARE_DATASET_TRAIN | TARE_DATASET_TEST))
+        return tare_error(TARE_BAD_ARGUMENT, "%s: neither training nor test part was asked for", path);
+    place *at = tare_memory_take(memory, TARE_MEMORY_INPUT, sizeof *at);
+    if (!at)
+        return TARE_NO_MEMORY;
+    const struct layout *layout;
+    tare_dataset made = {0};
+    tare_status status = place_set(at, path);
+    if (status == TARE_OK)
+        status = recognise(at, parts, &layout);
+    if (status == TARE_OK) {
+        made.layout = layout->name;
+        made.n_classes = layout->n_classes;
+        status = read_all(memory, at, &made);
+    }
+    tare_memory_give(memory, TARE_MEMORY_INPUT, at, sizeof *at);
+    if (status)
+        tare_dataset_fini(memory, &made);
+    else
+        *dataset = made;
+    return status;
+}
+
+void tare_dataset_fini(tare_memory *memory, tare_dataset *dataset)
+{
+    tare_array_fini(memory, &dataset->train.x);
+    tare_array_fini(memory, &dataset->train.y);
+    tare_array_fini(memory, &dataset->test.x);
+    tare_array_fini(memory, &dataset->test.y);
+    *dataset = (tare_dataset){0};
+}
