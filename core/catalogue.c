@@ -74,6 +74,9 @@ static tare_status check_operator(const tare_op *op)
         wrong = "its last variant is not a reference";
     else if (op->n_in > TARE_OPERANDS || op->n_out + op->n_aux > TARE_OPERANDS)
         wrong = "it has too many operands";
+    for (int i = 0; i < op->n_variants; ++i)
+        if (!op->variants[i].prepare || !op->variants[i].run)
+            wrong = "a variant has no prepare or no run";
     if (wrong)
         return tare_error(TARE_BAD_ARGUMENT, "operator '%s' cannot be registered: %s", op->name, wrong);
     return TARE_OK;

@@ -67,6 +67,29 @@ static inline void tare_desc_pack(tare_desc *d)
     d->contiguous = true;
 }
 
+/* Makes *d a contiguous matrix, or copies rank, dtype and dims and packs: only the words in use are written, since
+ * this is on the path of every operator. */
+static inline void tare_desc_matrix(tare_desc *d, uint8_t dtype, int64_t rows, int64_t columns)
+{
+    d->rank = 2;
+    d->dtype = dtype;
+    d->layout = 0;
+    d->contiguous = true;
+    d->dim[0] = rows;
+    d->dim[1] = columns;
+    d->stride[0] = columns;
+    d->stride[1] = 1;
+}
+
+static inline void tare_desc_like(tare_desc *d, const tare_desc *x)
+{
+    d->rank = x->rank;
+    d->dtype = x->dtype;
+    for (int i = 0; i < x->rank; ++i)
+        d->dim[i] = x->dim[i];
+    tare_desc_pack(d);
+}
+
 /* A contiguous desc. `dim` holds `rank` entries; sizes are not checked (see tare_desc_check). */
 TARE_API tare_desc tare_desc_of(tare_dtype dtype, int rank, const int64_t *dim);
 

@@ -103,7 +103,7 @@ static inline tare_status tare__outputs_take(tare_mode *m, const tare_args *a, t
             ++v->storage->refs;
             v->address = (char *)base->address + offset * (int64_t)tare_dtype_bytes((tare_dtype)v->d.dtype);
         } else {
-            v->storage = tare_storage_take(rt, TARE_MEMORY_WORK, tare_desc_bytes(&v->d));
+            v->storage = tare__storage_take_work(rt, tare_desc_bytes(&v->d));
             if (!v->storage)
                 return TARE_NO_MEMORY;
             v->address = v->storage->base;

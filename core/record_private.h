@@ -20,6 +20,25 @@ static inline void tare_storage_drop(tare_storage *s)
         tare__storage_last(s);
 }
 
+/* Storage for a result: the pool's usual case inline. */
+static inline tare_storage *tare__storage_take_work(tare_runtime *rt, size_t bytes)
+{
+    size_t units = bytes ? (bytes + TARE_ALIGNMENT - 1) / TARE_ALIGNMENT : 1;
+    tare_storage *s = units <= TARE_EXACT_BINS ? rt->bin[units - 1] : NULL; /* bins are empty without the pool */
+    if (__builtin_expect(!s, 0))
+        return tare_storage_take(rt, TARE_MEMORY_WORK, bytes);
+    ++rt->counts.storage_takes;
+    rt->bin[units - 1] = s->next;
+    s->bytes = bytes;
+    s->refs = 1;
+    s->version = 0;
+    s->writer = NULL;
+    rt->work_bytes_live += (int64_t)units * TARE_ALIGNMENT;
+    if (rt->work_bytes_live > rt->work_bytes_peak)
+        rt->work_bytes_peak = rt->work_bytes_live;
+    return s;
+}
+
 /* A record with one ref and one hold, no storage; only counts and flags are set. NULL: out of memory. */
 static inline tare_value *tare_record_take(tare_runtime *rt)
 {

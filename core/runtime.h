@@ -91,7 +91,7 @@ typedef struct {
     uint64_t seed;
 } tare_options;
 
-enum { TARE_BINS = 1024 + 512, TARE_BIN_NONE = 0xffff };
+enum { TARE_EXACT_BINS = 1024, TARE_BINS = TARE_EXACT_BINS + 512, TARE_BIN_NONE = 0xffff };
 
 struct tare_runtime {
     tare_memory memory; /* host heap, all categories */

@@ -9,7 +9,7 @@
 #include "record_private.h"
 #include "runtime_private.h"
 
-enum { UNIT = TARE_ALIGNMENT, EXACT_BINS = 1024, SUBCLASSES = 8 };
+enum { UNIT = TARE_ALIGNMENT, SUBCLASSES = 8 };
 
 static int64_t units_of(size_t bytes)
 {
@@ -19,7 +19,7 @@ static int64_t units_of(size_t bytes)
 /* The bin of a request of `units`, and the units of the blocks in it. */
 static int bin_of(int64_t units, int64_t *block_units)
 {
-    if (units <= EXACT_BINS) {
+    if (units <= TARE_EXACT_BINS) {
         *block_units = units;
         return (int)units - 1;
     }
@@ -27,7 +27,7 @@ static int bin_of(int64_t units, int64_t *block_units)
     int64_t step = (INT64_C(1) << exponent) / SUBCLASSES;
     int64_t class = (units - (INT64_C(1) << exponent) + step - 1) / step; /* 1 .. 8 */
     *block_units = (INT64_C(1) << exponent) + class * step;
-    return EXACT_BINS + (exponent - 10) * SUBCLASSES + (int)class - 1;
+    return TARE_EXACT_BINS + (exponent - 10) * SUBCLASSES + (int)class - 1;
 }
 
 static size_t block_bytes(const tare_storage *s)

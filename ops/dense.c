@@ -49,62 +49,65 @@ int TARE_KERNEL(matmul)(const tare_call *c, int piece, int worker)
 
 #ifdef TARE_PASS_RECORDS
 
-static void set_geometry(tare_work *w, const tare_gemm_shape *s, int dtype)
+/* The geometry's first words are the gemm's shape itself. */
+static tare_gemm_shape *shape_in(tare_work *w)
 {
-    memcpy(w->g, s, sizeof *s);
-    w->g[G_DTYPE] = dtype;
     w->n_g = G_DTYPE + 1;
+    return (tare_gemm_shape *)(void *)w->g;
 }
 
-static void set_gemm(tare_work *w, const tare_gemm_shape *s)
+static void set_gemm(tare_work *w)
 {
-    set_geometry(w, s, TARE_F32);
+    const tare_gemm_shape *s = shape_in(w);
+    w->g[G_DTYPE] = TARE_F32;
     w->g[G_PATH] = tare__gemm_path(s);
     w->n_pieces = tare__gemm_pieces(s);
-    w->worker_bytes = tare__gemm_worker_bytes(s);
+    w->worker_bytes = w->g[G_PATH] == TARE_GEMM_PACKED ? tare__gemm_worker_bytes(s) : 0;
 }
 
-static tare_gemm_shape dense_shape(const tare_args *a)
+static inline void dense_shape(const tare_args *a, tare_gemm_shape *s)
 {
     const tare_desc *x = a->in[0], *w = a->in[1];
     int64_t k = x->dim[1], n = w->dim[0];
-    return (tare_gemm_shape){x->dim[0], n, k, k, 1, 1, k, n};
+    *s = (tare_gemm_shape){x->dim[0], n, k, k, 1, 1, k, n};
 }
 
-static tare_gemm_shape matmul_shape(const tare_args *a)
+static inline void matmul_shape(const tare_args *a, tare_gemm_shape *s)
 {
     const tare_desc *x = a->in[0], *y = a->in[1];
     const tare_matmul_attr *t = a->attr;
     int64_t m = x->dim[t->transpose_a], k = x->dim[!t->transpose_a], n = y->dim[!t->transpose_b];
-    return (tare_gemm_shape){
+    *s = (tare_gemm_shape){
         m, n, k, t->transpose_a ? 1 : k, t->transpose_a ? m : 1, t->transpose_b ? 1 : n, t->transpose_b ? k : 1, n};
 }
 
 static void prepare_dense(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
     (void)out;
-    tare_gemm_shape s = dense_shape(a);
-    set_gemm(w, &s);
+    dense_shape(a, shape_in(w));
+    set_gemm(w);
 }
 
 static void prepare_matmul(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
     (void)out;
-    tare_gemm_shape s = matmul_shape(a);
-    set_gemm(w, &s);
+    matmul_shape(a, shape_in(w));
+    set_gemm(w);
 }
 
 /* One piece, no scratch: BLAS and the reference. */
 static void prepare_dense_whole(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
-    tare_gemm_shape s = dense_shape(a);
-    set_geometry(w, &s, out[0]->dtype);
+    dense_shape(a, shape_in(w));
+    w->g[G_PATH] = TARE_GEMM_PACKED;
+    w->g[G_DTYPE] = out[0]->dtype;
 }
 
 static void prepare_matmul_whole(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
-    tare_gemm_shape s = matmul_shape(a);
-    set_geometry(w, &s, out[0]->dtype);
+    matmul_shape(a, shape_in(w));
+    w->g[G_PATH] = TARE_GEMM_PACKED;
+    w->g[G_DTYPE] = out[0]->dtype;
 }
 
 static void reference_product(const tare_call *c, const void *bias, void *y)
@@ -169,10 +172,10 @@ static tare_status check_matrices(const tare_args *a)
     return TARE_OK;
 }
 
-static tare_status set_matrix(const tare_args *a, tare_desc *out, int64_t m, int64_t n)
+static inline tare_status set_matrix(const tare_args *a, tare_desc *out, int64_t m, int64_t n)
 {
-    *out = tare_desc_of((tare_dtype)a->in[0]->dtype, 2, (const int64_t[]){m, n});
-    return tare_desc_check(out);
+    tare_desc_matrix(out, a->in[0]->dtype, m, n);
+    return (m | n) >> 30 ? tare_desc_check(out) : TARE_OK; /* small ones cannot overflow */
 }
 
 static tare_status infer_dense(const tare_args *a, const tare_desc_out *out)
@@ -215,14 +218,16 @@ static double flops_of(const tare_gemm_shape *s)
 static double dense_flops(const tare_args *a, const tare_desc_ref *out)
 {
     (void)out;
-    tare_gemm_shape s = dense_shape(a);
+    tare_gemm_shape s;
+    dense_shape(a, &s);
     return flops_of(&s);
 }
 
 static double matmul_flops(const tare_args *a, const tare_desc_ref *out)
 {
     (void)out;
-    tare_gemm_shape s = matmul_shape(a);
+    tare_gemm_shape s;
+    matmul_shape(a, &s);
     return flops_of(&s);
 }
 

@@ -30,15 +30,7 @@ static inline tare_status infer_like(const tare_args *a, const tare_desc_out *ou
                                  tare_desc_text(a->in[i], ti));
         }
     }
-    if (x->contiguous) {
-        *out[0] = *x;
-    } else {
-        out[0]->rank = x->rank;
-        out[0]->dtype = x->dtype;
-        for (int i = 0; i < x->rank; ++i)
-            out[0]->dim[i] = x->dim[i];
-        tare_desc_pack(out[0]);
-    }
+    tare_desc_like(out[0], x);
     return TARE_OK;
 }
 

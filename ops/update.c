@@ -409,6 +409,14 @@ const tare_op tare_op_adam_rate = {
             {TARE_SAMPLE_REJECT, "i64[]<0,1> f32[]", NULL, "index out of range"}),
 };
 
+/* One element, nothing to know. */
+static void prepare_nothing(const tare_args *a, const tare_desc_ref *out, tare_work *w)
+{
+    (void)a;
+    (void)out;
+    (void)w;
+}
+
 const tare_op tare_op_increment = {
     .name = "increment",
     .doc = "t' = t + 1; t int64 []. Written in place",
@@ -418,9 +426,11 @@ const tare_op tare_op_increment = {
     .not_differentiable = true,
     .ties = {1},
     .effects = TARE_EFFECT_STATE,
-    .variants =
-        (const tare_variant[]){
-            {.name = "reference", .set = TARE_SET_REFERENCE, .dtypes = TARE_BIT(TARE_I64), .run = increment_reference}},
+    .variants = (const tare_variant[]){{.name = "reference",
+                                        .set = TARE_SET_REFERENCE,
+                                        .dtypes = TARE_BIT(TARE_I64),
+                                        .prepare = prepare_nothing,
+                                        .run = increment_reference}},
     .n_variants = 1,
     SAMPLES({TARE_SAMPLE_CHECK, "i64[]<0,1000>", NULL, NULL}, {TARE_SAMPLE_BENCH, "i64[]<0,1000>", NULL, NULL},
             {TARE_SAMPLE_REJECT, "f32[]", NULL, "the count is float32 (need int64)"},
