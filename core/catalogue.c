@@ -70,7 +70,7 @@ static tare_status check_operator(const tare_op *op)
         wrong = "it has no infer";
     else if (!op->gradient && !op->not_differentiable)
         wrong = "it has no gradient and is not marked not_differentiable";
-    else if (!op->view && !op->execute && !reference)
+    else if (!op->view && !reference)
         wrong = "its last variant is not a reference";
     else if (op->n_in > TARE_OPERANDS || op->n_out + op->n_aux > TARE_OPERANDS)
         wrong = "it has too many operands";

@@ -13,47 +13,28 @@
 
 enum { TARE_DISPATCH_RUN = 1, TARE_DISPATCH_TRACED = 2 };
 
-/* Sets the mode's first error and fills out[] with poison. */
-tare_status tare__dispatch_failed(tare_mode *, const tare_op *, tare_value **out, int n_out, tare_status);
-/* The full message for an input that cannot be used. */
-tare_status tare__dispatch_bad_input(const tare_mode *, const tare_op *, tare_value *const *in, int n_in, bool run);
-tare_status tare__dispatch_no_kernel(const tare_args *, bool registered);
-/* A further mode->apply of the operator `copy` for each input in `copies`. */
-tare_status tare__dispatch_copies(tare_mode *, uint32_t copies, tare_value **in, int n_in);
-tare_status tare__dispatch_data_error(const tare_op *, const char *path);
+/* Operands of one call at the most; more is for composite operators, which have their own way (graph/). */
+enum { TARE_OPERANDS_MOST = 48 };
 
-/* What tare__run needs beyond the operands, on an operator with a kernel: everything is on the stack. */
-static inline int tare__run(tare_mode *m, const tare_args *a, const tare_variant *v, tare_value **operand, int total,
-                            tare_status *status)
-{
-    tare_runtime *rt = m->runtime;
-    tare_work w;
-    w.n_g = 0;
-    w.n_pieces = 1;
-    w.piece_bytes = w.worker_bytes = 0;
-    v->prepare(a, (const tare_desc_ref *)(operand + a->n_in), &w);
-    void *ptr[total + 2];
-    for (int i = 0; i < total; ++i)
-        ptr[i] = operand[i] && !(i < a->n_in && a->op->shape_only >> (i & 31) & 1) ? operand[i]->address : NULL;
-    ptr[total] = ptr[total + 1] = NULL;
-    tare_storage *scratch = NULL;
-    if (w.piece_bytes | w.worker_bytes) {
-        size_t pieces = w.piece_bytes * (size_t)w.n_pieces;
-        scratch = tare_storage_take(rt, TARE_MEMORY_WORK, pieces + w.worker_bytes);
-        if (!scratch) {
-            *status = TARE_NO_MEMORY;
-            return 0;
-        }
-        ptr[total] = w.piece_bytes ? scratch->base : NULL;
-        ptr[total + 1] = w.worker_bytes ? (char *)scratch->base + pieces : NULL;
-    }
-    tare_call call = {v->run, v->combine, ptr, w.g, w.n_pieces, (int16_t)(total + 2), (int16_t)w.n_g, -1};
-    int failed = 0;
-    int error = rt->device->run(rt->device, &call, 1, &failed);
-    if (scratch)
-        tare_storage_drop(scratch);
-    return error;
-}
+/* What one dispatch works on, all on the stack. ptr is what a kernel gets. */
+typedef struct {
+    tare_args args;
+    const tare_variant *variant;
+    int n_out, n_aux;
+    bool wants;
+    tare_value *operand[TARE_OPERANDS_MOST];
+    void *ptr[TARE_OPERANDS_MOST + 2];
+} tare__apply;
+
+/* The rare paths (mode.c). failed: sets the mode's first error and fills out[] with poison. inputs: the sentence for an
+ * input that cannot be used, or OK after all. copies: a further apply of `copy` for each input in the set. */
+tare_status tare__dispatch_failed(tare_mode *, const tare_op *, tare_value **out, int n_out, tare_status);
+tare_status tare__dispatch_inputs(const tare_mode *, const tare_op *, tare_value *const *in, int n_in, bool run);
+tare_status tare__dispatch_no_kernel(const tare_args *, bool registered);
+tare_status tare__dispatch_copies(tare_mode *, uint32_t copies, tare__apply *);
+tare_status tare__dispatch_data_error(const tare_op *, const char *path);
+tare_status tare__dispatch_undo(tare_mode *, tare__apply *, int n_made, tare_value **out, tare_status);
+void tare__dispatch_ties(const tare__apply *);
 
 /* The first variant that fits. A variant that takes the inputs' own strides comes before one that needs copies of them
  * (those inputs are set in *copies); the reference is never preferred for its strides. */
@@ -80,110 +61,129 @@ static inline const tare_variant *tare__choose(const tare_kernels *k, const tare
     return NULL;
 }
 
-static inline tare_status tare__outputs_take(tare_mode *m, const tare_args *a, tare_value **operand, int n_out,
-                                             int n_aux, bool wants, const int flags)
+/* The variant for the operands, with declared copies put in for those whose strides it does not take. */
+static inline tare_status tare__variant_for(tare_mode *m, tare__apply *c, uint32_t strided)
+{
+    const tare_op *op = c->args.op;
+    const tare_kernels *kernels = tare_runtime_kernels(m->runtime, op);
+    const tare_desc *first = c->args.n_in && c->operand[0] ? &c->operand[0]->d : &c->operand[c->args.n_in]->d;
+    uint32_t copies = 0;
+    c->variant = tare__choose(kernels, &c->args, first, strided & ~op->shape_only, &copies);
+    if (__builtin_expect(!c->variant, 0))
+        return tare__dispatch_no_kernel(&c->args, kernels->op != NULL);
+    if (__builtin_expect(c->variant->opaque != NULL, 0))
+        c->variant->opaque(&c->args, (const tare_desc_out *)(c->operand + c->args.n_in + c->n_out));
+    return __builtin_expect(copies, 0) ? tare__dispatch_copies(m, copies, c) : TARE_OK;
+}
+
+/* Gives output o its flags and, when running, its bytes: its own, or those of the input that it is tied to or a view
+ * of. */
+static inline bool tare__output_take(tare_mode *m, tare__apply *c, int o, const int flags)
+{
+    const tare_op *op = c->args.op;
+    int at = c->args.n_in + o, tie = o < TARE_OPERANDS ? op->ties[o] : 0;
+    tare_value *v = c->operand[at];
+    tare_value *base = tie ? c->operand[tie - 1] : op->view ? c->operand[0] : NULL;
+    v->wants_gradient = c->wants && o < c->n_out;
+    v->depth = m->depth;
+    int64_t offset = __builtin_expect(op->view != NULL, 0) ? op->view(&c->args) : 0;
+    if (!(flags & TARE_DISPATCH_RUN)) {
+        v->base = base;
+        v->view_offset = offset;
+        return true;
+    }
+    if (__builtin_expect(base != NULL, 0)) {
+        v->storage = base->storage;
+        ++v->storage->refs;
+        v->address = (char *)base->address + offset * (int64_t)tare_dtype_bytes((tare_dtype)v->d.dtype);
+    } else {
+        tare_storage *s = tare__storage_take_work(m->runtime, tare_desc_bytes(&v->d));
+        if (__builtin_expect(!s, 0))
+            return false;
+        v->storage = s;
+        v->address = s->base;
+    }
+    c->ptr[at] = v->address;
+    return true;
+}
+
+/* Prepares and runs the kernel on this thread's stack; scratch comes from the pool for the time of the call. */
+static inline tare_status tare__run(tare_mode *m, tare__apply *c)
 {
     tare_runtime *rt = m->runtime;
-    for (int o = 0; o < n_out + n_aux; ++o) {
-        tare_value *v = operand[a->n_in + o];
-        if (!v)
-            continue;
-        v->wants_gradient = wants && o < n_out;
-        v->depth = m->depth;
-        int tie = o < TARE_OPERANDS ? a->op->ties[o] : 0;
-        tare_value *base = tie ? operand[tie - 1] : a->op->view ? operand[0] : NULL;
-        if (!(flags & TARE_DISPATCH_RUN)) {
-            v->base = base;
-            v->view_offset = a->op->view ? a->op->view(a) : 0;
-            continue;
-        }
-        if (base) {
-            int64_t offset = a->op->view ? a->op->view(a) : 0;
-            v->storage = base->storage;
-            ++v->storage->refs;
-            v->address = (char *)base->address + offset * (int64_t)tare_dtype_bytes((tare_dtype)v->d.dtype);
-        } else {
-            v->storage = tare__storage_take_work(rt, tare_desc_bytes(&v->d));
-            if (!v->storage)
-                return TARE_NO_MEMORY;
-            v->address = v->storage->base;
-        }
+    const tare_variant *v = c->variant;
+    int total = c->args.n_in + c->n_out + c->n_aux;
+    tare_work w;
+    w.n_g = 0;
+    w.n_pieces = 1;
+    w.piece_bytes = w.worker_bytes = 0;
+    v->prepare(&c->args, (const tare_desc_ref *)(c->operand + c->args.n_in), &w);
+    c->ptr[total] = c->ptr[total + 1] = NULL;
+    tare_storage *scratch = NULL;
+    if (__builtin_expect((w.piece_bytes | w.worker_bytes) != 0, 0)) {
+        size_t pieces = w.piece_bytes * (size_t)w.n_pieces;
+        scratch = tare__storage_take_work(rt, pieces + w.worker_bytes);
+        if (!scratch)
+            return TARE_NO_MEMORY;
+        c->ptr[total] = w.piece_bytes ? scratch->base : NULL;
+        c->ptr[total + 1] = w.worker_bytes ? (char *)scratch->base + pieces : NULL;
     }
-    return TARE_OK;
+    tare_call call = {v->run, v->combine, c->ptr, w.g, w.n_pieces, (int16_t)(total + 2), (int16_t)w.n_g, -1};
+    int failed;
+    int error = rt->device->run(rt->device, &call, 1, &failed);
+    if (scratch)
+        tare_storage_drop(scratch);
+    return __builtin_expect(error, 0) ? tare__dispatch_data_error(c->args.op, m->path) : TARE_OK;
+}
+
+/* Fills a node from the call; it borrows the call's operands. */
+static inline void tare__describe(const tare__apply *c, tare_node *n)
+{
+    n->op = c->args.op;
+    n->variant = c->variant;
+    n->path = c->args.path;
+    n->n_in = (int16_t)c->args.n_in;
+    n->n_out = (int16_t)c->n_out;
+    n->n_aux = (int16_t)c->n_aux;
+    n->absent = c->args.absent;
+}
+
+static inline __attribute__((always_inline)) void tare__trace(tare_mode *m, tare__apply *c, tare_event event,
+                                                              const int flags)
+{
+    if (!(flags & TARE_DISPATCH_TRACED))
+        return;
+    tare_node n = {.attr = c->args.attr, .operand = c->operand};
+    tare__describe(c, &n);
+    m->runtime->trace.event(m->runtime->trace.owner, event, &n);
 }
 
 /* Appends the node; each operand gets a ref, and on a tape those that the gradient needs a hold. */
-static inline tare_node *tare__record(tare_mode *m, const tare_args *a, const tare_node *like, bool tape)
+static inline bool tare__record(tare_mode *m, const tare__apply *c, bool tape)
 {
     tare_program *p = m->program;
-    int total = like->n_in + like->n_out + like->n_aux;
-    tare_node *n = tare_program_reserve(p, total, a->attr ? a->op->attr_bytes : 0, a->attr, tape);
-    if (!n)
-        return NULL;
-    tare_value **operand = n->operand;
-    uint32_t *version = n->version;
-    const void *attr = n->attr;
-    *n = *like;
-    n->operand = operand;
-    n->version = version;
-    n->attr = attr;
+    const tare_op *op = c->args.op;
+    int n_in = c->args.n_in, total = n_in + c->n_out + c->n_aux;
+    tare_node *n = tare_program_reserve(p, total, c->args.attr ? op->attr_bytes : 0, c->args.attr, tape);
+    if (__builtin_expect(!n, 0))
+        return false;
+    tare__describe(c, n);
     for (int i = 0; i < total; ++i) {
-        tare_value *v = operand[i] = like->operand[i];
+        tare_value *v = n->operand[i] = c->operand[i];
         if (!v)
             continue;
         ++v->refs;
         if (tape && tare_node_needs(n, i)) {
             ++v->holds;
-            version[i] = v->storage->version;
+            n->version[i] = v->storage->version;
         }
-        if (i >= like->n_in) {
+        if (i >= n_in) {
             v->program = p;
             v->node = p->n;
         }
     }
     ++p->n;
-    return n;
-}
-
-#define TARE__TRACE(which)                                                                                             \
-    do {                                                                                                               \
-        if (flags & TARE_DISPATCH_TRACED)                                                                              \
-            rt->trace.event(rt->trace.owner, TARE_EVENT_##which, &node);                                               \
-    } while (0)
-
-/* The variant for the operands, with declared copies put in for those whose strides it does not take. */
-static inline tare_status tare__variant_for(tare_mode *m, const tare_args *a, tare_value **operand, int n_out,
-                                            uint32_t strided, const tare_variant **out)
-{
-    const tare_kernels *kernels = tare_runtime_kernels(m->runtime, a->op);
-    const tare_desc *first = a->n_in && operand[0] ? &operand[0]->d : &operand[a->n_in]->d;
-    uint32_t copies = 0;
-    const tare_variant *v = tare__choose(kernels, a, first, strided & ~a->op->shape_only, &copies);
-    if (__builtin_expect(!v, 0))
-        return tare__dispatch_no_kernel(a, kernels->op != NULL);
-    *out = v;
-    if (v->opaque)
-        v->opaque(a, (const tare_desc_out *)(operand + a->n_in + n_out));
-    return __builtin_expect(copies, 0) ? tare__dispatch_copies(m, copies, operand, a->n_in) : TARE_OK;
-}
-
-static inline tare_status tare__execute(tare_mode *m, const tare_args *a, const tare_node *node, int total)
-{
-    tare_status status = TARE_OK;
-    if (node->variant) {
-        if (__builtin_expect(tare__run(m, a, node->variant, node->operand, total, &status), 0))
-            return tare__dispatch_data_error(a->op, m->path);
-    } else if (a->op->execute) {
-        status = a->op->execute(m, node);
-    }
-    for (int o = 0; o < node->n_out && o < TARE_OPERANDS; ++o) {
-        if (a->op->ties[o] && node->operand[a->n_in + o]) {
-            tare_storage *s = node->operand[a->n_in + o]->storage;
-            ++s->version;
-            s->writer = a->op;
-        }
-    }
-    return status;
+    return true;
 }
 
 /* A value whose last use this was gives its bytes up; the scope's list keeps the record. */
@@ -203,104 +203,110 @@ tare__dispatch(tare_mode *m, const tare_op *op, const void *attr, tare_value *co
                uint32_t absent, const int flags, bool (*own)(tare_mode *, tare_value *))
 {
     tare_runtime *rt = m->runtime;
+    tare__apply c;
+    tare_status status = TARE_OK;
     if (__builtin_expect(m->error, 0))
         return tare__dispatch_failed(m, op, out, op->n_out, m->error);
     if (__builtin_expect(rt->has_dropped, 0))
         tare__records_drain(rt);
 
-    bool wants = false, bad = n_in != op->n_in && (op->n_in >= 0 || n_in < 1 || (n_in > 32 && !op->execute));
+    /* inputs: one look at each; anything odd goes to the slow check */
+    bool wants = false, odd = n_in != op->n_in, moved = false;
     uint32_t strided = 0;
-    for (int i = 0; i < n_in && !bad; ++i) {
+    for (int i = 0; i < n_in && i < TARE_OPERANDS_MOST - TARE_OPERANDS; ++i) {
         tare_value *v = given[i];
+        c.operand[i] = v;
+        c.ptr[i] = NULL;
         if (!v) {
-            bad |= !(op->optional >> (i & 31) & 1);
+            odd = true;
             continue;
         }
-        bad |= v->poison || v->runtime != rt;
-        if (flags & TARE_DISPATCH_RUN)
-            bad |= !v->address && !(op->shape_only >> (i & 31) & 1);
+        odd |= v->runtime != rt || ((flags & TARE_DISPATCH_RUN) && !v->address);
         wants |= v->wants_gradient;
-        strided |= v->d.contiguous ? 0u : 1u << (i & 31);
+        moved |= v->moved;
+        strided |= (uint32_t)!v->d.contiguous << (i & 31);
+        c.ptr[i] = v->address;
     }
-    if (__builtin_expect(bad, 0))
-        return tare__dispatch_failed(m, op, out, op->n_out,
-                                     tare__dispatch_bad_input(m, op, given, n_in, flags & TARE_DISPATCH_RUN));
-    wants = wants && m->recording && !op->stops_gradient;
+    if (__builtin_expect(odd, 0)) {
+        status = tare__dispatch_inputs(m, op, given, n_in, flags & TARE_DISPATCH_RUN);
+        if (status != TARE_OK)
+            return tare__dispatch_failed(m, op, out, op->n_out, status);
+    }
+    for (uint32_t s = op->shape_only; __builtin_expect(s != 0, 0); s &= s - 1)
+        c.ptr[__builtin_ctz(s)] = NULL;
+    c.wants = wants && m->recording && !op->stops_gradient;
+    c.args = (tare_args){op, attr, (const tare_desc_ref *)c.operand, n_in, absent, m->path};
+    c.variant = NULL;
+    c.n_out = __builtin_expect(op->n_out >= 0, 1) ? op->n_out : op->outputs(&c.args);
+    c.n_aux = op->n_aux;
+    const int made = c.n_out + c.n_aux;
+    if (__builtin_expect(n_in + made > TARE_OPERANDS_MOST, 0))
+        return tare__dispatch_failed(m, op, out, 0,
+                                     tare_op_error(&c.args, TARE_BAD_ARGUMENT, "%d operands (need at most %d)",
+                                                   n_in + made, TARE_OPERANDS_MOST));
+    if (c.n_aux && !c.wants)
+        c.args.absent |= ((1u << c.n_aux) - 1) << c.n_out;
 
-    tare_args a = {op, attr, (const tare_desc_ref *)given, n_in, absent, m->path};
-    const int n_out = op->n_out >= 0 ? op->n_out : op->outputs(&a), n_aux = op->n_aux, made = n_out + n_aux;
-    if (!wants && n_aux)
-        a.absent |= ((1u << n_aux) - 1) << n_out;
-    tare_value *operand[n_in + made];
-    tare_node node = {.op = op,
-                      .attr = attr,
-                      .operand = operand,
-                      .path = m->path,
-                      .n_in = (int16_t)n_in,
-                      .n_out = (int16_t)n_out,
-                      .n_aux = (int16_t)n_aux,
-                      .absent = a.absent};
-    for (int i = 0; i < n_in; ++i)
-        operand[i] = given[i];
-    a.in = (const tare_desc_ref *)operand;
-
-    tare_status status = TARE_OK;
+    /* records, inference, variant */
     int n_made = 0;
-    for (; n_made < made; ++n_made)
-        if (!(operand[n_in + n_made] = tare_record_take(rt))) {
-            status = TARE_NO_MEMORY;
-            goto failed;
-        }
+    for (; n_made < made; ++n_made) {
+        tare_value *v = tare_record_take(rt);
+        if (__builtin_expect(!v, 0))
+            return tare__dispatch_undo(m, &c, n_made, out, TARE_NO_MEMORY);
+        c.operand[n_in + n_made] = v;
+    }
     ++rt->counts.infers;
-    status = op->infer(&a, (const tare_desc_out *)(operand + n_in));
-    TARE__TRACE(INFER);
-    if (__builtin_expect(status == TARE_OK, 1) && !op->view && !op->execute)
-        status = tare__variant_for(m, &a, operand, n_out, strided, &node.variant);
+    status = op->infer(&c.args, (const tare_desc_out *)(c.operand + n_in));
+    tare__trace(m, &c, TARE_EVENT_INFER, flags);
+    if (__builtin_expect(status == TARE_OK, 1) && !op->view)
+        status = tare__variant_for(m, &c, strided);
     if (__builtin_expect(status != TARE_OK, 0))
-        goto failed;
-    for (int o = 0; a.absent >> o; ++o) {
-        if (a.absent >> o & 1 && o < made) {
-            tare_record_drop(operand[n_in + o]);
-            operand[n_in + o] = NULL;
+        return tare__dispatch_undo(m, &c, made, out, status);
+
+    /* bytes, run */
+    for (int o = 0; o < made; ++o) {
+        if (__builtin_expect(c.args.absent >> o & 1, 0)) {
+            tare_record_drop(c.operand[n_in + o]);
+            c.operand[n_in + o] = NULL;
+            c.ptr[n_in + o] = NULL;
+        } else if (__builtin_expect(!tare__output_take(m, &c, o, flags), 0)) {
+            return tare__dispatch_undo(m, &c, made, out, TARE_NO_MEMORY);
         }
     }
-    status = tare__outputs_take(m, &a, operand, n_out, n_aux, wants, flags);
-    TARE__TRACE(ALLOCATE);
-    if ((flags & TARE_DISPATCH_RUN) && __builtin_expect(status == TARE_OK, 1)) {
-        status = tare__execute(m, &a, &node, n_in + made);
-        TARE__TRACE(KERNEL);
-    }
-    if (__builtin_expect(status != TARE_OK, 0))
-        goto failed;
-    if (wants || !(flags & TARE_DISPATCH_RUN)) {
-        if (__builtin_expect(!tare__record(m, &a, &node, flags & TARE_DISPATCH_RUN), 0)) {
-            status = TARE_NO_MEMORY;
-            goto failed;
-        }
-        rt->counts.tape_nodes += flags & TARE_DISPATCH_RUN ? 1 : 0;
-        TARE__TRACE(APPEND);
+    tare__trace(m, &c, TARE_EVENT_ALLOCATE, flags);
+    if (flags & TARE_DISPATCH_RUN) {
+        if (__builtin_expect(c.variant != NULL, 1))
+            status = tare__run(m, &c);
+        if (__builtin_expect(status != TARE_OK, 0))
+            return tare__dispatch_undo(m, &c, made, out, status);
+        uint64_t ties;
+        __builtin_memcpy(&ties, op->ties, sizeof ties);
+        if (__builtin_expect(ties != 0, 0))
+            tare__dispatch_ties(&c);
+        tare__trace(m, &c, TARE_EVENT_KERNEL, flags);
     }
 
+    /* record, hand over */
+    if (c.wants || !(flags & TARE_DISPATCH_RUN)) {
+        if (__builtin_expect(!tare__record(m, &c, flags & TARE_DISPATCH_RUN), 0))
+            return tare__dispatch_undo(m, &c, made, out, TARE_NO_MEMORY);
+        rt->counts.tape_nodes += flags & TARE_DISPATCH_RUN ? 1 : 0;
+        tare__trace(m, &c, TARE_EVENT_APPEND, flags);
+    }
     for (int o = 0; o < made; ++o) {
-        tare_value *v = operand[n_in + o];
-        bool aux_on_tape = o >= n_out && flags & TARE_DISPATCH_RUN; /* the node alone keeps it */
+        tare_value *v = c.operand[n_in + o];
+        bool aux_on_tape = o >= c.n_out && flags & TARE_DISPATCH_RUN; /* the node alone keeps it */
         if (v && (aux_on_tape || !own(m, v))) {
             tare_record_drop(v);
             status = aux_on_tape ? status : TARE_NO_MEMORY;
         }
-        if (o < n_out)
+        if (o < c.n_out)
             out[o] = v;
     }
-    for (int i = 0; i < n_in; ++i)
+    for (int i = 0; moved && i < n_in; ++i)
         if (given[i] && given[i]->moved)
             tare__give_up(m, given[i], flags);
-    return __builtin_expect(status == TARE_OK, 1) ? TARE_OK : tare__dispatch_failed(m, op, out, n_out, status);
-
-failed:
-    for (int o = 0; o < n_made; ++o)
-        if (operand[n_in + o])
-            tare_record_drop(operand[n_in + o]);
-    return tare__dispatch_failed(m, op, out, n_out, status);
+    return __builtin_expect(status == TARE_OK, 1) ? TARE_OK : tare__dispatch_failed(m, op, out, c.n_out, status);
 }
 
 #endif

@@ -7,7 +7,11 @@
 void tare_mode_init(tare_mode *m, tare_runtime *rt)
 {
     *m = (tare_mode){.runtime = rt,
-                     .poison = {.refs = 1, .holds = 1, .node = -1, .id = -1, .poison = true, .runtime = rt}};
+                     .poison = {.refs = 1,
+                                .holds = 1,
+                                .node = -1,
+                                .id = -1, /* no runtime: it fails the one test that every input meets */
+                                .poison = true}};
 }
 
 void tare_mode_fini(tare_mode *m)
@@ -31,11 +35,13 @@ tare_status tare__dispatch_failed(tare_mode *m, const tare_op *op, tare_value **
     return status;
 }
 
-tare_status tare__dispatch_bad_input(const tare_mode *m, const tare_op *op, tare_value *const *in, int n_in, bool run)
+tare_status tare__dispatch_inputs(const tare_mode *m, const tare_op *op, tare_value *const *in, int n_in, bool run)
 {
     tare_args a = {.op = op, .path = m->path};
     if (op->n_in >= 0 && n_in != op->n_in)
         return tare_op_error(&a, TARE_BAD_ARGUMENT, "%d inputs were given (need %d)", n_in, op->n_in);
+    if (n_in < 1 || n_in > 32)
+        return tare_op_error(&a, TARE_BAD_ARGUMENT, "%d inputs were given (need 1 to 32)", n_in);
     for (int i = 0; i < n_in; ++i) {
         const tare_value *v = in[i];
         if (!v && !(op->optional >> (i & 31) & 1))
@@ -48,7 +54,7 @@ tare_status tare__dispatch_bad_input(const tare_mode *m, const tare_op *op, tare
             return v->id >= 0 ? tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d is a graph's value and has no data", i)
                               : tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d was given up by tare_move before", i);
     }
-    return tare_op_error(&a, TARE_BAD_ARGUMENT, "%d inputs were given (need 1 to 32)", n_in);
+    return TARE_OK;
 }
 
 tare_status tare__dispatch_no_kernel(const tare_args *a, bool registered)
@@ -60,16 +66,17 @@ tare_status tare__dispatch_no_kernel(const tare_args *a, bool registered)
                          first ? tare_dtype_name(first->dtype) : "this dtype");
 }
 
-tare_status tare__dispatch_copies(tare_mode *m, uint32_t copies, tare_value **in, int n_in)
+tare_status tare__dispatch_copies(tare_mode *m, uint32_t copies, tare__apply *c)
 {
-    for (int i = 0; i < n_in; ++i) {
+    for (int i = 0; i < c->args.n_in; ++i) {
         if (!(copies >> i & 1))
             continue;
         tare_value *copy;
-        tare_status status = m->apply(m, m->runtime->copy, NULL, &in[i], 1, &copy, 0);
+        tare_status status = m->apply(m, m->runtime->copy, NULL, &c->operand[i], 1, &copy, 0);
         if (status != TARE_OK)
             return status;
-        in[i] = copy;
+        c->operand[i] = copy;
+        c->ptr[i] = copy->address;
     }
     return TARE_OK;
 }
@@ -78,4 +85,23 @@ tare_status tare__dispatch_data_error(const tare_op *op, const char *path)
 {
     tare_args a = {.op = op, .path = path};
     return tare_op_error(&a, TARE_BAD_DATA, "the data hold an index out of range");
+}
+
+tare_status tare__dispatch_undo(tare_mode *m, tare__apply *c, int n_made, tare_value **out, tare_status status)
+{
+    for (int o = 0; o < n_made; ++o)
+        if (c->operand[c->args.n_in + o])
+            tare_record_drop(c->operand[c->args.n_in + o]);
+    return tare__dispatch_failed(m, c->args.op, out, c->n_out, status);
+}
+
+void tare__dispatch_ties(const tare__apply *c)
+{
+    for (int o = 0; o < c->n_out && o < TARE_OPERANDS; ++o) {
+        const tare_value *v = c->operand[c->args.n_in + o];
+        if (!c->args.op->ties[o] || !v)
+            continue;
+        ++v->storage->version;
+        v->storage->writer = c->args.op;
+    }
 }

@@ -2,10 +2,8 @@
  *
  * A record says what an operator is (arity, attributes, inference, gradient, what its gradient needs, what it
  * may overwrite) and lists its kernel variants, best first, the reference last. Records are const and shared
- * by all runtimes. An operator is one of three kinds:
- *   kernel      `variants` run it;
- *   view        `view` gives a new look at input 0's storage, nothing runs;
- *   composite   `execute` runs it on the host (a captured graph, a scan): made at run time, see program.h.
+ * by all runtimes. An operator either has a kernel, which `variants` list, or is a view: `view` gives a new look at
+ * input 0's storage and nothing runs.
  *
  * Adding an operator is one line in ops/catalogue.h and one block in one file. */
 #ifndef TARE_CORE_OP_H
@@ -167,14 +165,12 @@ struct tare_op {
     int8_t ties[TARE_OPERANDS];         /* output o must take the storage of input ties[o] - 1; 0: none */
     uint32_t effects;                   /* tare_effect bits: kept in order, never merged, never dropped */
     int64_t (*view)(const tare_args *); /* offset in elements from input 0's element 0 */
-    tare_status (*execute)(tare_mode *, const tare_node *);
     double (*flops)(const tare_args *, const tare_desc_ref *out); /* 2 x multiply-adds; NULL: 0 */
     const tare_variant *variants;
     int n_variants;
     const tare_sample *samples;
     int n_samples;
     double tolerance; /* relative error against the float64 reference that check samples allow */
-    const void *own;  /* a run-time operator's own data */
 };
 
 /* One line: the message names the operator and, where there is one, the layer: matmul 'fc1': ... */

@@ -121,7 +121,7 @@ static tare_status check_bounds(const check *k, int32_t call, int32_t from)
         if (r.address >= 0 && r.address + r.bytes > p->bytes.arena)
             return wrong(k, call, "an address lies outside the arena");
         const tare_node *n = p->node[call];
-        bool aligned = i >= n->n_in && (i >= n->n_in + n->n_out + n->n_aux || !n->operand[i]->base);
+        bool aligned = i >= n->n_in && (i >= n->n_in + n->n_out + n->n_aux || (n->operand[i] && !n->operand[i]->base));
         if (r.address >= 0 && aligned && r.bytes && r.address % TARE_ALIGNMENT)
             return wrong(k, call, "an address is not aligned");
     }

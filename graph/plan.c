@@ -147,7 +147,7 @@ static tare_status describe(tare_plan *p)
     for (int32_t c = 0; c < p->n_calls; ++c) {
         const tare_node *n = p->node[c];
         for (int o = 0; o < n->n_out && o < TARE_OPERANDS; ++o) {
-            if (!n->op->ties[o])
+            if (!n->op->ties[o] || !n->operand[n->n_in + o])
                 continue;
             const tare_buffer *b = &p->buffer[p->buffer_of[n->operand[n->n_in + o]->id]];
             if (b->external < 0)

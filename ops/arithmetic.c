@@ -72,7 +72,8 @@ static inline tare_vf load_strided(const float *p, int64_t stride, int64_t n)
         for (tare_walk w = tare_walk_to(g, i); i < end; i += n) {                                                      \
             n = tare_walk_row(&w, g, end - i);                                                                         \
             name##_row(out + i, a + w.offset[0], g[TARE_WALK_STRIDE], b + w.offset[1], g[TARE_WALK_STRIDE_1], n);      \
-            tare_walk_on(&w, g, n);                                                                                    \
+            if (i + n < end)                                                                                           \
+                tare_walk_on(&w, g, n);                                                                                \
         }                                                                                                              \
         return 0;                                                                                                      \
     }

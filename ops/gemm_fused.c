@@ -13,7 +13,7 @@
 enum {
     BLOCK_K = 512,              /* a strip of A: 8 x 512 floats, half of L1 */
     BLOCK_B = 160 * 1024,       /* floats of a block of B: 640 KiB of L2 */
-    STRIP_FLOATS = 8 * BLOCK_K, /* of the copied strip of A */
+    STRIP_FLOATS = 8 * BLOCK_K, /* of a copied strip of A; there is room for two */
     PANEL = TILE_VECTORS * TARE_LANES
 };
 
@@ -55,7 +55,7 @@ tare_gemm_path tare__gemm_path(const tare_gemm_shape *s)
 int32_t tare__gemm_pieces(const tare_gemm_shape *s)
 {
     double flops = 2.0 * (double)s->m * (double)s->n * (double)s->k;
-    int32_t pieces = flops < 2e6 ? 1 : flops < 2e7 ? 2 : flops < 2e8 ? 4 : flops < 2e9 ? 8 : 16;
+    int32_t pieces = flops < 2e6 ? 1 : flops < 2e7 ? 2 : flops < 2e8 ? 4 : flops < 1.6e10 ? 8 : 16;
     int64_t most =
         round_up(s->m, GEMM_CUT_ROWS) / GEMM_CUT_ROWS * (round_up(s->n, GEMM_CUT_COLUMNS) / GEMM_CUT_COLUMNS);
     while (pieces > most) {
@@ -70,7 +70,7 @@ size_t tare__gemm_worker_bytes(const tare_gemm_shape *s)
         return 0;
     }
     int64_t block_k = block_k_of(s->k);
-    int64_t floats = STRIP_FLOATS + block_k * round_up(block_n_of(s->n, block_k), GEMM_CUT_COLUMNS);
+    int64_t floats = 2 * STRIP_FLOATS + block_k * round_up(block_n_of(s->n, block_k), GEMM_CUT_COLUMNS);
     return (size_t)floats * sizeof(float);
 }
 
@@ -146,16 +146,27 @@ static void pack_block(const tare_gemm_shape *s, const float *b, int64_t k, int6
     }
 }
 
-/* A strip of A [rows,k] as [k,height]. */
+/* A strip of A [rows,k] as [k,height], zeros in the rows it lacks. */
 static void pack_strip(const tare_gemm_shape *s, const float *a, int64_t k, int rows, int height, float *strip)
 {
+    int64_t a_row = s->a_row, a_col = s->a_col;
     for (int64_t i = 0; i < k; i++) {
-        TARE_UNROLL
         for (int r = 0; r < height; r++) {
-            strip[r] = r < rows ? a[r * s->a_row] : 0.0f;
+            strip[r] = r < rows ? a[r * a_row] : 0.0f;
         }
         strip += height;
-        a += s->a_col;
+        a += a_col;
+    }
+}
+
+/* Two full strips of A where rows are contiguous: where k strides over pages a line is fetched once for both. */
+static void pack_two_strips(const float *a, int64_t a_col, int64_t k, float *strip)
+{
+    for (int64_t i = 0; i < k; i++) {
+        memcpy(strip, a, TILE_ROWS * sizeof *a);
+        memcpy(strip + STRIP_FLOATS, a + TILE_ROWS, TILE_ROWS * sizeof *a);
+        strip += TILE_ROWS;
+        a += a_col;
     }
 }
 
@@ -198,6 +209,7 @@ static void multiply_block(const tare_gemm_shape *s, const float *a, int64_t m, 
 {
     float *c = to.c;
     const float *bias = to.bias;
+    int ready = 0; /* the second of two strips is packed */
     for (int64_t i = m; i < m_end; i += TILE_ROWS) {
         int64_t left = m_end - i;
         int few = left <= TILE_ROWS_FEW;
@@ -210,8 +222,16 @@ static void multiply_block(const tare_gemm_shape *s, const float *a, int64_t m, 
         const float *from = a + (i - reach) * s->a_row;
         to.first = reach;
         to.end = reach + rows;
-        if (!in_place) {
-            pack_strip(s, from, k, rows, height, strip);
+        if (ready) {
+            from = strip + STRIP_FLOATS;
+            ready = 0;
+        } else if (!in_place) {
+            ready = s->a_row == 1 && left >= 2 * TILE_ROWS;
+            if (ready) {
+                pack_two_strips(from, s->a_col, k, strip);
+            } else {
+                pack_strip(s, from, k, rows, height, strip);
+            }
             from = strip;
         }
         for (int64_t j = 0; j < n; j += PANEL) {
@@ -230,7 +250,7 @@ TARE_GEMM_ONE(TARE_KERNEL(gemm_packed))
     const tare_gemm_shape *s = shape;
     gemm_part part = gemm_part_of(s, piece, n_pieces);
     int64_t block_k = block_k_of(s->k), block_n = block_n_of(s->n, block_k);
-    float *strip = worker_scratch, *block = strip + STRIP_FLOATS;
+    float *strip = worker_scratch, *block = strip + 2 * STRIP_FLOATS;
     for (int64_t j = part.n; j < part.n_end; j += block_n) {
         int64_t n = part.n_end - j < block_n ? part.n_end - j : block_n;
         int64_t i = 0;

@@ -9,8 +9,9 @@
 #include "gemm_shuffle.h"
 #include "gemm_tile.h"
 
-/* Up to this K eight lanes, which cost half as much to sum up, are faster than sixteen. */
-enum { DOT_SHORT = 48 };
+/* Up to DOT_NARROW eight lanes, which cost half as much to sum up, are faster than sixteen (the
+ * AVX-512 pass calls the AVX2 one's, so both are linked); up to DOT_SHORT they need no loop. */
+enum { DOT_SHORT = 16, DOT_NARROW = 128 };
 
 /* DOT: y[rows, columns] = x[rows, k] w[columns, k]^T with rows * columns == TARE_LANES sums, one vector each. */
 
@@ -113,17 +114,49 @@ DOT(dot_column, TARE_LANES, 1, 0)
 DOT(dot_row_clamped, 1, TARE_LANES, 1)
 DOT(dot_column_clamped, TARE_LANES, 1, 1)
 
-/* The last tiles of a part reach back over columns or rows that are done; where there are too few, they are clamped. */
-TARE_GEMM_ONE(TARE_KERNEL(gemm_dot))
+#if TARE_LANES == 8
+/* Rows of up to two steps of k, written out: no loop, no sums kept but those of the tile. The order is that above. */
+TARE_ALWAYS_INLINE void dot_short(int full, const tare_gemm_shape *s, const float *a, const float *b, const float *bias,
+                                  float *c)
 {
-    const tare_gemm_shape *s = shape;
-#ifdef TARE_PASS_AVX512
-    if (s->k <= DOT_SHORT) {
-        tare__gemm_dot_avx2(s, a, b, bias, c, piece, n_pieces, worker_scratch);
-        return;
+    int64_t rest = s->k - TARE_LANES, step = s->b_col;
+    for (int64_t m = 0; m < s->m; m++) {
+        tare_vf x0 = tare_load(a), x1 = full ? tare_load(a + TARE_LANES) : gemm_load_part(a + TARE_LANES, rest);
+        for (int64_t i = 0; i < s->n; i += TARE_LANES) {
+            int64_t n = i + TARE_LANES <= s->n ? i : s->n - TARE_LANES;
+            const float *w = b + n * step;
+            tare_vf acc[TARE_LANES];
+            TARE_UNROLL
+            for (int j = 0; j < TARE_LANES; j++) {
+                tare_vf w1 = full ? tare_load(w + TARE_LANES) : gemm_load_part(w + TARE_LANES, rest);
+                acc[j] = gemm_fma(x1, w1, gemm_fma(x0, tare_load(w), (tare_vf){0}));
+                w += step;
+            }
+            tare_vf sums = gemm_sums(acc);
+            tare_store(c + n, bias ? sums + tare_load(bias + n) : sums);
+        }
+        a += s->a_row;
+        c += s->c_row;
     }
+}
+
+static __attribute__((noinline)) void dot_short_full(const tare_gemm_shape *s, const float *a, const float *b,
+                                                     const float *bias, float *c)
+{
+    dot_short(1, s, a, b, bias, c);
+}
+
+static __attribute__((noinline)) void dot_short_part(const tare_gemm_shape *s, const float *a, const float *b,
+                                                     const float *bias, float *c)
+{
+    dot_short(0, s, a, b, bias, c);
+}
 #endif
-    (void)worker_scratch;
+
+/* The last tiles of a part reach back over columns or rows that are done; where there are too few, they are clamped. */
+static __attribute__((noinline)) void dot_tiles(const tare_gemm_shape *s, const float *a, const float *b,
+                                                const float *bias, float *c, int piece, int n_pieces)
+{
     gemm_part part = gemm_part_of(s, piece, n_pieces);
     int64_t rows = TARE_LANES / SIDE, columns = SIDE, m_size = part.m_end - part.m, n_size = part.n_end - part.n;
     dot_function *function = dot_square;
@@ -153,24 +186,40 @@ TARE_GEMM_ONE(TARE_KERNEL(gemm_dot))
     }
 }
 
+TARE_GEMM_ONE(TARE_KERNEL(gemm_dot))
+{
+    (void)worker_scratch;
+    const tare_gemm_shape *s = shape;
+#if TARE_LANES == 16
+    if (s->k <= DOT_NARROW) {
+        tare__gemm_dot_avx2(s, a, b, bias, c, piece, n_pieces, worker_scratch);
+        return;
+    }
+#elif TARE_LANES == 8
+    if (n_pieces == 1 && s->k > TARE_LANES && s->k <= DOT_SHORT && s->n >= TARE_LANES) {
+        (s->k == DOT_SHORT ? dot_short_full : dot_short_part)(s, a, b, bias, c);
+        return;
+    }
+#endif
+    dot_tiles(s, a, b, bias, c, piece, n_pieces);
+}
 /* ROW: y[1, n] = x[1, k] w[k, n], the sums of k mod 4 apart. */
 
 enum { ROW_CHAINS = 4 };
 
-TARE_ALWAYS_INLINE void row_step(int q, int n_vectors, const tare_gemm_shape *s, const float *a, const float *b,
-                                 int64_t b_part, tare_vf acc[ROW_CHAINS][4])
+TARE_ALWAYS_INLINE void row_step(int n_vectors, float x_k, const float *w, int64_t b_part, tare_vf acc[4])
 {
-    tare_vf x = tare_broadcast(a[q * s->a_col]);
+    tare_vf x = tare_broadcast(x_k);
     TARE_UNROLL
     for (int v = 0; v < n_vectors; v++) {
-        const float *w = b + q * s->b_row + v * TARE_LANES;
-        acc[q][v] = gemm_fma(x, b_part ? gemm_load_part(w, b_part) : tare_load(w), acc[q][v]);
+        acc[v] = gemm_fma(x, b_part ? gemm_load_part(w, b_part) : tare_load(w + v * TARE_LANES), acc[v]);
     }
 }
 
 TARE_ALWAYS_INLINE void row_tile(int n_vectors, const tare_gemm_shape *s, const float *a, const float *b,
                                  int64_t b_part, const float *bias, float *c)
 {
+    int64_t k = s->k, a_col = s->a_col, b_row = s->b_row;
     tare_vf acc[ROW_CHAINS][4];
     TARE_UNROLL
     for (int q = 0; q < ROW_CHAINS; q++) {
@@ -179,19 +228,20 @@ TARE_ALWAYS_INLINE void row_tile(int n_vectors, const tare_gemm_shape *s, const 
             acc[q][v] = (tare_vf){0};
         }
     }
-    int64_t k = s->k;
     for (; k >= ROW_CHAINS; k -= ROW_CHAINS) {
         TARE_UNROLL
         for (int q = 0; q < ROW_CHAINS; q++) {
-            row_step(q, n_vectors, s, a, b, b_part, acc);
+            row_step(n_vectors, *a, b, b_part, acc[q]);
+            a += a_col;
+            b += b_row;
         }
-        a += ROW_CHAINS * s->a_col;
-        b += ROW_CHAINS * s->b_row;
     }
     TARE_UNROLL
     for (int q = 0; q < ROW_CHAINS - 1; q++) {
         if (q < k) {
-            row_step(q, n_vectors, s, a, b, b_part, acc);
+            row_step(n_vectors, *a, b, b_part, acc[q]);
+            a += a_col;
+            b += b_row;
         }
     }
     TARE_UNROLL
@@ -219,6 +269,10 @@ ROW(row_part, 1, n_left)
 TARE_GEMM_ONE(TARE_KERNEL(gemm_row))
 {
     (void)worker_scratch;
+    if (n_pieces == 1 && shape->m == 1 && shape->n == TARE_LANES) {
+        row_1(shape, a, b, TARE_LANES, bias, c);
+        return;
+    }
     gemm_part part = gemm_part_of(shape, piece, n_pieces);
     for (int64_t m = part.m; m < part.m_end; m++) {
         const float *x = a + m * shape->a_row;
@@ -281,9 +335,44 @@ DIRECT(direct_wide, TILE_VECTORS, 0)
 DIRECT(direct_1, 1, 0)
 DIRECT(direct_part, 1, n_left)
 
+/* K = 1: row after row, nothing but stores; the order (a product added to zero) is the tile's. A row of one vector,
+ * the layers of batch 1, keeps it in its register. */
+static __attribute__((noinline)) void outer(const tare_gemm_shape *s, const float *a, const float *b, const float *bias,
+                                            float *c)
+{
+    int64_t m = s->m, n_full = s->n / TARE_LANES * TARE_LANES, rest = s->n - n_full, a_row = s->a_row, c_row = s->c_row;
+    tare_vf zero = {0}, last = rest ? gemm_load_part(b + n_full, rest) : zero;
+    tare_vf bias_last = rest && bias ? gemm_load_part(bias + n_full, rest) : zero;
+    if (n_full == TARE_LANES && !rest && !bias) {
+        for (tare_vf first = tare_load(b); m > 0; m--) {
+            tare_store(c, gemm_fma(tare_broadcast(*a), first, zero));
+            a += a_row;
+            c += c_row;
+        }
+        return;
+    }
+    for (; m > 0; m--) {
+        tare_vf x = tare_broadcast(*a);
+        for (int64_t n = 0; n < n_full; n += TARE_LANES) {
+            tare_vf y = gemm_fma(x, tare_load(b + n), zero);
+            tare_store(c + n, bias ? y + tare_load(bias + n) : y);
+        }
+        if (rest) {
+            tare_vf y = gemm_fma(x, last, zero);
+            gemm_store_part(c + n_full, bias ? y + bias_last : y, rest);
+        }
+        a += a_row;
+        c += c_row;
+    }
+}
+
 TARE_GEMM_ONE(TARE_KERNEL(gemm_direct))
 {
     (void)worker_scratch;
+    if (n_pieces == 1 && shape->k == 1) {
+        outer(shape, a, b, bias, c);
+        return;
+    }
     gemm_part part = gemm_part_of(shape, piece, n_pieces);
     for (int64_t n = part.n, width; n < part.n_end; n += width) {
         int64_t left = part.n_end - n;

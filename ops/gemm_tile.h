@@ -97,15 +97,22 @@ typedef struct {
     int64_t m, m_end, n, n_end;
 } gemm_part;
 
-/* Columns are cut first, while 64 are left to a piece (cutting rows means packing B again), then rows. */
+/* Cutting columns means copying A again, or only reading it where it is used in place; cutting rows means packing B
+ * again, transposed or row by row. The cut of least copying is taken, in grains of the costs measured (about a quarter
+ * of a cycle an element), with no fewer than a tile's 48 columns to a piece. */
 static inline gemm_part gemm_part_of(const tare_gemm_shape *s, int piece, int n_pieces)
 {
     if (n_pieces == 1) {
         return (gemm_part){0, s->m, 0, s->n};
     }
-    int across = n_pieces;
-    while (across > 1 && (n_pieces % across != 0 || s->n < (int64_t)across * 64)) {
-        across--;
+    int64_t cost_a = s->m * (s->a_col == 1 ? 1 : 4), cost_b = s->n * (s->b_col == 1 ? 1 : 2), least = INT64_MAX;
+    int across = 1;
+    for (int i = 1; i <= n_pieces; i++) {
+        int64_t cost = cost_a * i + cost_b * (n_pieces / i);
+        if (n_pieces % i == 0 && cost < least && (i == 1 || s->n >= (int64_t)i * 48)) {
+            least = cost;
+            across = i;
+        }
     }
     int down = n_pieces / across;
     int64_t rows = (s->m + GEMM_CUT_ROWS - 1) / GEMM_CUT_ROWS;

@@ -48,7 +48,8 @@ int TARE_KERNEL(spread)(const tare_call *c, int piece, int worker)
     for (tare_walk w = tare_walk_to(g, i); i < end; i += n) {
         n = tare_walk_row(&w, g, end - i);
         spread_row(out + i, dy + w.offset[0], g[TARE_WALK_STRIDE], n, tare_broadcast((float)divisor), divisor != 1);
-        tare_walk_on(&w, g, n);
+        if (i + n < end)
+            tare_walk_on(&w, g, n);
     }
     return 0;
 }

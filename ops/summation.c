@@ -15,19 +15,22 @@
 enum {
     G_DIVISOR = 2, /* bits of a double: 1, or the count for a mean */
     G_OUT,         /* index of the output among the addresses; the pieces' scratch follows it */
-    G_RUNS,        /* whether the innermost dimension is reduced */
+    G_KIND,        /* RUNS, COLUMNS or FEW */
     G_INNER,       /* the innermost dimension */
     G_REDUCED,     /* runs: elements that make one result; columns: rows that are added */
     G_SPLITS,      /* parts of that, each a piece; 1: a piece writes results, else partial sums */
     G_PART,        /* elements or rows of a part */
     G_STRIPE,      /* columns of a piece */
+    G_STRIPES,     /* that many cover all */
     G_GROUP,       /* where nothing is split: results (runs) or matrices (columns) of a piece */
     G_KEPT,        /* outer kept dimensions, innermost first, then their strides */
     G_SUMMED = G_KEPT + 6,
     G_WORDS = G_SUMMED + 6
 };
 enum { OUTER = 3, LANES = 32, STEPS = 32, VECTORS = LANES / TARE_LANES, ROWS_MOST = 1024, ROWS_LEAST = 128 };
-enum { STRIPE = 2048, FEW = 64 };
+/* The innermost dimension is reduced; it is kept; it is kept, there is nothing outside the rows, and little in all. */
+enum { COLUMNS, RUNS, FEW };
+enum { STRIPE = 2048, FEW_RESULTS = 64, FEW_ROWS = 32, FEW_COLUMNS = 64 };
 
 /* Element offset of index i into outer dimensions (G_KEPT or G_SUMMED). */
 static inline int64_t offset_of(const int64_t *outer, int64_t i)
@@ -61,8 +64,23 @@ static inline float add_lanes(const tare_vf *sum)
     return (q[0][0] + q[0][2]) + (q[0][1] + q[0][3]);
 }
 
+/* The first n elements, all lanes where n is larger, none where it is below 1 */
+static inline tare_vf load_some(const float *p, int64_t n)
+{
+    return n >= TARE_LANES ? tare_load(p) : n > 0 ? tare_load_part(p, n) : (tare_vf){0};
+}
+
+/* A run of n <= LANES elements that is all of its result: what sum_runs makes of it, without the loops. */
+static inline double sum_short(const float *x, int64_t n)
+{
+    tare_vf sum[VECTORS];
+    for (int v = 0; v < VECTORS; ++v)
+        sum[v] = (tare_vf){0} + load_some(x + v * TARE_LANES, n - v * TARE_LANES);
+    return (double)add_lanes(sum);
+}
+
 /* Elements [begin, end) of those that make one result; x is the first of them. */
-static inline double sum_runs(const int64_t *g, const float *x, int64_t begin, int64_t end)
+static __attribute__((noinline)) double sum_runs(const int64_t *g, const float *x, int64_t begin, int64_t end)
 {
     tare_vf sum[VECTORS] = {{0}};
     int64_t inner = g[G_INNER], run = inner ? begin / inner : 0, at = begin - run * inner;
@@ -81,8 +99,9 @@ static inline double sum_runs(const int64_t *g, const float *x, int64_t begin, i
             n -= whole * LANES;
             steps += (int)whole;
             if (n < LANES && steps < STEPS) {
-                for (int v = 0; v < VECTORS && n > 0; ++v, n -= TARE_LANES, p += TARE_LANES)
-                    sum[v] += n >= TARE_LANES ? tare_load(p) : tare_load_part(p, n);
+                for (int v = 0; v < VECTORS; ++v)
+                    sum[v] += load_some(p + v * TARE_LANES, n - v * TARE_LANES);
+                n = 0;
                 ++steps;
             }
             if (steps == STEPS) {
@@ -95,21 +114,28 @@ static inline double sum_runs(const int64_t *g, const float *x, int64_t begin, i
     return steps ? total + (double)add_lanes(sum) : total;
 }
 
-static inline void runs_piece(const tare_call *c, int piece)
+static __attribute__((noinline)) int runs_piece(const tare_call *c, int piece)
 {
     const int64_t *g = c->g;
     const float *x = c->ptr[0];
     float *out = c->ptr[g[G_OUT]];
+    const double divisor = tare_unbits(g[G_DIVISOR]);
     if (g[G_SPLITS] > 1) {
         int64_t begin = piece % g[G_SPLITS] * g[G_PART], end = begin + g[G_PART];
         double *partial = c->ptr[g[G_OUT] + 1];
         partial[8 * piece] =
             sum_runs(g, x + offset_of(g + G_KEPT, piece / g[G_SPLITS]), begin, end < g[G_REDUCED] ? end : g[G_REDUCED]);
-        return;
+        return 0;
     }
     int64_t o = piece * g[G_GROUP], end = o + g[G_GROUP] < g[0] ? o + g[G_GROUP] : g[0];
-    for (; o < end; ++o)
-        out[o] = (float)(sum_runs(g, x + offset_of(g + G_KEPT, o), 0, g[G_REDUCED]) / tare_unbits(g[G_DIVISOR]));
+    const int64_t inner = g[G_INNER];
+    if (inner <= LANES && inner == g[G_REDUCED])
+        for (; o < end; ++o)
+            out[o] = (float)(sum_short(x + offset_of(g + G_KEPT, o), inner) / divisor);
+    else
+        for (; o < end; ++o)
+            out[o] = (float)(sum_runs(g, x + offset_of(g + G_KEPT, o), 0, g[G_REDUCED]) / divisor);
+    return 0;
 }
 
 /* ---- columns ----------------------------------------------------------------------------------------------------*/
@@ -131,13 +157,14 @@ static inline void runs_piece(const tare_call *c, int piece)
     } while (0)
 
 /* Rows [begin, end) of `width` columns into out; x is the first element of row 0. */
-static inline void sum_columns(const int64_t *g, const float *x, float *out, int64_t begin, int64_t end, int64_t width)
+static __attribute__((noinline)) void sum_columns(const int64_t *g, const float *x, float *out, int64_t begin,
+                                                  int64_t end, int64_t width)
 {
     if (begin >= end)
         memset(out, 0, (size_t)width * sizeof *out);
     for (bool first = true; begin < end; first = false) {
-        int64_t left = end - begin;
-        int n = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        const int64_t left = end - begin;
+        const int n = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
         const float *row[8];
         for (int k = 0; k < n; ++k)
             row[k] = x + offset_of(g + G_SUMMED, begin + k);
@@ -153,10 +180,50 @@ static inline void sum_columns(const int64_t *g, const float *x, float *out, int
     }
 }
 
-static inline void divide(float *out, int64_t n, double divisor)
+/* The same order of additions for one vector of columns and few rows that lie `stride` apart, rows > 0: the bias
+ * gradient of a small batch, which is to cost no more than its loads. */
+#define ADD_FEW(load)                                                                                                  \
+    do {                                                                                                               \
+        const float *p = x + j;                                                                                        \
+        bool first = true;                                                                                             \
+        tare_vf sum = {0};                                                                                             \
+        for (int64_t left = rows; left >= 8; left -= 8, p += 8 * stride, first = false)                                \
+            sum = first ? FEW_8(load) : sum + FEW_8(load);                                                             \
+        if (rows & 4) {                                                                                                \
+            sum = first ? FEW_4(load, 0) : sum + FEW_4(load, 0);                                                       \
+            p += 4 * stride;                                                                                           \
+            first = false;                                                                                             \
+        }                                                                                                              \
+        if (rows & 2) {                                                                                                \
+            sum = first ? FEW_2(load, 0) : sum + FEW_2(load, 0);                                                       \
+            p += 2 * stride;                                                                                           \
+            first = false;                                                                                             \
+        }                                                                                                              \
+        if (rows & 1)                                                                                                  \
+            sum = first ? load(p) : sum + load(p);                                                                     \
+        few = sum;                                                                                                     \
+    } while (0)
+#define FEW_2(load, k) (load(p + (k)*stride) + load(p + ((k) + 1) * stride))
+#define FEW_4(load, k) (FEW_2(load, k) + FEW_2(load, (k) + 2))
+#define FEW_8(load)    (FEW_4(load, 0) + FEW_4(load, 4))
+#define FEW_FULL(p)    tare_load(p)
+#define FEW_PART(p)    tare_load_part(p, width - j)
+static inline void sum_few(const float *x, int64_t stride, int64_t rows, float *out, int64_t width)
 {
-    if (divisor == 1)
-        return;
+    tare_vf few;
+    int64_t j = 0;
+    for (; j + TARE_LANES <= width; j += TARE_LANES) {
+        ADD_FEW(FEW_FULL);
+        tare_store(out + j, few);
+    }
+    if (j < width) {
+        ADD_FEW(FEW_PART);
+        tare_store_part(out + j, few, width - j);
+    }
+}
+
+static __attribute__((noinline)) void divide_all(float *out, int64_t n, double divisor)
+{
     tare_vf d = tare_broadcast((float)divisor);
     int64_t j = 0;
     for (; j + TARE_LANES <= n; j += TARE_LANES)
@@ -165,44 +232,62 @@ static inline void divide(float *out, int64_t n, double divisor)
         tare_store_part(out + j, tare_load_part(out + j, n - j) / d, n - j);
 }
 
-/* Piece = (matrix, stripe of columns, part of the rows), or, where each matrix has one, a group of matrices. */
-static inline void columns_piece(const tare_call *c, int piece)
+static inline void divide(float *out, int64_t n, double divisor)
 {
-    const int64_t *g = c->g;
-    const float *x = c->ptr[0];
-    float *out = c->ptr[g[G_OUT]];
-    double divisor = tare_unbits(g[G_DIVISOR]);
-    int64_t width = g[G_INNER], stripes = (width + g[G_STRIPE] - 1) / g[G_STRIPE], splits = g[G_SPLITS];
-    if (stripes * splits > 1) {
-        int64_t part = piece % splits, stripe = piece / splits % stripes, matrix = piece / splits / stripes;
-        int64_t column = stripe * g[G_STRIPE], begin = part * g[G_PART], end = begin + g[G_PART];
-        int64_t n = width - column < g[G_STRIPE] ? width - column : g[G_STRIPE];
-        float *to = out + matrix * width + column;
-        if (splits > 1)
-            to = (float *)c->ptr[g[G_OUT] + 1] + piece * g[G_STRIPE];
-        sum_columns(g, x + offset_of(g + G_KEPT, matrix) + column, to, begin, end < g[G_REDUCED] ? end : g[G_REDUCED],
-                    n);
-        if (splits == 1)
-            divide(to, n, divisor);
-        return;
-    }
-    int64_t matrices = width ? g[0] / width : 0, m = piece * g[G_GROUP];
-    int64_t end = m + g[G_GROUP] < matrices ? m + g[G_GROUP] : matrices;
-    for (; m < end; ++m) {
-        sum_columns(g, x + offset_of(g + G_KEPT, m), out + m * width, 0, g[G_REDUCED], width);
-        divide(out + m * width, width, divisor);
-    }
+    if (divisor != 1)
+        divide_all(out, n, divisor);
 }
 
-/* ---- the kernel -------------------------------------------------------------------------------------------------*/
+/* Piece = (matrix, stripe of columns, part of the rows) */
+static __attribute__((noinline)) int stripe_piece(const tare_call *c, int piece)
+{
+    const int64_t *g = c->g;
+    int64_t width = g[G_INNER], stripes = g[G_STRIPES], splits = g[G_SPLITS];
+    int64_t part = piece % splits, stripe = piece / splits % stripes, matrix = piece / splits / stripes;
+    int64_t column = stripe * g[G_STRIPE], begin = part * g[G_PART], end = begin + g[G_PART];
+    int64_t n = width - column < g[G_STRIPE] ? width - column : g[G_STRIPE];
+    float *out = splits > 1 ? (float *)c->ptr[g[G_OUT] + 1] + piece * g[G_STRIPE]
+                            : (float *)c->ptr[g[G_OUT]] + matrix * width + column;
+    const float *x = (const float *)c->ptr[0] + offset_of(g + G_KEPT, matrix) + column;
+    sum_columns(g, x, out, begin, end < g[G_REDUCED] ? end : g[G_REDUCED], n);
+    if (splits == 1)
+        divide(out, n, tare_unbits(g[G_DIVISOR]));
+    return 0;
+}
+
+/* Piece = a group of matrices, each summed whole */
+static __attribute__((noinline)) int matrices_piece(const tare_call *c, int piece)
+{
+    const int64_t *g = c->g;
+    const int64_t width = g[G_INNER], m = piece * g[G_GROUP], end = m + g[G_GROUP];
+    float *out = c->ptr[g[G_OUT]];
+    for (int64_t i = m, at = m * width; i < end && at < g[0]; ++i, at += width) {
+        sum_columns(g, (const float *)c->ptr[0] + offset_of(g + G_KEPT, i), out + at, 0, g[G_REDUCED], width);
+        divide(out + at, width, tare_unbits(g[G_DIVISOR]));
+    }
+    return 0;
+}
+
+/* The one matrix of kind FEW */
+static __attribute__((noinline)) int few_piece(const tare_call *c)
+{
+    const int64_t *g = c->g;
+    float *out = c->ptr[g[G_OUT]];
+    sum_few(c->ptr[0], g[G_SUMMED + OUTER], g[G_REDUCED], out, g[G_INNER]);
+    divide(out, g[G_INNER], tare_unbits(g[G_DIVISOR]));
+    return 0;
+}
+
+/* ---- the kernel: each kind in a function of its own, so that the small ones do not pay the large ones' frames
+ * ------*/
 int TARE_KERNEL(sum)(const tare_call *c, int piece, int worker)
 {
     (void)worker;
-    if (c->g[G_RUNS])
-        runs_piece(c, piece);
-    else
-        columns_piece(c, piece);
-    return 0;
+    if (c->g[G_KIND] == FEW)
+        return few_piece(c);
+    if (c->g[G_KIND] == RUNS)
+        return runs_piece(c, piece);
+    return c->g[G_STRIPES] * c->g[G_SPLITS] > 1 ? stripe_piece(c, piece) : matrices_piece(c, piece);
 }
 
 #ifdef TARE_PASS_RECORDS
@@ -218,7 +303,7 @@ int tare__sum_combine(const tare_call *c, int piece, int worker)
         return 0;
     float *out = c->ptr[g[G_OUT]];
     double divisor = tare_unbits(g[G_DIVISOR]);
-    if (g[G_RUNS]) {
+    if (g[G_KIND] == RUNS) {
         const double *partial = c->ptr[g[G_OUT] + 1];
         for (int64_t o = 0; o < g[0]; ++o) {
             double total = 0;
@@ -262,7 +347,7 @@ static void merge(const tare_desc *x, uint32_t mask, int64_t *g)
     int64_t stride = 1, dim = 1, reduced = -1; /* of the merged dimension being grown; -1: there is none yet */
     bool inner = true;
     g[G_INNER] = 1;
-    g[G_RUNS] = 0;
+    g[G_KIND] = COLUMNS;
     for (int i = x->rank - 1; i >= -1; --i) {
         int64_t own = i >= 0 ? (int64_t)(mask >> i & 1) : -1;
         if (i >= 0 && (x->dim[i] == 1 || own == reduced)) {
@@ -271,7 +356,7 @@ static void merge(const tare_desc *x, uint32_t mask, int64_t *g)
         }
         if (reduced >= 0 && inner) {
             g[G_INNER] = dim;
-            g[G_RUNS] = reduced;
+            g[G_KIND] = reduced ? RUNS : COLUMNS;
             inner = false;
         } else if (reduced >= 0) {
             add_dimension(g + (reduced ? G_SUMMED : G_KEPT), reduced ? &n_summed : &n_kept, dim, stride);
@@ -286,11 +371,15 @@ static void merge(const tare_desc *x, uint32_t mask, int64_t *g)
 static void cut(int64_t *g, tare_work *w)
 {
     int64_t inner = g[G_INNER], reduced = g[G_REDUCED], most = reduced > 0 ? reduced : 1, n_pieces;
+    if (g[G_KIND] == COLUMNS && g[0] == inner && inner <= FEW_COLUMNS && reduced > 0 && reduced <= FEW_ROWS &&
+        reduced == g[G_SUMMED])
+        g[G_KIND] = FEW;
     g[G_SPLITS] = 1;
     g[G_PART] = most;
     g[G_STRIPE] = inner > STRIPE ? STRIPE : inner > 0 ? inner : 1;
-    if (g[G_RUNS]) {
-        if (reduced > TARE_CHUNK && g[0] < FEW) {
+    g[G_STRIPES] = (inner + g[G_STRIPE] - 1) / g[G_STRIPE];
+    if (g[G_KIND] == RUNS) {
+        if (reduced > TARE_CHUNK && g[0] < FEW_RESULTS) {
             g[G_PART] = TARE_CHUNK;
             g[G_SPLITS] = (reduced + TARE_CHUNK - 1) / TARE_CHUNK;
             w->piece_bytes = 8 * sizeof(double);
@@ -300,7 +389,7 @@ static void cut(int64_t *g, tare_work *w)
     } else {
         int64_t part = TARE_CHUNK / g[G_STRIPE] / 8 * 8;
         part = part < ROWS_LEAST ? ROWS_LEAST : part > ROWS_MOST ? ROWS_MOST : part;
-        int64_t matrices = inner ? g[0] / inner : 0, stripes = (inner + g[G_STRIPE] - 1) / g[G_STRIPE];
+        int64_t matrices = inner ? g[0] / inner : 0, stripes = g[G_STRIPES];
         if (reduced > part) {
             g[G_PART] = part;
             g[G_SPLITS] = (reduced + part - 1) / part;
@@ -340,8 +429,8 @@ int tare__sum_reference(const tare_call *c, int piece, int worker)
     for (int64_t o = piece; o < g[0]; o += c->n_pieces) {
         double total = 0;
         for (int64_t r = 0; r < g[G_REDUCED]; ++r) {
-            int64_t at = g[G_RUNS] ? offset_of(g + G_KEPT, o) + offset_of(g + G_SUMMED, r / inner) + r % inner
-                                   : offset_of(g + G_KEPT, o / inner) + offset_of(g + G_SUMMED, r) + o % inner;
+            int64_t at = g[G_KIND] == RUNS ? offset_of(g + G_KEPT, o) + offset_of(g + G_SUMMED, r / inner) + r % inner
+                                           : offset_of(g + G_KEPT, o / inner) + offset_of(g + G_SUMMED, r) + o % inner;
             total += tare_at(c->ptr[0], g[1], at);
         }
         tare_put(c->ptr[g[G_OUT]], g[1], o, total / tare_unbits(g[G_DIVISOR]));

@@ -259,8 +259,10 @@ static tare_status sgd_infer(const tare_args *a, const tare_desc_out *out)
                              tare_desc_text(a->in[SGD_LR], text));
     if (!a->in[SGD_M] && attr->momentum != 0)
         return tare_op_error(a, TARE_BAD_ARGUMENT, "momentum is %g and there is no velocity", attr->momentum);
-    if (!a->in[SGD_M] != !!(a->absent & 2))
-        return tare_op_error(a, TARE_BAD_ARGUMENT, "the velocity comes and goes: give both or neither");
+    if (a->absent != (a->in[SGD_M] ? 0u : 2u))
+        return tare_op_error(a, TARE_BAD_ARGUMENT,
+                             "an output is not wanted, and an update writes all of its state "
+                             "(only the velocity is absent, where there is no momentum)");
     return infer_update(a, out, SGD_LR, 2, name);
 }
 
@@ -271,6 +273,8 @@ static tare_status adam_infer(const tare_args *a, const tare_desc_out *out)
     const tare_desc *rate = a->in[ADAM_RATE];
     if (rate->rank != 1 || rate->dim[0] != 2)
         return tare_op_error(a, TARE_BAD_SHAPE, "the rate is %s (need [2])", tare_desc_text(rate, text));
+    if (a->absent)
+        return tare_op_error(a, TARE_BAD_ARGUMENT, "an output is not wanted, and an update writes all of its state");
     return infer_update(a, out, ADAM_RATE, 3, name);
 }
 
@@ -409,14 +413,6 @@ const tare_op tare_op_adam_rate = {
             {TARE_SAMPLE_REJECT, "i64[]<0,1> f32[]", NULL, "index out of range"}),
 };
 
-/* One element, nothing to know. */
-static void prepare_nothing(const tare_args *a, const tare_desc_ref *out, tare_work *w)
-{
-    (void)a;
-    (void)out;
-    (void)w;
-}
-
 const tare_op tare_op_increment = {
     .name = "increment",
     .doc = "t' = t + 1; t int64 []. Written in place",
@@ -429,7 +425,7 @@ const tare_op tare_op_increment = {
     .variants = (const tare_variant[]){{.name = "reference",
                                         .set = TARE_SET_REFERENCE,
                                         .dtypes = TARE_BIT(TARE_I64),
-                                        .prepare = prepare_nothing,
+                                        .prepare = tare__prepare_pointwise,
                                         .run = increment_reference}},
     .n_variants = 1,
     SAMPLES({TARE_SAMPLE_CHECK, "i64[]<0,1000>", NULL, NULL}, {TARE_SAMPLE_BENCH, "i64[]<0,1000>", NULL, NULL},

@@ -13,7 +13,10 @@ static inline tare_runtime *derived_start(const tare_op *op, tare_kernel_choice 
     tare_runtime *rt;
     if (tare_start(&options, &rt) != TARE_OK)
         return NULL;
-    if (tare_runtime_kernels(rt, op)->op != op && tare_register(rt, TARE_KIND_OPERATOR, op) != TARE_OK) {
+    tare_status status = tare_graph_register(rt);
+    if (status == TARE_OK && tare_runtime_kernels(rt, op)->op != op)
+        status = tare_register(rt, TARE_KIND_OPERATOR, op);
+    if (status != TARE_OK) {
         tare_runtime_free(rt);
         return NULL;
     }
@@ -101,8 +104,8 @@ static inline void derive(const tare_op *op, report *r)
         if (r->n == 0)
             derive_no_memory(r);
         r->of = NULL;
-        if (r->n == 0 && (n[TARE_SAMPLE_CHECK] == 0 || n[TARE_SAMPLE_BENCH] == 0 || n[TARE_SAMPLE_REJECT] == 0))
-            fault(r, "it needs a sample of each use");
+        if (r->n == 0 && (n[TARE_SAMPLE_CHECK] == 0 || (op->variants && n[TARE_SAMPLE_BENCH] == 0)))
+            fault(r, "it needs samples to check, and to bench if it has kernels");
         if (!op->doc || !*op->doc)
             fault(r, "it has no doc");
         for (int k = 0; r->n == 0 && op->n_in >= 0 && k < 64; ++k)
