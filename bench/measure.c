@@ -155,20 +155,20 @@ static tare_status run_block(const session *s, int i, int64_t full_ns, block *b)
     return status;
 }
 
-/* Until three blocks in a row lie within 3 % and took no more from the system than the one before, at most 12. */
+/* Until three blocks in a row lie within 5 % and the pool took no more from the system than before, at most 8. */
 static tare_status warm_up(session *s, int i)
 {
     double last = 0;
     int64_t taken = -1;
     s->steps[i] = 1;
-    for (int steady = 0, k = 0; steady < 2 && k < 12; ++k) {
+    for (int steady = 0, k = 0; steady < 2 && k < 8; ++k) {
         block b;
         tare_status status = run_block(s, i, TARE__BLOCK_NS / 4, &b);
         if (status != TARE_OK)
             return status;
         double step_ns = (double)b.ns / (double)b.steps;
         int64_t now = i < s->specs->n ? s->arm[i].rt->reserved_bytes : 0;
-        steady = fabs(step_ns - last) <= 0.03 * last && now == taken ? steady + 1 : 0;
+        steady = fabs(step_ns - last) <= 0.05 * last && now == taken ? steady + 1 : 0;
         last = step_ns;
         taken = now;
         s->steps[i] = (int64_t)(TARE__BLOCK_NS / 4 / step_ns) + 1;
@@ -223,7 +223,7 @@ static tare_status run(session *s)
     for (int i = 0; i <= s->specs->n && status == TARE_OK; ++i)
         status = warm_up(s, i);
     int64_t round_ns = 0;
-    for (int r = 0; r < s->schedule->rounds && status == TARE_OK && (r < 2 || time_left(s, round_ns)); ++r) {
+    for (int r = 0; r < s->schedule->rounds && status == TARE_OK && (r < 1 || time_left(s, round_ns)); ++r) {
         int64_t begin = tare__clock_ns();
         status = run_round(s, r);
         round_ns = tare__clock_ns() - begin;

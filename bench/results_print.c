@@ -35,7 +35,7 @@ static void print_times(const tare__results *r, const tare__facts *facts)
         tare__table_put(&t, "%s", tare__figure_plain(ratio.mean, 3, text[0]));
         tare__table_put(&t, isfinite(ratio.low) ? "%.3f-%.3f" : "-", ratio.low, ratio.high);
         double overhead = (arm->min - r->arm[r->base].min) / facts->nodes;
-        tare__table_put(&t, i == r->base ? "0" : "%.2f ns", overhead);
+        tare__table_put(&t, "%s", i == r->base ? "0" : tare__figure_ns(overhead, text[4]));
         tare__table_put(&t, "%s", tare__figure_plain(arm->efficiency, 3, text[1]));
         double peak = (double)json_integer_value(json_object_get(arm->opened, "peak_bytes"));
         tare__table_put(&t, "%s", tare__figure_bytes(peak, text[2]));

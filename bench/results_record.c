@@ -94,10 +94,10 @@ json_t *tare__arm_record(const tare__results *r, int i, const tare__facts *facts
     json_object_set_new(record, "rounds", json_integer(r->n_rounds));
     json_object_set_new(record, "processes", json_integer(r->n_processes));
     json_object_set_new(record, "dropped_rounds", json_integer(r->kept_all ? 0 : r->n_dropped));
-    if (tare__results_distrust(r))
+    const char *distrust = tare__results_distrust(r);
+    tare__null(record, "trusted", distrust ? distrust : "no arm is measured against itself by this version");
+    if (distrust)
         json_object_set_new(record, "trusted", json_false());
-    else
-        tare__null(record, "trusted", "no arm is measured against itself by this version");
     json_object_set_new(record, "mde", tare__real(tare__smallest_effect(arm->logs)));
     json_object_set_new(record, "step_ns", steps_json(arm));
     json_object_set_new(record, "cpu_ns", integer_or_null(arm->cpu));

@@ -111,9 +111,21 @@ const char *tare__figure_bytes(double bytes, char *text)
     return with_unit(bytes, factor, unit, 4, text);
 }
 
+/* Below a million all digits, in threes; above it four of them. */
 const char *tare__figure_count(double count, char *text)
 {
-    static const double factor[] = {1, 1e6, 1e9, 1e12};
-    static const char *const unit[] = {"", "M", "G", "T"};
-    return with_unit(count, factor, unit, 4, text);
+    static const char *const unit[] = {"M", "G", "T"};
+    if (!isfinite(count) || count < 0) {
+        snprintf(text, TARE__FIGURE, "-");
+    } else if (count < 999.5) {
+        snprintf(text, TARE__FIGURE, "%.0f", count);
+    } else if (count < 999999.5) {
+        long long whole = llround(count);
+        snprintf(text, TARE__FIGURE, "%lld %03lld", whole / 1000, whole % 1000);
+    } else {
+        int k = count < 999.95e6 ? 0 : count < 999.95e9 ? 1 : 2;
+        double value = count / (k == 0 ? 1e6 : k == 1 ? 1e9 : 1e12);
+        snprintf(text, TARE__FIGURE, "%.*f %s", value < 10 ? 3 : value < 100 ? 2 : 1, value, unit[k]);
+    }
+    return text;
 }
