@@ -158,18 +158,20 @@ static void print_options(const tare__option *options)
 
 static int print_help(const tare__command *command)
 {
-    if (command) {
-        printf("tare %s %s\n%s\n\n", command->name, command->usage, command->doc);
-        print_options(command->options);
-    } else {
-        printf(
-            "tare: the same net on the same kernels, imperatively and as a static graph; and what lies between.\n\n");
-        for (const tare__command *each = tare__commands; each->name; ++each)
-            printf("  %-9s %s\n", each->name, each->doc);
-        printf("\ntare COMMAND --help says more.\n\n");
-    }
+    printf("tare %s %s\n%s\n\n", command->name, command->usage, command->doc);
+    print_options(command->options);
     print_options(tare__common_options);
-    return fflush(stdout) || ferror(stdout) ? TARE__FAILED : TARE__RAN;
+    return TARE__RAN;
+}
+
+static int print_commands(const tare__command *commands)
+{
+    printf("tare: the same net on the same kernels, imperatively and as a static graph; and what lies between.\n\n");
+    for (const tare__command *each = commands; each->name; ++each)
+        printf("  %-9s %s\n", each->name, each->doc);
+    printf("\ntare COMMAND --help says more.\n\n");
+    print_options(tare__common_options);
+    return TARE__RAN;
 }
 
 static int print_version(void)
@@ -266,31 +268,29 @@ static int run(tare__line *line, int argc, char **argv)
     return code;
 }
 
-static int unknown_command(const char *name)
+static int unknown_command(const tare__command *commands, const char *name)
 {
     const char *names[64];
     int n = 0;
-    for (const tare__command *each = tare__commands; each->name && n < 64; ++each)
+    for (const tare__command *each = commands; each->name && n < 64; ++each)
         names[n++] = each->name;
     char text[TARE__NEAREST];
     return tare__usage(NULL, "unknown command '%s'%s", name, tare__nearest(name, names, n, text));
 }
 
-int tare__command_main(int argc, char **argv)
+int tare__command_main(const tare__command *commands, int argc, char **argv)
 {
-    if (argc < 2) {
-        (void)print_help(NULL);
-        return TARE__USAGE;
-    }
+    if (argc < 2)
+        return tare__usage(NULL, "a command is wanted: tare --help lists them");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
-        return print_help(NULL);
+        return print_commands(commands);
     if (strcmp(argv[1], "--version") == 0)
         return print_version();
-    const tare__command *command = tare__commands;
+    const tare__command *command = commands;
     while (command->name && strcmp(command->name, argv[1]) != 0)
         ++command;
     if (!command->name)
-        return unknown_command(argv[1]);
+        return unknown_command(commands, argv[1]);
     tare__line line = {.command = command, .argc = argc, .argv = argv};
     line.word = tare__take((size_t)argc, sizeof *line.word);
     line.given = tare__take((size_t)argc, sizeof *line.given);

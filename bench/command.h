@@ -45,13 +45,11 @@ struct tare__line {
     int n_given;
 };
 
-/* The table of subcommands, ended by a NULL name (main.c). */
-extern const tare__command tare__commands[];
 /* Options that every subcommand takes. */
 extern const tare__option tare__common_options[];
 
-/* Parses argv and runs the subcommand; answers the exit code. */
-int tare__command_main(int argc, char **argv);
+/* Parses argv and runs the subcommand, one of a table that a NULL name ends; answers the exit code. */
+int tare__command_main(const tare__command *commands, int argc, char **argv);
 
 /* The last value given, else the default, else NULL. */
 const char *tare__text(const tare__line *, const char *option);

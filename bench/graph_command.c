@@ -45,6 +45,8 @@ int tare__graph_run(const tare__line *line)
         return tare__status_usage(line, status);
     status = tare__arm_prepare(&arm);
     code = status == TARE_OK ? write_dot(line, arm.graph, path) : tare__status_failed(line, status);
+    if (!code)
+        printf("%s: %s, %d nodes\n", path, arm.net->label, tare_graph_nodes(arm.graph));
     tare__arm_close(&arm);
     return code;
 }

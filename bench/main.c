@@ -88,7 +88,7 @@ static const tare__option graph_options[] = {
     TARE__TASK_OPTIONS, WORK, {"dot", "FILE", NULL, "write the program for Graphviz"}, END};
 static const tare__option report_options[] = {{"out", "FILE", NULL, "the page"}, END};
 
-const tare__command tare__commands[] = {
+static const tare__command commands[] = {
     {"nets", "", "lists the nets", 0, 0, list_options, tare__nets_run},
     {"ops", "", "lists the operators", 0, 0, list_options, tare__ops_run},
     {"modes", "", "lists the rungs and what each mirrors elsewhere", 0, 0, modes_options, tare__modes_run},
@@ -109,5 +109,5 @@ const tare__command tare__commands[] = {
 
 int main(int argc, char **argv)
 {
-    return tare__command_main(argc, argv);
+    return tare__command_main(commands, argc, argv);
 }

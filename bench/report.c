@@ -94,6 +94,10 @@ int tare__report_run(const tare__line *line)
         code = read_file(line, line->word[i], &g);
     if (!code)
         code = write_page(line, &g, path);
+    if (!code && g.n)
+        printf("%s: %d run%s\n", path, g.n, g.n == 1 ? "" : "s");
+    else if (!code)
+        printf("%s: no runs\n", path);
     for (int i = 0; i < g.n; ++i) {
         json_decref(g.run[i].arms);
         json_decref(g.run[i].agrees);

@@ -98,18 +98,21 @@ static void report_epoch(session *s, int64_t number, const epoch *e)
     tare__journal_put(&s->journal, record);
 }
 
-static tare_status open_arm(session *s, unsigned parts)
+/* The arm, the samples that it must be able to take, the parameters to begin with. An exit code. */
+static int open_arm(session *s, unsigned parts)
 {
     tare_status status = tare__arm_open(&s->arm, &s->task, &s->setting, s->setting.rung->name);
-    if (status == TARE_OK && s->arm.loss_kind == TARE_LOSS_ONES)
-        status = tare_error(TARE_BAD_ARGUMENT, "%s has no loss to train with", s->arm.net->type->name);
-    if (status == TARE_OK && (parts & TARE_DATASET_TRAIN))
+    if (status != TARE_OK)
+        return tare__status_usage(s->line, status);
+    if (s->arm.loss_kind == TARE_LOSS_ONES)
+        return tare__usage(s->line, "%s has no loss to train with", s->arm.net->type->name);
+    if (parts & TARE_DATASET_TRAIN)
         status = tare__samples_fit(&s->samples.set.train, s->arm.net, s->arm.loss_kind);
     if (status == TARE_OK)
         status = tare__samples_fit(&s->samples.set.test, s->arm.net, s->arm.loss_kind);
     if (status == TARE_OK && tare__given(s->line, "load"))
         status = tare__weights_load(s->arm.net, tare__text(s->line, "load"));
-    return status;
+    return status == TARE_OK ? TARE__RAN : tare__status_failed(s->line, status);
 }
 
 static int train(session *s)
@@ -164,13 +167,9 @@ static int open_session(session *s, const char *mode, unsigned parts)
     s->task.training_loss = true;
     if (!code)
         code = tare__setting_read(line, &s->task, mode, &s->setting);
-    if (code)
-        return code;
-    code = tare__samples_open(line, tare__text(line, "data"), parts, &s->samples);
-    if (code)
-        return code;
-    tare_status status = open_arm(s, parts);
-    return status == TARE_OK ? TARE__RAN : tare__status_usage(line, status);
+    if (!code)
+        code = tare__samples_open(line, tare__text(line, "data"), parts, &s->samples);
+    return code ? code : open_arm(s, parts);
 }
 
 int tare__train_run(const tare__line *line)
