@@ -1,11 +1,14 @@
 # What an installed tare consists of: the shared library, the public headers, tare.pc, the CMake package.
 install(TARGETS tare EXPORT tareTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
-# Headers keep their folders, since they include one another by relative path. Private: *_private.h and ops/simd.h,
-# which means something in the passes of ops/ only.
+# Headers keep their folders, since they include one another by relative path. Private: *_private.h, and in ops/ all
+# but the prototypes: the rest means something in the passes of ops/ only.
 foreach(folder core data ops imperative graph nets)
     file(GLOB headers CONFIGURE_DEPENDS ${folder}/*.h)
-    list(FILTER headers EXCLUDE REGEX "(_private\\.h|/ops/simd\\.h)$")
+    list(FILTER headers EXCLUDE REGEX "_private\\.h$")
+    if(folder STREQUAL "ops")
+        list(FILTER headers INCLUDE REGEX "/(ops|catalogue)\\.h$")
+    endif()
     install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tare/${folder})
 endforeach()
 install(FILES tare.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tare OPTIONAL)

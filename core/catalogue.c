@@ -40,6 +40,18 @@ static void filter(const tare_runtime *rt, const tare_op *op, tare_kernels *k)
     }
 }
 
+/* What dispatch's shortest path leaves out. */
+static bool plain(const tare_op *op)
+{
+    uint64_t ties;
+    memcpy(&ties, op->ties, sizeof ties);
+    bool opaque = false;
+    for (int i = 0; i < op->n_variants; ++i)
+        opaque |= op->variants[i].opaque != NULL;
+    return op->n_in > 0 && op->n_out == 1 && op->n_aux == 0 && !op->view && !op->shape_only && !op->stops_gradient &&
+           !ties && !opaque;
+}
+
 static size_t variants_bytes(const tare_op *op)
 {
     return (size_t)op->n_variants * sizeof(tare_variant);
@@ -89,7 +101,7 @@ static tare_status add_kernels(tare_runtime *rt, const tare_op *op)
         status = grow_kernels(rt);
     if (status != TARE_OK)
         return status;
-    tare_kernels k = {.op = op};
+    tare_kernels k = {.op = op, .plain = plain(op)};
     k.variant = tare_memory_take(&rt->memory, TARE_MEMORY_RECORD, variants_bytes(op));
     if (!k.variant)
         return TARE_NO_MEMORY;

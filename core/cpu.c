@@ -65,6 +65,7 @@ tare_device *tare__cpu_open(tare_runtime *rt)
         *d = (tare_device){.name = "cpu",
                            .host_visible = true,
                            .synchronous = true,
+                           .direct = true,
                            .alloc = cpu_alloc,
                            .free = cpu_free,
                            .copy = cpu_copy,

@@ -18,6 +18,7 @@ struct tare_device {
     const char *name;
     bool host_visible; /* the host may read and write its addresses (after wait) */
     bool synchronous;  /* run has finished when it returns */
+    bool direct;       /* the host may call a kernel of one piece itself, on its own thread, as worker 0 */
     /* Raw memory, aligned to TARE_ALIGNMENT; NULL with the text set when there is none. */
     void *(*alloc)(tare_device *, tare_memory_category, size_t bytes);
     void (*free)(tare_device *, tare_memory_category, void *, size_t bytes);

@@ -11,7 +11,11 @@
 #include "record_private.h"
 #include "runtime_private.h"
 
-enum { TARE_DISPATCH_RUN = 1, TARE_DISPATCH_TRACED = 2 };
+enum {
+    TARE_DISPATCH_RUN = 1,
+    TARE_DISPATCH_TRACED = 2,
+    TARE_DISPATCH_PLAIN = 4 /* tare_kernels.plain: the loops and tests for all else are not in the code */
+};
 
 /* Operands of one call at the most; more is for composite operators, which have their own way (graph/). */
 enum { TARE_OPERANDS_MOST = 48 };
@@ -30,63 +34,60 @@ typedef struct {
  * input that cannot be used, or OK after all. copies: a further apply of `copy` for each input in the set. */
 tare_status tare__dispatch_failed(tare_mode *, const tare_op *, tare_value **out, int n_out, tare_status);
 tare_status tare__dispatch_inputs(const tare_mode *, const tare_op *, tare_value *const *in, int n_in, bool run);
+tare_status tare__dispatch_absent(const tare_mode *, const tare_op *);
 tare_status tare__dispatch_no_kernel(const tare_args *, bool registered);
 tare_status tare__dispatch_copies(tare_mode *, uint32_t copies, tare__apply *);
 tare_status tare__dispatch_data_error(const tare_op *, const char *path);
 tare_status tare__dispatch_undo(tare_mode *, tare__apply *, int n_made, tare_value **out, tare_status);
 void tare__dispatch_ties(const tare__apply *);
 
-/* The first variant that fits. A variant that takes the inputs' own strides comes before one that needs copies of them
- * (those inputs are set in *copies); the reference is never preferred for its strides. */
-static inline const tare_variant *tare__choose(const tare_kernels *k, const tare_args *a, const tare_desc *first,
-                                               uint32_t strided, uint32_t *copies)
+/* With strided inputs: the first variant that takes them as they are; else the first that fits, and in *copies the
+ * inputs that must be made contiguous for it. The reference is never preferred for its strides. */
+const tare_variant *tare__choose_strided(const tare_kernels *, const tare_args *, uint32_t dtype, uint32_t strided,
+                                         uint32_t *copies);
+
+static inline const tare_variant *tare__choose(const tare_kernels *k, const tare_args *a, uint32_t dtype)
 {
-    uint32_t dtype = TARE_BIT(first->dtype);
-    for (int pass = strided ? 0 : 1; pass < 2; ++pass) {
-        for (int i = 0; i < k->n; ++i) {
-            const tare_variant *v = &k->variant[i];
-            if (!(v->dtypes & dtype) || (v->fits && !v->fits(a)))
-                continue;
-            uint32_t refused = 0;
-            for (uint32_t s = strided; s; s &= s - 1) {
-                int at = __builtin_ctz(s);
-                refused |= at < TARE_OPERANDS && v->in_strides[at] == TARE_STRIDES_ANY ? 0 : 1u << at;
-            }
-            if (pass == 0 && (refused || v->set == TARE_SET_REFERENCE))
-                continue;
-            *copies = refused;
+    for (const tare_variant *v = k->variant, *end = v + k->n; v < end; ++v)
+        if ((v->dtypes & dtype) && (!v->fits || v->fits(a)))
             return v;
-        }
-    }
     return NULL;
 }
 
 /* The variant for the operands, with declared copies put in for those whose strides it does not take. */
-static inline tare_status tare__variant_for(tare_mode *m, tare__apply *c, uint32_t strided)
+static inline __attribute__((always_inline)) tare_status
+tare__variant_for(tare_mode *m, tare__apply *c, const tare_kernels *k, uint32_t strided, const int flags)
 {
-    const tare_op *op = c->args.op;
-    const tare_kernels *kernels = tare_runtime_kernels(m->runtime, op);
-    const tare_desc *first = c->args.n_in && c->operand[0] ? &c->operand[0]->d : &c->operand[c->args.n_in]->d;
-    uint32_t copies = 0;
-    c->variant = tare__choose(kernels, &c->args, first, strided & ~op->shape_only, &copies);
+    const tare_desc *first =
+        c->operand[0] || (flags & TARE_DISPATCH_PLAIN) ? &c->operand[0]->d : &c->operand[c->args.n_in]->d;
+    uint32_t dtype = TARE_BIT(first->dtype), copies = 0;
+    if (__builtin_expect(!strided, 1))
+        c->variant = tare__choose(k, &c->args, dtype);
+    else
+        c->variant = tare__choose_strided(k, &c->args, dtype, strided & ~c->args.op->shape_only, &copies);
     if (__builtin_expect(!c->variant, 0))
-        return tare__dispatch_no_kernel(&c->args, kernels->op != NULL);
-    if (__builtin_expect(c->variant->opaque != NULL, 0))
+        return tare__dispatch_no_kernel(&c->args, k->op != NULL);
+    if (!(flags & TARE_DISPATCH_PLAIN) && c->variant->opaque)
         c->variant->opaque(&c->args, (const tare_desc_out *)(c->operand + c->args.n_in + c->n_out));
     return __builtin_expect(copies, 0) ? tare__dispatch_copies(m, copies, c) : TARE_OK;
 }
 
 /* Gives output o its flags and, when running, its bytes: its own, or those of the input that it is tied to or a view
  * of. */
-static inline bool tare__output_take(tare_mode *m, tare__apply *c, int o, const int flags)
+static inline __attribute__((always_inline)) bool tare__output_take(tare_mode *m, tare__apply *c, int o,
+                                                                    const int flags)
 {
     const tare_op *op = c->args.op;
-    int at = c->args.n_in + o, tie = o < TARE_OPERANDS ? op->ties[o] : 0;
-    tare_value *v = c->operand[at];
-    tare_value *base = tie ? c->operand[tie - 1] : op->view ? c->operand[0] : NULL;
+    int at = c->args.n_in + o;
+    tare_value *v = c->operand[at], *base = NULL;
+    int64_t offset = 0;
+    if (!(flags & TARE_DISPATCH_PLAIN)) {
+        int tie = o < TARE_OPERANDS ? op->ties[o] : 0;
+        base = tie ? c->operand[tie - 1] : op->view ? c->operand[0] : NULL;
+        offset = op->view ? op->view(&c->args) : 0;
+    }
     v->wants_gradient = c->wants && o < c->n_out;
     v->depth = m->depth;
-    int64_t offset = __builtin_expect(op->view != NULL, 0) ? op->view(&c->args) : 0;
     if (!(flags & TARE_DISPATCH_RUN)) {
         v->base = base;
         v->view_offset = offset;
@@ -108,7 +109,7 @@ static inline bool tare__output_take(tare_mode *m, tare__apply *c, int o, const 
 }
 
 /* Prepares and runs the kernel on this thread's stack; scratch comes from the pool for the time of the call. */
-static inline tare_status tare__run(tare_mode *m, tare__apply *c)
+static inline __attribute__((always_inline)) tare_status tare__run(tare_mode *m, tare__apply *c)
 {
     tare_runtime *rt = m->runtime;
     const tare_variant *v = c->variant;
@@ -129,8 +130,13 @@ static inline tare_status tare__run(tare_mode *m, tare__apply *c)
         c->ptr[total + 1] = w.worker_bytes ? (char *)scratch->base + pieces : NULL;
     }
     tare_call call = {v->run, v->combine, c->ptr, w.g, w.n_pieces, (int16_t)(total + 2), (int16_t)w.n_g, -1};
-    int failed;
-    int error = rt->device->run(rt->device, &call, 1, &failed);
+    int failed, error;
+    if (rt->device->direct && w.n_pieces == 1 && !v->combine) {
+        ++rt->counts.kernel_calls;
+        error = v->run(&call, 0, 0);
+    } else {
+        error = rt->device->run(rt->device, &call, 1, &failed);
+    }
     if (scratch)
         tare_storage_drop(scratch);
     return __builtin_expect(error, 0) ? tare__dispatch_data_error(c->args.op, m->path) : TARE_OK;
@@ -199,14 +205,15 @@ static inline void tare__give_up(tare_mode *m, tare_value *v, const int flags)
 /* own(m, v) takes the handle of a new value over (imperative: the scope's list; graph: the program's table); false: no
  * memory. */
 static inline __attribute__((always_inline)) tare_status
-tare__dispatch(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *given, int n_in, tare_value **out,
-               uint32_t absent, const int flags, bool (*own)(tare_mode *, tare_value *))
+tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const void *attr, tare_value *const *given,
+               int n_in, tare_value **out, uint32_t absent, const int flags, bool (*own)(tare_mode *, tare_value *))
 {
+    const bool plain = flags & TARE_DISPATCH_PLAIN, run = flags & TARE_DISPATCH_RUN;
     tare_runtime *rt = m->runtime;
     tare__apply c;
     tare_status status = TARE_OK;
-    if (__builtin_expect(m->error, 0))
-        return tare__dispatch_failed(m, op, out, op->n_out, m->error);
+    if (__builtin_expect(m->error || (plain && absent), 0))
+        return tare__dispatch_failed(m, op, out, op->n_out, m->error ? m->error : tare__dispatch_absent(m, op));
     if (__builtin_expect(rt->has_dropped, 0))
         tare__records_drain(rt);
 
@@ -221,26 +228,27 @@ tare__dispatch(tare_mode *m, const tare_op *op, const void *attr, tare_value *co
             odd = true;
             continue;
         }
-        odd |= v->runtime != rt || ((flags & TARE_DISPATCH_RUN) && !v->address);
+        odd |= v->runtime != rt;
+        odd |= run && !v->address;
         wants |= v->wants_gradient;
         moved |= v->moved;
         strided |= (uint32_t)!v->d.contiguous << (i & 31);
         c.ptr[i] = v->address;
     }
     if (__builtin_expect(odd, 0)) {
-        status = tare__dispatch_inputs(m, op, given, n_in, flags & TARE_DISPATCH_RUN);
+        status = tare__dispatch_inputs(m, op, given, n_in, run);
         if (status != TARE_OK)
             return tare__dispatch_failed(m, op, out, op->n_out, status);
     }
-    for (uint32_t s = op->shape_only; __builtin_expect(s != 0, 0); s &= s - 1)
+    for (uint32_t s = plain ? 0 : op->shape_only; s; s &= s - 1)
         c.ptr[__builtin_ctz(s)] = NULL;
-    c.wants = wants && m->recording && !op->stops_gradient;
+    c.wants = wants && m->recording && (plain || !op->stops_gradient);
     c.args = (tare_args){op, attr, (const tare_desc_ref *)c.operand, n_in, absent, m->path};
     c.variant = NULL;
-    c.n_out = __builtin_expect(op->n_out >= 0, 1) ? op->n_out : op->outputs(&c.args);
-    c.n_aux = op->n_aux;
-    const int made = c.n_out + c.n_aux;
-    if (__builtin_expect(n_in + made > TARE_OPERANDS_MOST, 0))
+    c.n_out = plain ? 1 : op->n_out >= 0 ? op->n_out : op->outputs(&c.args);
+    c.n_aux = plain ? 0 : op->n_aux;
+    const int made = plain ? 1 : c.n_out + c.n_aux;
+    if (!plain && n_in + made > TARE_OPERANDS_MOST)
         return tare__dispatch_failed(m, op, out, 0,
                                      tare_op_error(&c.args, TARE_BAD_ARGUMENT, "%d operands (need at most %d)",
                                                    n_in + made, TARE_OPERANDS_MOST));
@@ -248,24 +256,23 @@ tare__dispatch(tare_mode *m, const tare_op *op, const void *attr, tare_value *co
         c.args.absent |= ((1u << c.n_aux) - 1) << c.n_out;
 
     /* records, inference, variant */
-    int n_made = 0;
-    for (; n_made < made; ++n_made) {
+    for (int o = 0; o < made; ++o) {
         tare_value *v = tare_record_take(rt);
         if (__builtin_expect(!v, 0))
-            return tare__dispatch_undo(m, &c, n_made, out, TARE_NO_MEMORY);
-        c.operand[n_in + n_made] = v;
+            return tare__dispatch_undo(m, &c, o, out, TARE_NO_MEMORY);
+        c.operand[n_in + o] = v;
     }
     ++rt->counts.infers;
     status = op->infer(&c.args, (const tare_desc_out *)(c.operand + n_in));
     tare__trace(m, &c, TARE_EVENT_INFER, flags);
-    if (__builtin_expect(status == TARE_OK, 1) && !op->view)
-        status = tare__variant_for(m, &c, strided);
+    if (__builtin_expect(status == TARE_OK, 1) && (plain || !op->view))
+        status = tare__variant_for(m, &c, k, strided, flags);
     if (__builtin_expect(status != TARE_OK, 0))
         return tare__dispatch_undo(m, &c, made, out, status);
 
     /* bytes, run */
     for (int o = 0; o < made; ++o) {
-        if (__builtin_expect(c.args.absent >> o & 1, 0)) {
+        if (!plain && c.args.absent >> o & 1) {
             tare_record_drop(c.operand[n_in + o]);
             c.operand[n_in + o] = NULL;
             c.ptr[n_in + o] = NULL;
@@ -274,33 +281,32 @@ tare__dispatch(tare_mode *m, const tare_op *op, const void *attr, tare_value *co
         }
     }
     tare__trace(m, &c, TARE_EVENT_ALLOCATE, flags);
-    if (flags & TARE_DISPATCH_RUN) {
-        if (__builtin_expect(c.variant != NULL, 1))
+    if (run) {
+        if (plain || c.variant)
             status = tare__run(m, &c);
         if (__builtin_expect(status != TARE_OK, 0))
             return tare__dispatch_undo(m, &c, made, out, status);
-        uint64_t ties;
-        __builtin_memcpy(&ties, op->ties, sizeof ties);
-        if (__builtin_expect(ties != 0, 0))
+        if (!plain)
             tare__dispatch_ties(&c);
         tare__trace(m, &c, TARE_EVENT_KERNEL, flags);
     }
 
     /* record, hand over */
-    if (c.wants || !(flags & TARE_DISPATCH_RUN)) {
-        if (__builtin_expect(!tare__record(m, &c, flags & TARE_DISPATCH_RUN), 0))
+    if (c.wants || !run) {
+        if (__builtin_expect(!tare__record(m, &c, run), 0))
             return tare__dispatch_undo(m, &c, made, out, TARE_NO_MEMORY);
-        rt->counts.tape_nodes += flags & TARE_DISPATCH_RUN ? 1 : 0;
+        rt->counts.tape_nodes += run;
         tare__trace(m, &c, TARE_EVENT_APPEND, flags);
     }
     for (int o = 0; o < made; ++o) {
         tare_value *v = c.operand[n_in + o];
-        bool aux_on_tape = o >= c.n_out && flags & TARE_DISPATCH_RUN; /* the node alone keeps it */
-        if (v && (aux_on_tape || !own(m, v))) {
+        if (!plain && v && o >= c.n_out && run)
+            tare_record_drop(v); /* an auxiliary: the node alone keeps it */
+        else if ((plain || v) && __builtin_expect(!own(m, v), 0)) {
             tare_record_drop(v);
-            status = aux_on_tape ? status : TARE_NO_MEMORY;
+            status = TARE_NO_MEMORY;
         }
-        if (o < c.n_out)
+        if (plain || o < c.n_out)
             out[o] = v;
     }
     for (int i = 0; moved && i < n_in; ++i)

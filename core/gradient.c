@@ -8,7 +8,7 @@
 #include "gradient_private.h"
 #include "record_private.h"
 
-/* The public builder over a copy of the node, since the program may move while it grows. */
+/* The public builder; with `keep` over a copy of the node, since the program may grow and move. */
 typedef struct {
     tare_builder builder;
     tare_node node;
@@ -117,7 +117,7 @@ static tare_status check_saved(const tare_node *n)
 static tare_status walk_node(walk *w)
 {
     tare_mode *m = w->builder.mode;
-    const tare_node *n = &w->node;
+    const tare_node *n = w->builder.node;
     tare_args a = tare_node_args(n);
     if (n->op->not_differentiable)
         return tare_op_error(&a, TARE_NOT_DIFFERENTIABLE, "not differentiable, and a gradient arrived at it");
@@ -204,7 +204,7 @@ static tare_status seed(tare_mode *m, tare_value *const *root, tare_value *const
 
 tare_status tare_reverse(tare_mode *m, tare_value *const *root, tare_value *const *head, int n, bool keep)
 {
-    walk w = {.builder = {.mode = m, .node = &w.node}};
+    walk w = {.builder = {.mode = m}};
     const char *path = m->path;
     bool recording = m->recording;
     int32_t last;
@@ -212,13 +212,19 @@ tare_status tare_reverse(tare_mode *m, tare_value *const *root, tare_value *cons
     m->recording = false;
     tare_status status = seed(m, root, head, n, &last);
     for (int32_t i = last; i >= 0 && status == TARE_OK; --i) {
-        w.node = m->program->node[i];
-        if (!w.node.op || !arrived(&w.node))
+        tare_node *at = &m->program->node[i];
+        if (!at->op || !arrived(at))
             continue;
+        w.builder.node = at;
+        if (keep) {
+            w.node = *at;
+            w.builder.node = &w.node;
+        }
         status = walk_node(&w);
-        clear_slots(&w.node);
-        if (!keep)
-            tare_node_release(&m->program->node[i]);
+        if (keep)
+            clear_slots(&w.node);
+        else
+            tare_node_release(at);
     }
     if (status != TARE_OK && m->error == TARE_OK)
         m->error = status;

@@ -57,6 +57,34 @@ tare_status tare__dispatch_inputs(const tare_mode *m, const tare_op *op, tare_va
     return TARE_OK;
 }
 
+tare_status tare__dispatch_absent(const tare_mode *m, const tare_op *op)
+{
+    tare_args a = {.op = op, .path = m->path};
+    return tare_op_error(&a, TARE_BAD_ARGUMENT, "its only output cannot be absent");
+}
+
+const tare_variant *tare__choose_strided(const tare_kernels *k, const tare_args *a, uint32_t dtype, uint32_t strided,
+                                         uint32_t *copies)
+{
+    for (int pass = 0; pass < 2; ++pass) {
+        for (int i = 0; i < k->n; ++i) {
+            const tare_variant *v = &k->variant[i];
+            if (!(v->dtypes & dtype) || (v->fits && !v->fits(a)))
+                continue;
+            uint32_t refused = 0;
+            for (uint32_t s = strided; s; s &= s - 1) {
+                int at = __builtin_ctz(s);
+                refused |= at < TARE_OPERANDS && v->in_strides[at] == TARE_STRIDES_ANY ? 0 : 1u << at;
+            }
+            if (pass == 0 && (refused || v->set == TARE_SET_REFERENCE))
+                continue;
+            *copies = refused;
+            return v;
+        }
+    }
+    return NULL;
+}
+
 tare_status tare__dispatch_no_kernel(const tare_args *a, bool registered)
 {
     if (!registered)

@@ -70,7 +70,8 @@ static inline bool tare_node_needs(const tare_node *n, int i)
 
 static inline tare_args tare_node_args(const tare_node *n)
 {
-    return (tare_args){n->op, n->attr, (const tare_desc_ref *)n->operand, n->n_in, n->absent, n->path};
+    tare_args a = {n->op, n->attr, (const tare_desc_ref *)n->operand, n->n_in, n->absent, n->path};
+    return a;
 }
 
 #ifdef __cplusplus

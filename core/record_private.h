@@ -16,8 +16,17 @@ void tare__storage_last(tare_storage *);
 
 static inline void tare_storage_drop(tare_storage *s)
 {
-    if (--s->refs == 0)
+    if (--s->refs)
+        return;
+    tare_runtime *rt = s->runtime;
+    size_t units = (s->bytes + TARE_ALIGNMENT - 1) / TARE_ALIGNMENT;
+    if (__builtin_expect(s->bin >= TARE_EXACT_BINS, 0)) {
         tare__storage_last(s);
+        return;
+    }
+    rt->work_bytes_live -= (int64_t)(units ? units : 1) * TARE_ALIGNMENT;
+    s->next = rt->bin[s->bin];
+    rt->bin[s->bin] = s;
 }
 
 /* Storage for a result: the pool's usual case inline. */
@@ -46,17 +55,20 @@ static inline tare_value *tare_record_take(tare_runtime *rt)
         return NULL;
     tare_value *v = rt->free_values;
     rt->free_values = v->next;
+    /* two runs of plain stores, which the compiler makes wide */
     v->refs = v->holds = 1;
     v->depth = 0;
     v->node = v->id = -1;
+    v->walk = 0;
     v->wants_gradient = v->moved = v->poison = false;
+    v->runtime = rt;
     v->address = NULL;
     v->storage = NULL;
-    v->base = v->gradient = NULL;
+    v->base = NULL;
+    v->view_offset = 0;
+    v->gradient = NULL;
     v->program = NULL;
-    v->runtime = rt;
     v->name = NULL;
-    v->walk = 0;
     return v;
 }
 

@@ -78,6 +78,7 @@ typedef struct {
     const tare_op *op;
     tare_variant *variant; /* copies of those usable here, best first */
     int n;
+    bool plain; /* one output, nothing that asks for more than the shortest path through dispatch */
 } tare_kernels;
 
 /* ---- options: what a runtime is made with ---------------------------------------------------------------------*/

@@ -126,7 +126,8 @@ static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare
         if (!mapped[i])
             return tare__dispatch_failed(m, op, out, op->n_out, TARE_NO_MEMORY);
     }
-    return tare__dispatch(m, op, attr, mapped, n_in, out, absent, 0, own);
+    const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
+    return tare__dispatch(m, k, op, attr, mapped, n_in, out, absent, 0, own);
 }
 
 static void scope_begin(tare_mode *m, const char *path)

@@ -66,7 +66,10 @@ static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare
 {
     if (__builtin_expect(m->depth == 0, 0))
         return refuse_outside(m, op, out);
-    return tare__dispatch(m, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN, own);
+    const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
+    if (__builtin_expect(k->plain, 1))
+        return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN | TARE_DISPATCH_PLAIN, own);
+    return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN, own);
 }
 
 static tare_status apply_traced(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
@@ -74,7 +77,8 @@ static tare_status apply_traced(tare_mode *m, const tare_op *op, const void *att
 {
     if (__builtin_expect(m->depth == 0, 0))
         return refuse_outside(m, op, out);
-    return tare__dispatch(m, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN | TARE_DISPATCH_TRACED, own);
+    const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
+    return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN | TARE_DISPATCH_TRACED, own);
 }
 
 void tare_imperative_retrace(tare_mode *m)

@@ -6,6 +6,8 @@
 #ifndef TARE_OPS_CATALOGUE_H
 #define TARE_OPS_CATALOGUE_H
 
+#include "../core/op.h"
+
 #define TARE_OPERATORS(OP, OPA)                                                                                        \
     /* products (dense.c) */                                                                                           \
     OP(dense, 3)                                                                                                       \
@@ -28,7 +30,7 @@
     OPA(fill, 1, double value;)                                                                                        \
     /* views (view.c) */                                                                                               \
     OP(detach, 1)                                                                                                      \
-    /* reductions (reduction.c) */                                                                                     \
+    /* reductions (reduction.c, reduction_grad.c) */                                                                   \
     OPA(sum, 1, tare_ints axes; bool keep_dims;)                                                                       \
     OPA(sum_grad, 2, tare_ints axes; bool keep_dims;)                                                                  \
     OPA(mean, 1, tare_ints axes; bool keep_dims;)                                                                      \

@@ -146,8 +146,9 @@ const tare_op tare_op_copy = {
                                      {TARE_SAMPLE_CHECK, "i64[33]<-9,9>", NULL, NULL},
                                      {TARE_SAMPLE_CHECK, "u8[5,7]<0,255>", NULL, NULL},
                                      {TARE_SAMPLE_BENCH, "f32[16]", NULL, NULL},
-                                     {TARE_SAMPLE_BENCH, "f32[256,300]", NULL, NULL}},
-    .n_samples = 10,
+                                     {TARE_SAMPLE_BENCH, "f32[256,300]", NULL, NULL},
+                                     {TARE_SAMPLE_REJECT, "f32[3]", "factor=2", "no option 'factor'"}},
+    .n_samples = 11,
 };
 
 /* ---- fill -------------------------------------------------------------------------------------------------------*/

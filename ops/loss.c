@@ -31,11 +31,11 @@ static inline float row_loss(const float *x, int64_t length, int64_t label, floa
         if (p)
             tare_block_store(p + i, b, length - i);
     }
-    float sum = tare_block_sum(sums);
+    float sum = tare_block_sum(sums), share = 1.0f / sum;
     for (int64_t i = 0; p && i < length; i += TARE_BLOCK) {
         tare_block b = tare_block_load(p + i, length - i, 0);
         for (int k = 0; k < TARE_BLOCK_VECTORS; ++k)
-            b.v[k] /= sum;
+            b.v[k] *= share;
         tare_block_store(p + i, b, length - i);
     }
     return tare_log(tare_broadcast(sum))[0] - (at_label - max);
@@ -94,8 +94,7 @@ int TARE_KERNEL(softmax_cross_entropy_grad)(const tare_call *c, int piece, int w
     return bad;
 }
 
-/* ---- squared error: loss[n] = 1/2 mean over the sample's M elements of (x - t)^2
- * ------------------------------------*/
+/* ---- squared error: loss[n] = 1/2 mean over the sample's M elements of (x - t)^2 --------------------------------*/
 TARE_KERNEL_DECLARE(l2_loss);
 int TARE_KERNEL(l2_loss)(const tare_call *c, int piece, int worker)
 {
@@ -220,8 +219,7 @@ static int l2_loss_grad_reference(const tare_call *c, int piece, int worker)
     return 0;
 }
 
-/* ---- inference
- * -----------------------------------------------------------------------------------------------------*/
+/* ---- inference --------------------------------------------------------------------------------------------------*/
 /* BAD_DTYPE unless it is floating, of input 0's dtype. */
 static tare_status floating(const tare_args *a, const tare_desc *d, const char *what)
 {
@@ -329,8 +327,7 @@ static tare_status l2_loss_grad_infer(const tare_args *a, const tare_desc_out *o
     return status;
 }
 
-/* ---- records
- * -------------------------------------------------------------------------------------------------------*/
+/* ---- records ----------------------------------------------------------------------------------------------------*/
 static void softmax_cross_entropy_gradient(tare_builder *b)
 {
     tare_contribute(b, 0,

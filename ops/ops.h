@@ -28,7 +28,8 @@ extern "C" {
     extern TARE_API const tare_op tare_op_##op;                                                                        \
     static inline tare_value *tare_##op(tare_mode *m, TARE_PARAMETERS_##n)                                             \
     {                                                                                                                  \
-        return tare_apply1(m, &tare_op_##op, NULL, (tare_value *const[]){TARE_ARGUMENTS_##n}, n);                      \
+        tare_value *const in[] = {TARE_ARGUMENTS_##n};                                                                 \
+        return tare_apply1(m, &tare_op_##op, NULL, in, n);                                                             \
     }
 #define TARE_DECLARE_ATTR(op, n, fields)                                                                               \
     typedef struct {                                                                                                   \
@@ -37,7 +38,8 @@ extern "C" {
     extern TARE_API const tare_op tare_op_##op;                                                                        \
     static inline tare_value *tare_##op(tare_mode *m, TARE_PARAMETERS_##n, tare_##op##_attr attr)                      \
     {                                                                                                                  \
-        return tare_apply1(m, &tare_op_##op, &attr, (tare_value *const[]){TARE_ARGUMENTS_##n}, n);                     \
+        tare_value *const in[] = {TARE_ARGUMENTS_##n};                                                                 \
+        return tare_apply1(m, &tare_op_##op, &attr, in, n);                                                            \
     }
 TARE_OPERATORS(TARE_DECLARE, TARE_DECLARE_ATTR)
 #undef TARE_DECLARE

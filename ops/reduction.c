@@ -15,7 +15,7 @@ tare_status tare__axes_mask(const tare_args *a, const tare_desc *x, uint32_t *ma
 {
     const tare_ints *axes = &((const tare_axes_attr *)a->attr)->axes;
     char text[TARE_DESC_TEXT];
-    *mask = axes->n ? 0 : (1u << x->rank) - 1;
+    *mask = axes->n > 0 ? 0 : (1u << x->rank) - 1;
     for (int i = 0; i < axes->n; ++i) {
         int64_t axis = axes->at[i];
         if (axis < -x->rank || axis >= x->rank)

@@ -21,53 +21,70 @@ static inline tare_block tare_block_of(float x)
     return b;
 }
 
-/* n < 16 floats by powers of two: a library call would cost more than the row */
-static inline void tare_copy_part(float *to, const float *from, int64_t n)
+/* All bits set in the lanes below n. */
+static inline tare_vi tare_lanes_below(int64_t n)
 {
-    for (int64_t step = TARE_BLOCK / 2, at = 0; step > 0; step /= 2)
-        if (n & step) {
-            memcpy(to + at, from + at, (size_t)step * sizeof *to);
-            at += step;
-        }
+    static const int32_t lane[TARE_BLOCK] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    tare_vi v;
+    memcpy(&v, lane, sizeof v);
+    return v < (int32_t)n;
 }
 
 /* The first n of 16 elements, `rest` after them: reads nothing beyond p[n - 1]. */
 static inline tare_block tare_block_load(const float *p, int64_t n, float rest)
 {
-    tare_block b = tare_block_of(rest);
-    if (n >= TARE_BLOCK)
-        memcpy(&b, p, sizeof b);
-    else
-        tare_copy_part((float *)&b, p, n);
+    tare_block b;
+    for (int k = 0; k < TARE_BLOCK_VECTORS; ++k, n -= TARE_LANES) {
+        if (n >= TARE_LANES)
+            b.v[k] = tare_load(p + k * TARE_LANES);
+        else if (n > 0)
+            b.v[k] = tare_select(tare_lanes_below(n), tare_load_part(p + k * TARE_LANES, n), tare_broadcast(rest));
+        else
+            b.v[k] = tare_broadcast(rest);
+    }
     return b;
 }
 
 static inline void tare_block_store(float *p, tare_block b, int64_t n)
 {
-    if (n >= TARE_BLOCK)
-        memcpy(p, &b, sizeof b);
-    else
-        tare_copy_part(p, (const float *)&b, n);
+    for (int k = 0; k < TARE_BLOCK_VECTORS && n > 0; ++k, n -= TARE_LANES) {
+        if (n >= TARE_LANES)
+            tare_store(p + k * TARE_LANES, b.v[k]);
+        else
+            tare_store_part(p + k * TARE_LANES, b.v[k], n);
+    }
 }
+
+/* Lanes k and k + 8, then k and k + 4, then the last four: the tree of all reductions over a block. */
+typedef float tare_vf8 __attribute__((vector_size(32)));
+typedef float tare_vf4 __attribute__((vector_size(16)));
+typedef int32_t tare_vi8 __attribute__((vector_size(32)));
+typedef int32_t tare_vi4 __attribute__((vector_size(16)));
 
 static inline float tare_block_sum(tare_block b)
 {
-    float x[TARE_BLOCK];
-    memcpy(x, &b, sizeof x);
-    for (int half = TARE_BLOCK / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; ++k)
-            x[k] += x[k + half];
-    return x[0];
+    tare_vf8 eight[2];
+    memcpy(eight, &b, sizeof eight);
+    eight[0] += eight[1];
+    tare_vf4 four[2];
+    memcpy(four, eight, sizeof four);
+    four[0] += four[1];
+    return (four[0][0] + four[0][2]) + (four[0][1] + four[0][3]);
 }
 
 static inline float tare_block_max(tare_block b)
 {
-    float x[TARE_BLOCK];
-    memcpy(x, &b, sizeof x);
-    for (int half = TARE_BLOCK / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; ++k)
-            x[k] = x[k + half] > x[k] ? x[k + half] : x[k];
-    return x[0];
+    tare_vf8 eight[2];
+    memcpy(eight, &b, sizeof eight);
+    tare_vi8 above = eight[1] > eight[0];
+    eight[0] = (tare_vf8)(((tare_vi8)eight[1] & above) | ((tare_vi8)eight[0] & ~above));
+    tare_vf4 four[2];
+    memcpy(four, eight, sizeof four);
+    tare_vi4 higher = four[1] > four[0];
+    four[0] = (tare_vf4)(((tare_vi4)four[1] & higher) | ((tare_vi4)four[0] & ~higher));
+    float low = four[0][2] > four[0][0] ? four[0][2] : four[0][0];
+    float high = four[0][3] > four[0][1] ? four[0][3] : four[0][1];
+    return high > low ? high : low;
 }
 
 /* What tare_rows_prepare leaves: rows, elements a row, rows a piece, dtype. */

@@ -222,8 +222,7 @@ static int increment_reference(const tare_call *c, int piece, int worker)
     return 0;
 }
 
-/* ---- inference
- * -----------------------------------------------------------------------------------------------------*/
+/* ---- inference --------------------------------------------------------------------------------------------------*/
 /* Inputs 1 .. n_like - 1 that are present look like input 0, a parameter; so do the n_out outputs that are wanted. */
 static tare_status infer_update(const tare_args *a, const tare_desc_out *out, int n_like, int n_out,
                                 const char *const *name)
@@ -313,8 +312,7 @@ static tare_status increment_infer(const tare_args *a, const tare_desc_out *out)
     return status;
 }
 
-/* ---- records
- * -------------------------------------------------------------------------------------------------------*/
+/* ---- records ----------------------------------------------------------------------------------------------------*/
 #define FIELD(op, name_, low_, high_, normal_, doc_)                                                                   \
     {                                                                                                                  \
 #name_, TARE_ATTR_FLOAT, offsetof(tare_##op##_attr, name_), low_, high_, normal_, doc_                         \

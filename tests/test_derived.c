@@ -99,6 +99,13 @@ static int ordered_run(const tare_call *c, int piece, int worker)
     return 0;
 }
 
+/* Another number where the call stands in a program of the graph mode. */
+static int graph_run(const tare_call *c, int piece, int worker)
+{
+    (void)worker;
+    return square_piece(c, piece, c->node >= 0 ? 1.001 : 1, false);
+}
+
 static void square_gradient(tare_builder *b)
 {
     tare_value *dy_x = tare_mul(b->mode, tare_head(b, 0), tare_input(b, 0));
@@ -202,6 +209,7 @@ START_TEST(wrong_kernels_are_found)
                  {clobbering_run, "in place: output 0 has other bits"},
                  {address_run, "at other addresses: output 0 has other bits"},
                  {ordered_run, "in reverse order: output 0 has other bits"},
+                 {graph_run, "as a graph: output 0 has other bits"},
                  {spilling_run, "native writes outside its arrays"},
                  {meddling_run, "native writes to input 0"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i) {

@@ -1,0 +1,126 @@
+/* test_kernels_b.c - kernels of losses and updates, called straight from their records: what the tests derived from the
+ * records do not reach. The same bits on every instruction set; a defined result of bad data. */
+#include <check.h>
+
+#include "../ops/ops.h"
+#include "derived_kernels.h"
+
+static void expect_no_fault(const report *r)
+{
+    ck_assert_msg(r->n == 0, "%s", r->text);
+}
+
+START_TEST(every_instruction_set_has_the_same_bits)
+{
+    static const tare_op *const ops[] = {&tare_op_softmax_cross_entropy,
+                                         &tare_op_softmax_cross_entropy_grad,
+                                         &tare_op_l2_loss,
+                                         &tare_op_l2_loss_grad,
+                                         &tare_op_sgd,
+                                         &tare_op_adam};
+    const tare_op *op = ops[_i];
+    report r = {.op = op};
+    tare_runtime *rt;
+    ck_assert_int_eq(tare_start(NULL, &rt), TARE_OK);
+    const tare_kernels *kernels = tare_runtime_kernels(rt, op);
+    for (int k = 0; k < op->n_samples; ++k) {
+        sample s;
+        if (op->samples[k].use == TARE_SAMPLE_REJECT)
+            continue;
+        ck_assert(sample_init(&s, op, &op->samples[k], false));
+        results first, is;
+        r.of = s.of;
+        kernel_run(&r, &s, &kernels->variant[0], (manner){0}, &first);
+        for (int i = 1; i < kernels->n; ++i) {
+            if (kernels->variant[i].set == TARE_SET_REFERENCE)
+                continue;
+            kernel_run(&r, &s, &kernels->variant[i], (manner){0}, &is);
+            same_bits(&r, &is, &first, kernels->variant[i].name, "beside the best");
+            results_fini(&is);
+        }
+        results_fini(&first);
+        sample_fini(&s);
+    }
+    ck_assert_int_eq(tare_runtime_free(rt), 0);
+    expect_no_fault(&r);
+}
+END_TEST
+
+/* Runs every usable variant of `op` on a sample whose labels (the input `at`) are given. */
+static void run_labels(const tare_op *op, const char *shapes, int at, const int32_t *bad_label,
+                       const int32_t *good_label, void (*check)(const results *bad, const results *good))
+{
+    const tare_sample of = {TARE_SAMPLE_CHECK, shapes, NULL, NULL};
+    report r = {.op = op, .of = &of};
+    sample s;
+    tare_runtime *rt;
+    ck_assert_int_eq(tare_start(NULL, &rt), TARE_OK);
+    ck_assert(sample_init(&s, op, &of, false));
+    const tare_kernels *kernels = tare_runtime_kernels(rt, op);
+    for (int i = 0; i < kernels->n; ++i) {
+        results is, good;
+        memcpy(s.data[at], good_label, tare_desc_bytes(&s.d[at]));
+        kernel_run(&r, &s, &kernels->variant[i], (manner){0}, &good);
+        ck_assert_int_eq(good.error, 0);
+        memcpy(s.data[at], bad_label, tare_desc_bytes(&s.d[at]));
+        kernel_run(&r, &s, &kernels->variant[i], (manner){0}, &is);
+        ck_assert_int_eq(is.error, 1);
+        check(&is, &good);
+        results_fini(&is);
+        results_fini(&good);
+    }
+    sample_fini(&s);
+    ck_assert_int_eq(tare_runtime_free(rt), 0);
+    expect_no_fault(&r);
+}
+
+/* Rows 1 and 2 of each output are zeros, rows 0 and 3 as with good labels. */
+static void rows_1_and_2_are_zero(const results *is, const results *good)
+{
+    for (int o = 0; o < is->n; ++o) {
+        int64_t length = tare_desc_count(&is->d[o]) / 4;
+        const float *x = is->data[o], *y = good->data[o];
+        for (int64_t k = 0; k < 4 * length; ++k)
+            ck_assert_float_eq(x[k], k / length == 1 || k / length == 2 ? 0.0f : y[k]);
+    }
+}
+
+START_TEST(bad_labels_leave_zeros_and_the_other_rows)
+{
+    const int32_t good[] = {0, 1, 2, 4}, bad[] = {0, 5, -1, 4};
+    run_labels(&tare_op_softmax_cross_entropy, "f32[4,5] i32[4]", 1, bad, good, rows_1_and_2_are_zero);
+    run_labels(&tare_op_softmax_cross_entropy_grad, "f32[4] f32[4,5]<0,1> i32[4]", 2, bad, good, rows_1_and_2_are_zero);
+}
+END_TEST
+
+START_TEST(a_count_below_one_gives_no_rate)
+{
+    const tare_sample of = {TARE_SAMPLE_CHECK, "i64[]<0,1> f32[]", NULL, NULL};
+    report r = {.op = &tare_op_adam_rate, .of = &of};
+    sample s;
+    results is;
+    ck_assert(sample_init(&s, r.op, &of, false));
+    kernel_run(&r, &s, &r.op->variants[0], (manner){0}, &is);
+    ck_assert_int_eq(is.error, 1);
+    ck_assert_float_eq(((float *)is.data[0])[0], 0);
+    ck_assert_float_eq(((float *)is.data[0])[1], 0);
+    results_fini(&is);
+    sample_fini(&s);
+    expect_no_fault(&r);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kernels_b");
+    TCase *tests = tcase_create("kernels_b");
+    tcase_add_loop_test(tests, every_instruction_set_has_the_same_bits, 0, 6);
+    tcase_add_test(tests, bad_labels_leave_zeros_and_the_other_rows);
+    tcase_add_test(tests, a_count_below_one_gives_no_rate);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
