@@ -1,0 +1,179 @@
+/* arm.c - what an arm is made of, whatever its setting: runtime, net, batch (see arm.h). */
+#include "arm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../core/random.h"
+#include "../ops/ops.h"
+#include "arm_private.h"
+
+const char *const tare__work_names[] = {"train", "forward", "infer"};
+
+/* Streams of random numbers, apart from those of the net's parameters. */
+enum { STREAM_INPUT = 0x696e7075, STREAM_TARGET = 0x74617267 };
+
+static tare_status make_runtime(tare__arm *a)
+{
+    const int *level = a->setting.level;
+    tare_options options = {
+        .threads = 1,
+        .kernels = (tare_kernel_choice)level[TARE__KERNELS],
+        .storage = level[TARE__STORAGE] == TARE__STORAGE_MALLOC ? TARE_STORAGE_MALLOC : TARE_STORAGE_POOL,
+        .isa_limit = TARE_ISA_COUNT,
+        .seed = a->task.seed,
+    };
+    tare_status status = tare_start(&options, &a->rt);
+    if (status == TARE_OK)
+        status = tare_nets_register(a->rt);
+    if (status == TARE_OK)
+        status = tare_graph_register(a->rt);
+    return status;
+}
+
+/* A value with the bytes given. */
+static tare_status value_of(tare_runtime *rt, const tare_desc *d, const void *bytes, tare_value **out)
+{
+    tare_status status = tare_value_new(rt, d, TARE_MEMORY_INPUT, out);
+    return status ? status : tare_value_write(*out, bytes, tare_desc_bytes(d));
+}
+
+static tare_status make_input(tare__arm *a)
+{
+    tare_desc d = tare_net_input(a->net, a->batch);
+    float *x = tare__take((size_t)tare_desc_count(&d), sizeof *x);
+    tare_random_uniform(x, tare_desc_count(&d), a->task.seed, STREAM_INPUT, -1, 1);
+    tare_status status = value_of(a->rt, &d, x, &a->x);
+    free(x);
+    return status;
+}
+
+/* Labels for integers, uniform(-1, 1) otherwise. */
+static tare_status make_target(tare__arm *a)
+{
+    if (a->loss_kind == TARE_LOSS_ONES)
+        return TARE_OK;
+    tare_desc d = tare_net_target(a->net, a->loss_kind, a->batch), sample;
+    int64_t n = tare_desc_count(&d);
+    union {
+        float real;
+        int32_t label;
+    } *t = tare__take((size_t)n, sizeof *t);
+    bool labels = d.dtype == TARE_I32;
+    tare_random_uniform(&t->real, n, a->task.seed, STREAM_TARGET, labels ? 0 : -1, 1);
+    a->net->type->output(a->net->options, &sample);
+    int64_t classes = sample.rank > 0 ? sample.dim[sample.rank - 1] : 1;
+    for (int64_t i = 0; labels && i < n; ++i) {
+        int32_t label = (int32_t)((double)t[i].real * (double)classes);
+        t[i].label = label < classes ? label : (int32_t)classes - 1;
+    }
+    tare_status status = value_of(a->rt, &d, t, &a->target);
+    free(t);
+    return status;
+}
+
+/* The gradient that the walk starts from, resident: ones that look like the root. */
+static tare_status make_head(tare__arm *a)
+{
+    if (a->task.work != TARE__TRAIN)
+        return TARE_OK;
+    tare_desc d = tare_desc_of(TARE_F32, 0, NULL);
+    if (a->loss_kind == TARE_LOSS_ONES) {
+        tare_desc sample;
+        a->net->type->output(a->net->options, &sample);
+        int64_t dim[TARE_RANK] = {a->batch};
+        for (int i = 0; i < sample.rank && i + 1 < TARE_RANK; ++i)
+            dim[i + 1] = sample.dim[i];
+        d = tare_desc_of(TARE_F32, sample.rank + 1, dim);
+    }
+    int64_t n = tare_desc_count(&d);
+    float *ones = tare__take((size_t)n, sizeof *ones);
+    for (int64_t i = 0; i < n; ++i)
+        ones[i] = 1;
+    tare_status status = value_of(a->rt, &d, ones, &a->head);
+    free(ones);
+    return status;
+}
+
+static tare_status open_parts(tare__arm *a)
+{
+    tare_status status = make_runtime(a);
+    if (status == TARE_OK)
+        status = tare_net_new(a->rt, a->task.net, a->task.seed, &a->net);
+    if (status != TARE_OK)
+        return status;
+    a->batch = a->task.batch ? a->task.batch : a->net->type->default_batch;
+    a->loss_kind = a->task.training_loss ? a->net->type->training_loss : a->net->type->bench_loss;
+    a->gradient = tare__take((size_t)a->net->n_parameters, sizeof(tare_value *));
+    tare_status (*const part[])(tare__arm *) = {make_input, make_target, make_head};
+    for (int i = 0; i < 3 && status == TARE_OK; ++i)
+        status = part[i](a);
+    if (status == TARE_OK && a->task.optimizer)
+        status = tare_optimizer_new(a->net, a->task.optimizer, &a->optimizer);
+    return status;
+}
+
+tare_status tare__arm_open(tare__arm *a, const tare__task *task, const tare__setting *setting, const char *name)
+{
+    *a = (tare__arm){.name = name, .setting = *setting, .task = *task};
+    tare_status status = open_parts(a);
+    if (status != TARE_OK)
+        tare__arm_close(a);
+    return status;
+}
+
+tare_status tare__arm_prepare(tare__arm *a)
+{
+    bool replay = a->setting.level[TARE__EXECUTION] == TARE__EXECUTION_REPLAY;
+    return replay ? tare__arm_capture(a) : tare__arm_imperative(a);
+}
+
+void tare__arm_forget(tare__arm *a)
+{
+    tare_value_drop(a->y);
+    tare_value_drop(a->loss);
+    a->y = a->loss = NULL;
+}
+
+void tare__arm_close(tare__arm *a)
+{
+    tare__arm_forget(a);
+    if (a->net) {
+        for (int i = 0; i < a->net->n_parameters; ++i) {
+            tare_value_clear_gradient(a->net->parameter[i].value);
+            tare_value_drop(a->gradient ? a->gradient[i] : NULL);
+        }
+    }
+    tare_instance_free(a->instance);
+    tare_plan_free(a->plan);
+    tare_graph_free(a->graph);
+    tare_imperative_free(a->mode);
+    tare_optimizer_free(a->optimizer);
+    tare_value_drop(a->x);
+    tare_value_drop(a->target);
+    tare_value_drop(a->head);
+    tare_net_free(a->net);
+    (void)tare_runtime_free(a->rt);
+    free(a->gradient);
+    *a = (tare__arm){0};
+}
+
+tare_status tare__arm_feed(tare__arm *a, const void *x, const void *target)
+{
+    tare_status status = tare_value_write(a->x, x, tare_desc_bytes(&a->x->d));
+    if (status == TARE_OK && target && a->target)
+        status = tare_value_write(a->target, target, tare_desc_bytes(&a->target->d));
+    return status;
+}
+
+tare_value *tare__arm_gradient(const tare__arm *a, int parameter)
+{
+    if (a->graph)
+        return a->gradient[parameter];
+    return tare_value_gradient(a->net->parameter[parameter].value);
+}
+
+int64_t tare__arm_bytes(const tare__arm *a, tare_memory_category category)
+{
+    return a->rt->memory.bytes_live[category];
+}

@@ -1,0 +1,70 @@
+/* arm.h - an arm: one setting of the factors at work on one task, with a runtime of its own.
+ *
+ * Life: open (runtime, net from the seed, batch, optimizer), prepare (capture, plan and bind where the setting says
+ * so), any number of steps, close. step() is the function that is timed; what it leaves behind (loss, outputs,
+ * gradients) can be observed when the arm was told to keep it. The same task gives the same bytes in every arm.
+ *
+ * The first failure's sentence is in tare_error_text(). Threads: the caller's, one arm after the other. */
+#ifndef TARE_BENCH_ARM_H
+#define TARE_BENCH_ARM_H
+
+#include "../graph/graph.h"
+#include "../nets/net.h"
+#include "rung.h"
+
+typedef enum { TARE__TRAIN, TARE__FORWARD, TARE__INFER } tare__work;
+extern const char *const tare__work_names[]; /* train, forward, infer */
+
+typedef struct {
+    const char *net; /* as the user wrote it */
+    int64_t batch;   /* 0: the net's own */
+    tare__work work;
+    const char *optimizer; /* NULL: none */
+    bool training_loss;    /* the net's training loss, not its bench head */
+    uint64_t seed;
+} tare__task;
+
+typedef struct tare__arm tare__arm;
+struct tare__arm {
+    const char *name; /* borrowed */
+    tare__setting setting;
+    tare__task task;
+    int64_t batch;
+    tare_loss loss_kind;
+    tare_runtime *rt;
+    tare_net *net;
+    tare_optimizer *optimizer; /* NULL: none */
+    tare_value *x, *target,
+        *head;         /* resident; target NULL where the loss has none, head NULL where nothing is derived */
+    tare_mode *mode;   /* imperative */
+    tare_graph *graph; /* NULL in an imperative arm, as plan and instance */
+    tare_plan *plan;
+    tare_instance *instance;
+    const tare_call *call; /* the bare list, where api = kernels */
+    int n_calls;
+    tare_status (*step)(tare__arm *);
+    bool keep;             /* leave loss and outputs of a step to be observed */
+    bool expose;           /* gradients are results of the plan, even where the update is in it */
+    tare_value *y, *loss;  /* kept by the last step: handles of the arm's own */
+    tare_value **gradient; /* [n_parameters] graph: the results of the instance; NULL where there are none */
+    int64_t bind_ns;       /* of making and binding the instance */
+};
+
+/* On failure the arm is closed. `name` is borrowed. */
+tare_status tare__arm_open(tare__arm *, const tare__task *, const tare__setting *, const char *name);
+/* Captures, plans, binds; an imperative arm has nothing to do. */
+tare_status tare__arm_prepare(tare__arm *);
+/* What was built is let go; fine on a zeroed arm. */
+void tare__arm_close(tare__arm *);
+
+/* New content for the resident batch. target NULL: as it is. */
+tare_status tare__arm_feed(tare__arm *, const void *x, const void *target);
+/* Parameter i's gradient after a step, borrowed; NULL: there is none to see. */
+tare_value *tare__arm_gradient(const tare__arm *, int parameter);
+/* Lets go what a kept step left. */
+void tare__arm_forget(tare__arm *);
+
+/* Bytes of parameters, optimizer state, batch. */
+int64_t tare__arm_bytes(const tare__arm *, tare_memory_category);
+
+#endif

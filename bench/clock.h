@@ -1,0 +1,18 @@
+/* clock.h - time, and what disturbed it. */
+#ifndef TARE_BENCH_CLOCK_H
+#define TARE_BENCH_CLOCK_H
+
+#include <stdint.h>
+
+int64_t tare__clock_ns(void);     /* monotonic */
+int64_t tare__cpu_clock_ns(void); /* of this process, all threads */
+
+typedef struct {
+    int64_t steal_ns; /* time that the hypervisor gave to others, all processors; 0 where it is not told */
+    int64_t switches; /* involuntary context switches of this process */
+} tare__disturbance;
+
+/* Totals so far: the difference of two is what happened in between. */
+tare__disturbance tare__disturbance_now(void);
+
+#endif

@@ -1,0 +1,22 @@
+/* commands.h - the subcommands' functions, one file each; main.c has the table. Each answers an exit code. */
+#ifndef TARE_BENCH_COMMANDS_H
+#define TARE_BENCH_COMMANDS_H
+
+#include "command.h"
+
+int tare__nets_run(const tare__line *);
+int tare__ops_run(const tare__line *);
+int tare__modes_run(const tare__line *);
+int tare__factors_run(const tare__line *);
+int tare__summary_run(const tare__line *);
+int tare__bench_run(const tare__line *);
+int tare__agree_run(const tare__line *);
+int tare__train_run(const tare__line *);
+int tare__predict_run(const tare__line *);
+int tare__data_run(const tare__line *);
+int tare__plan_run(const tare__line *);
+int tare__graph_run(const tare__line *);
+int tare__report_run(const tare__line *);
+int tare__doctor_run(const tare__line *);
+
+#endif

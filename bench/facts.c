@@ -1,0 +1,103 @@
+/* facts.c - nodes, FLOPs, bytes, counts, peaks (see facts.h). */
+#include "facts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+double tare__program_flops(const tare_program *p)
+{
+    double flops = 0;
+    for (int i = 0; i < p->n; ++i) {
+        const tare_node *n = &p->node[i];
+        if (!n->op || !n->op->flops)
+            continue;
+        tare_args args = tare_node_args(n);
+        flops += n->op->flops(&args, (const tare_desc_ref *)(n->operand + n->n_in));
+    }
+    return flops;
+}
+
+static int64_t bytes_of(const tare_value *v)
+{
+    return v ? (int64_t)tare_desc_bytes(&v->d) : 0;
+}
+
+static void take_bytes(const tare__arm *a, tare__facts *facts)
+{
+    facts->input_bytes = bytes_of(a->x) + bytes_of(a->target) + bytes_of(a->head);
+    for (int i = 0; i < a->net->n_parameters; ++i)
+        facts->parameter_bytes += bytes_of(a->net->parameter[i].value);
+    if (!a->optimizer)
+        return;
+    const tare_optimizer *o = a->optimizer;
+    facts->optimizer_bytes = bytes_of(o->learning_rate) + bytes_of(o->step);
+    for (int i = 0; i < a->net->n_parameters * o->type->n_states; ++i)
+        facts->optimizer_bytes += bytes_of(o->state[i]);
+}
+
+static tare_status open_rung(tare__arm *a, const tare__task *task, const char *rung)
+{
+    tare__setting setting = tare__setting_of(tare__rung_find(rung), task->optimizer != NULL);
+    tare_status status = tare__arm_open(a, task, &setting, rung);
+    if (status != TARE_OK)
+        return status;
+    status = tare__arm_prepare(a);
+    if (status != TARE_OK)
+        tare__arm_close(a);
+    return status;
+}
+
+tare_status tare__facts_take(const tare__task *task, tare__facts *facts)
+{
+    *facts = (tare__facts){0};
+    tare__arm arm;
+    tare_status status = open_rung(&arm, task, "step");
+    if (status != TARE_OK)
+        return status;
+    facts->label = tare__copy_text(arm.net->label);
+    facts->batch = arm.batch;
+    facts->nodes = tare_graph_nodes(arm.graph);
+    facts->flops = tare__program_flops(tare_graph_program(arm.graph));
+    facts->plan = tare_plan_size(arm.plan);
+    take_bytes(&arm, facts);
+    tare__arm_close(&arm);
+    if (!task->optimizer)
+        return status;
+    status = open_rung(&arm, task, "symbol");
+    if (status != TARE_OK) {
+        tare__facts_free(facts);
+        return status;
+    }
+    facts->plan = tare_plan_size(arm.plan);
+    tare__arm_close(&arm);
+    return status;
+}
+
+void tare__facts_free(tare__facts *facts)
+{
+    free(facts->label);
+    *facts = (tare__facts){0};
+}
+
+tare_status tare__arm_count(tare__arm *a, tare_counts *step)
+{
+    tare_status status = TARE_OK;
+    for (int i = 0; i < 2 && status == TARE_OK; ++i)
+        status = a->step(a);
+    tare_counts before = tare_runtime_counts(a->rt);
+    if (status == TARE_OK)
+        status = a->step(a);
+    tare_counts after = tare_runtime_counts(a->rt);
+#define TARE__COUNT_DIFFERENCE(name, doc) step->name = after.name - before.name;
+    TARE_COUNTS(TARE__COUNT_DIFFERENCE)
+#undef TARE__COUNT_DIFFERENCE
+    return status;
+}
+
+tare_status tare__arm_peak(tare__arm *a, int64_t *bytes)
+{
+    a->rt->work_bytes_peak = a->rt->work_bytes_live;
+    tare_status status = a->step(a);
+    *bytes = a->rt->work_bytes_peak;
+    return status;
+}

@@ -1,0 +1,27 @@
+/* facts.h - what is true of a task whatever runs it: nodes, FLOPs, bytes. Taken from one capture of the whole step. */
+#ifndef TARE_BENCH_FACTS_H
+#define TARE_BENCH_FACTS_H
+
+#include "arm.h"
+
+typedef struct {
+    char *label; /* the net with all its options, owned */
+    int64_t batch;
+    int nodes;    /* operators with a kernel in the program before passes */
+    double flops; /* 2 x multiply-adds of the products: forward and wanted gradients */
+    int64_t parameter_bytes, optimizer_bytes, input_bytes;
+    tare_plan_bytes plan; /* of forward and backward, gradients kept to the end: what an imperative step holds */
+} tare__facts;
+
+tare_status tare__facts_take(const tare__task *, tare__facts *);
+void tare__facts_free(tare__facts *);
+
+/* FLOPs of a program's nodes; operators with a kernel. */
+double tare__program_flops(const tare_program *);
+
+/* Counts of one step of a prepared arm, after two that warm it up. */
+tare_status tare__arm_count(tare__arm *, tare_counts *step);
+/* Highest bytes of results during one step: what the runtime handed out, and the plan's arena. */
+tare_status tare__arm_peak(tare__arm *, int64_t *bytes);
+
+#endif

@@ -1,0 +1,52 @@
+/* graph_command.c - `tare graph`: a net's captured program as a Graphviz file. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../data/writer.h"
+#include "commands.h"
+#include "request.h"
+
+/* The picture goes through memory, so that the file appears whole or not at all. */
+static int write_dot(const tare__line *line, const tare_graph *graph, const char *path)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *stream = open_memstream(&text, &bytes);
+    if (!stream)
+        return tare__failed(line, "%s", strerror(errno));
+    tare_status status = tare_graph_dot(graph, stream);
+    if (fclose(stream) != 0 && status == TARE_OK)
+        status = tare_error(TARE_NO_MEMORY, "no memory for the picture");
+    tare_writer writer;
+    if (status == TARE_OK)
+        status = tare_writer_open(&writer, NULL, path);
+    if (status == TARE_OK) {
+        (void)tare_writer_put(&writer, text, bytes);
+        status = tare_writer_close(&writer); /* repeats the first failure */
+    }
+    free(text);
+    return status == TARE_OK ? TARE__RAN : tare__status_failed(line, status);
+}
+
+int tare__graph_run(const tare__line *line)
+{
+    tare__task task;
+    const char *path = tare__text(line, "dot");
+    if (!path)
+        return tare__usage(line, "--dot FILE is wanted");
+    int code = tare__task_read(line, &task);
+    if (code)
+        return code;
+    tare__setting setting = tare__setting_of(tare__rung_find("step"), task.optimizer != NULL);
+    tare__arm arm;
+    tare_status status = tare__arm_open(&arm, &task, &setting, "graph");
+    if (status != TARE_OK)
+        return tare__status_usage(line, status);
+    status = tare__arm_prepare(&arm);
+    code = status == TARE_OK ? write_dot(line, arm.graph, path) : tare__status_failed(line, status);
+    if (!code)
+        printf("%s: %s, %d nodes\n", path, arm.net->label, tare_graph_nodes(arm.graph));
+    tare__arm_close(&arm);
+    return code;
+}

@@ -1,0 +1,158 @@
+/* request.c - task and arms from a command line (see request.h). */
+#include "request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int tare__task_read(const tare__line *line, tare__task *task)
+{
+    int64_t seed = 1;
+    *task = (tare__task){.net = line->word[0], .optimizer = tare__text(line, "optimizer")};
+    int code = tare__integer(line, "seed", 0, INT64_MAX, &seed);
+    if (!code)
+        code = tare__integer(line, "batch", 1, 1 << 24, &task->batch);
+    task->seed = (uint64_t)seed;
+    static const tare__work works[] = {TARE__TRAIN, TARE__FORWARD, TARE__INFER};
+    int n_works = 0;
+    for (int w = 0; w < 3; ++w) {
+        if (tare__given(line, tare__work_names[w])) {
+            task->work = works[w];
+            ++n_works;
+        }
+    }
+    if (!code && n_works > 1)
+        code = tare__usage(line, "--train, --forward and --infer exclude one another");
+    if (!code && task->optimizer && task->work != TARE__TRAIN)
+        code = tare__usage(line, "--optimizer needs gradients, and --%s makes none", tare__work_names[task->work]);
+    return code;
+}
+
+/* Calls take(owner, item) for each item of a list parted by commas; an exit code. */
+static int each_item(const char *list, int (*take)(void *owner, const char *item), void *owner)
+{
+    char *copy = tare__copy_text(list), *rest = copy, *item;
+    int code = TARE__RAN;
+    while (!code && (item = strsep(&rest, ",")))
+        code = take(owner, item);
+    free(copy);
+    return code;
+}
+
+typedef struct {
+    const tare__line *line;
+    const tare__task *task;
+    tare__specs *specs;
+    tare__setting *setting;
+} reading;
+
+static int take_flip(void *owner, const char *item)
+{
+    reading *r = owner;
+    return tare__setting_flip(r->setting, r->line, item);
+}
+
+/* --factor and the options that are aliases of one. */
+static int apply_factors(reading *r)
+{
+    static const int alias[] = {TARE__THREADS, TARE__KERNELS, TARE__DEVICE};
+    int code = TARE__RAN, at = 0;
+    const char *list;
+    while (!code && (list = tare__each(r->line, "factor", &at)))
+        code = each_item(list, take_flip, r);
+    for (size_t i = 0; i < sizeof alias / sizeof *alias && !code; ++i) {
+        const char *name = tare__factors[alias[i]].name, *level = tare__text(r->line, name);
+        if (!level)
+            continue;
+        char *flip = tare__print("%s=%s", name, level);
+        code = tare__setting_flip(r->setting, r->line, flip);
+        free(flip);
+    }
+    return code;
+}
+
+int tare__setting_read(const tare__line *line, const tare__task *task, const char *rung, tare__setting *setting)
+{
+    const tare__rung *found = tare__rung_find(rung);
+    if (!found)
+        return tare__rung_unknown(line, rung);
+    *setting = tare__setting_of(found, task->optimizer != NULL);
+    reading r = {.line = line, .task = task, .setting = setting};
+    int code = apply_factors(&r);
+    if (!code && task->work == TARE__TRAIN && setting->level[TARE__AUTOGRAD] == TARE__AUTOGRAD_OFF)
+        code = tare__usage(line, "autograd=off leaves no gradient to train with: ask for --forward or --infer");
+    return code;
+}
+
+/* A spec of that name and rung; the setting comes after. */
+static int add_spec(reading *r, const char *name, const char *rung)
+{
+    tare__specs *specs = r->specs;
+    for (int i = 0; i < specs->n; ++i)
+        if (strcmp(specs->spec[i].name, name) == 0)
+            return tare__usage(r->line, "two arms are named '%s'", name);
+    if (strcmp(name, "sgemm") == 0)
+        return tare__usage(r->line, "the name sgemm is that of the machine's own product");
+    specs->spec = tare__more(specs->spec, (size_t)specs->n + 1, sizeof *specs->spec);
+    tare__spec *spec = &specs->spec[specs->n];
+    int code = tare__setting_read(r->line, r->task, rung, &spec->setting);
+    if (code)
+        return code;
+    spec->name = tare__copy_text(name);
+    ++specs->n;
+    return TARE__RAN;
+}
+
+static int take_rung(void *owner, const char *item)
+{
+    reading *r = owner;
+    const tare__rung *rung = tare__rung_find(item);
+    if (strcmp(item, "all") != 0)
+        return add_spec(r, rung ? rung->name : item, item);
+    int code = TARE__RAN;
+    for (rung = tare__rungs; rung->name && !code; ++rung)
+        code = add_spec(r, rung->name, rung->name);
+    return code;
+}
+
+/* NAME=RUNG[,factor=level...]. */
+static int read_arm(reading *r, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text)
+        return tare__usage(r->line, "an arm is NAME=RUNG,factor=level,..., not '%s'", text);
+    char *name = tare__print("%.*s", (int)(equals - text), text);
+    char *rung = tare__print("%.*s", (int)strcspn(equals + 1, ","), equals + 1);
+    int code = add_spec(r, name, rung);
+    const char *flips = strchr(equals, ',');
+    if (!code && flips) {
+        r->setting = &r->specs->spec[r->specs->n - 1].setting;
+        code = each_item(flips + 1, take_flip, r);
+    }
+    free(name);
+    free(rung);
+    return code;
+}
+
+int tare__specs_read(const tare__line *line, const tare__task *task, const char *modes, tare__specs *specs)
+{
+    *specs = (tare__specs){0};
+    reading r = {.line = line, .task = task, .specs = specs};
+    int at = 0, code = TARE__RAN;
+    bool arms = tare__given(line, "arm");
+    if (tare__given(line, "modes") || !arms)
+        code = each_item(tare__given(line, "modes") ? tare__text(line, "modes") : modes, take_rung, &r);
+    const char *arm;
+    while (!code && arms && (arm = tare__each(line, "arm", &at)))
+        code = read_arm(&r, arm);
+    if (code)
+        tare__specs_free(specs);
+    return code;
+}
+
+void tare__specs_free(tare__specs *specs)
+{
+    for (int i = 0; i < specs->n; ++i)
+        free(specs->spec[i].name);
+    free(specs->spec);
+    *specs = (tare__specs){0};
+}

@@ -1,0 +1,41 @@
+/* request.h - what a command line asks for: the task (net, batch, work) and the arms (rungs with flips).
+ *
+ * Shared by all subcommands that run a net, so that a net, a rung or a flip is refused in the same words everywhere. */
+#ifndef TARE_BENCH_REQUEST_H
+#define TARE_BENCH_REQUEST_H
+
+#include "arm.h"
+
+/* Options for the command tables. */
+#define TARE__TASK_OPTIONS                                                                                             \
+    {"batch", "N", NULL, "samples a step (the net's own number where not given)"},                                     \
+    {                                                                                                                  \
+        "optimizer", "NAME", NULL, "with the update: sgd, adam, sgd:momentum=0.9,..."                                  \
+    }
+#define TARE__ARM_OPTIONS                                                                                              \
+    {"modes", "A,B,...", "all", "rungs to run"}, {"factor", "F=L,...", NULL, "flips that apply to all arms"},          \
+        {"threads", "T", NULL, "the factor threads"}, {"kernels", "K", NULL, "the factor kernels"},                    \
+    {                                                                                                                  \
+        "device", "D", NULL, "the factor device"                                                                       \
+    }
+
+typedef struct {
+    char *name; /* unique among the arms */
+    tare__setting setting;
+} tare__spec;
+
+typedef struct {
+    tare__spec *spec;
+    int n;
+} tare__specs;
+
+/* The net of the first word, batch, work, optimizer, seed. An exit code. */
+int tare__task_read(const tare__line *, tare__task *);
+/* The arms of --modes, --arm, --factor and their aliases; modes: used where --modes is not given and no --arm is. An
+ * exit code. */
+int tare__specs_read(const tare__line *, const tare__task *, const char *modes, tare__specs *);
+void tare__specs_free(tare__specs *);
+/* One setting: a rung's name, with --factor and its aliases applied. An exit code. */
+int tare__setting_read(const tare__line *, const tare__task *, const char *rung, tare__setting *);
+
+#endif

@@ -1,0 +1,192 @@
+/* rung.c - the ladder's table and what is read from it (see rung.h). */
+#include "rung.h"
+
+#include <string.h>
+
+const tare__factor tare__factors[TARE__FACTOR_COUNT] = {
+#define TARE__FACTOR_ROW(NAME, text, exact, levels, doc) {text, levels, exact, doc},
+    TARE__FACTORS(TARE__FACTOR_ROW)
+#undef TARE__FACTOR_ROW
+};
+
+const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "TensorFlow"};
+
+/* ---- the table -----------------------------------------------------------------------------------------------*/
+
+#define ALL_KERNELS "native reference openblas null"
+#define NO_PASS     "passes rewrite a captured graph, and nothing is captured here (symbol, step and kernels have them)"
+#define NO_HEAP     "its results lie in the plan's arena, taken once (functional has storage=malloc)"
+/* Cells that are the same wherever a plan is replayed. */
+#define REPLAYED                                                                                                       \
+    [TARE__EXECUTION] = {"replay", "replay", "it replays a plan (functional is the imperative rung)"},                 \
+    [TARE__STORAGE] = {"planned", "planned", NO_HEAP},                                                                 \
+    [TARE__AUTOGRAD] = {"graph", "graph", "the work decides which gradient nodes it holds (--forward, --infer)"},      \
+    [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1", ""},                                   \
+    [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"on", "on off", ""}, [TARE__IN_PLACE] = {"on", "on off", ""}
+
+const tare__rung tare__rungs[] = {
+    {
+        .name = "functional",
+        .mirrors = {"low-level imperative interface (MXImperativeInvoke) with autograd",
+                    "eager with autograd, seen from C++", "op by op, without jit", "eager with GradientTape"},
+        .pays = "per operator: inference, variant choice, storage, run, tape node",
+        .cell =
+            {
+                [TARE__API] = {"functional", "functional", "bare calls need bound addresses (the rung kernels)"},
+                [TARE__EXECUTION] = {"imperative", "imperative", "replaying needs a captured graph (symbol, step)"},
+                [TARE__STORAGE] = {"pool", "pool malloc", "a plan needs a captured graph (symbol, step, kernels)"},
+                [TARE__JOINT] = {"none", "none", "nothing is planned in the imperative mode (symbol, step)"},
+                [TARE__AUTOGRAD] = {"tape", "tape off", "gradient nodes need a graph (symbol, step)"},
+                [TARE__KERNELS] = {"native", ALL_KERNELS, ""},
+                [TARE__THREADS] = {"1", "1", ""},
+                [TARE__DEVICE] = {"cpu", "cpu", ""},
+                [TARE__DCE] = {"off", "off", NO_PASS},
+                [TARE__IN_PLACE] = {"off", "off", NO_PASS},
+                [TARE__UPDATE] = {"parameter", "parameter", "an update in the plan needs a plan (the rung step)"},
+            },
+    },
+    {
+        .name = "symbol",
+        .mirrors = {"Module: simple_bind, forward, backward; updater outside", "AOTAutograd's joint graph, replayed",
+                    "jit of value_and_grad; optimizer outside", "tf.function of the gradient; optimizer outside"},
+        .pays = "a replay of forward and backward from one plan; per parameter an imperative update",
+        .cell =
+            {
+                [TARE__API] = {"functional", "functional", "its calls as a bare list are the rung kernels"},
+                [TARE__JOINT] = {"joint", "joint", "the update in the same plan is the rung step"},
+                REPLAYED,
+                [TARE__UPDATE] = {"parameter", "parameter", "the update in the plan is the rung step"},
+            },
+    },
+    {
+        .name = "step",
+        .alias = "jit",
+        .mirrors = {"nothing (its executor ends at the gradients)", "torch.compile with the optimizer inside",
+                    "jit of the whole train_step", "tf.function of the whole train_step"},
+        .pays = "one replay of forward, backward and update; without an optimizer gradients are its outputs",
+        .without_update = "symbol",
+        .cell =
+            {
+                [TARE__API] = {"functional", "functional", "its calls as a bare list are the rung kernels"},
+                [TARE__JOINT] = {"step", "step", "a plan without the update is the rung symbol"},
+                REPLAYED,
+                [TARE__UPDATE] = {"plan", "plan", "an update outside the plan is the rung symbol"},
+            },
+    },
+    {
+        .name = "kernels",
+        .mirrors = {"nothing", "nothing", "nothing", "nothing"},
+        .pays = "a bare loop over the bound calls of symbol's plan (of step's with an optimizer): the floor",
+        .with_update = "step",
+        .cell =
+            {
+                [TARE__API] = {"kernels", "kernels", "with anything around the calls it would be symbol or step"},
+                [TARE__JOINT] = {"joint", "joint", "it has the plan of symbol, or of step with an optimizer"},
+                REPLAYED,
+                [TARE__UPDATE] = {"parameter", "parameter", "it has the plan of symbol, or of step with an optimizer"},
+            },
+    },
+    {0},
+};
+
+/* ---- reading it ----------------------------------------------------------------------------------------------*/
+
+const tare__rung *tare__rung_find(const char *name)
+{
+    for (const tare__rung *rung = tare__rungs; rung->name; ++rung)
+        if (strcmp(rung->name, name) == 0 || (rung->alias && strcmp(rung->alias, name) == 0))
+            return rung;
+    return NULL;
+}
+
+int tare__rung_unknown(const tare__line *line, const char *name)
+{
+    const char *names[32];
+    int n = 0;
+    for (const tare__rung *rung = tare__rungs; rung->name; ++rung)
+        names[n++] = rung->name;
+    char text[TARE__NEAREST];
+    return tare__usage(line, "unknown rung '%s'%s", name, tare__nearest(name, names, n, text));
+}
+
+/* The index of a word of `length` letters among words parted by blanks; -1: none. */
+static int word_index(const char *words, const char *word, size_t length)
+{
+    for (int i = 0; *words; ++i) {
+        size_t n = strcspn(words, " ");
+        if (n == length && memcmp(words, word, n) == 0)
+            return i;
+        words += n + (words[n] == ' ');
+    }
+    return -1;
+}
+
+int tare__level_find(int factor, const char *level, size_t length)
+{
+    return word_index(tare__factors[factor].levels, level, length);
+}
+
+const char *tare__level_name(int factor, int level, char *text)
+{
+    const char *words = tare__factors[factor].levels;
+    for (int i = 0; i < level; ++i)
+        words += strcspn(words, " ") + 1;
+    snprintf(text, 32, "%.*s", (int)strcspn(words, " "), words);
+    return text;
+}
+
+tare__setting tare__setting_of(const tare__rung *rung, bool with_update)
+{
+    tare__setting setting = {.rung = rung};
+    const tare__rung *update = with_update && rung->with_update ? tare__rung_find(rung->with_update) : rung;
+    for (int f = 0; f < TARE__FACTOR_COUNT; ++f) {
+        const tare__rung *from = f == TARE__JOINT || f == TARE__UPDATE ? update : rung;
+        const char *level = from->cell[f].level;
+        setting.level[f] = tare__level_find(f, level, strlen(level));
+    }
+    return setting;
+}
+
+static int unknown_factor(const tare__line *line, const char *name)
+{
+    const char *names[TARE__FACTOR_COUNT];
+    for (int f = 0; f < TARE__FACTOR_COUNT; ++f)
+        names[f] = tare__factors[f].name;
+    char text[TARE__NEAREST];
+    return tare__usage(line, "unknown factor '%s'%s", name, tare__nearest(name, names, TARE__FACTOR_COUNT, text));
+}
+
+int tare__setting_flip(tare__setting *setting, const tare__line *line, const char *flip)
+{
+    const char *equals = strchr(flip, '=');
+    if (!equals)
+        return tare__usage(line, "a flip is factor=level, not '%s'", flip);
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)(equals - flip), flip);
+    int f = 0;
+    while (f < TARE__FACTOR_COUNT && strcmp(tare__factors[f].name, name) != 0)
+        ++f;
+    if (f == TARE__FACTOR_COUNT)
+        return unknown_factor(line, name);
+    const char *level = equals + 1;
+    int index = tare__level_find(f, level, strlen(level));
+    if (index < 0 && f == TARE__THREADS)
+        return tare__usage(line, "threads=%s: this version runs on one thread", level);
+    if (index < 0)
+        return tare__usage(line, "the factor %s has no level '%s'; there are: %s", name, level,
+                           tare__factors[f].levels);
+    const tare__cell *cell = &setting->rung->cell[f];
+    if (index != setting->level[f] && word_index(cell->flips, level, strlen(level)) < 0)
+        return tare__usage(line, "%s=%s means nothing on %s: %s", name, level, setting->rung->name, cell->why);
+    setting->level[f] = index;
+    return TARE__RAN;
+}
+
+json_t *tare__setting_json(const tare__setting *setting)
+{
+    json_t *factors = json_object();
+    char text[32];
+    for (int f = 0; f < TARE__FACTOR_COUNT; ++f)
+        json_object_set_new(factors, tare__factors[f].name, json_string(tare__level_name(f, setting->level[f], text)));
+    return factors;
+}

@@ -1,0 +1,97 @@
+/* rung.h - the ladder: one table, rung x factor -> level. `tare modes`, `tare factors`, docs/MODES.md, the refusals and
+ * every arm are read from it.
+ *
+ * A factor is a mechanism that can be switched alone; a rung is a named setting of all factors. A cell says the level,
+ * the levels to which it can be flipped there, and why the others mean nothing there. Only levels that have a
+ * mechanism are listed. A new rung or level is one line here and its mechanism in arm.c. */
+#ifndef TARE_BENCH_RUNG_H
+#define TARE_BENCH_RUNG_H
+
+#include "record.h"
+
+/* X(NAME, text, exact, levels, doc): the levels, parted by blanks, in the order of the enumerations below. */
+#define TARE__FACTORS(X)                                                                                               \
+    X(API, "api", true, "functional kernels", "how an operator is reached: layer functions, or the bare call")         \
+    X(EXECUTION, "execution", true, "imperative replay",                                                               \
+      "each operator run as it is met, or a captured graph replayed")                                                  \
+    X(STORAGE, "storage", true, "pool malloc planned", "where results live: pool, the system's heap, a plan's arena")  \
+    X(JOINT, "joint", true, "none joint step",                                                                         \
+      "what is planned together: nothing, forward and backward, these and the update")                                 \
+    X(AUTOGRAD, "autograd", true, "off tape graph",                                                                    \
+      "no gradient, a tape walked backwards, gradient nodes in the graph")                                             \
+    X(KERNELS, "kernels", false, "native reference openblas null",                                                     \
+      "variants to choose from: best per shape, float64 reference, BLAS first, or none run at all")                    \
+    X(THREADS, "threads", true, "1", "workers of a run")                                                               \
+    X(DEVICE, "device", false, "cpu", "where kernels run")                                                             \
+    X(DCE, "dce", true, "on off", "pass: nodes that nothing reads are dropped")                                        \
+    X(IN_PLACE, "in-place", true, "on off", "pass: a result takes over the storage of an input")                       \
+    X(UPDATE, "update", true, "parameter plan", "the optimizer: run parameter by parameter, or part of the plan")
+
+typedef enum {
+#define TARE__FACTOR_ENUM(NAME, text, exact, levels, doc) TARE__##NAME,
+    TARE__FACTORS(TARE__FACTOR_ENUM)
+#undef TARE__FACTOR_ENUM
+        TARE__FACTOR_COUNT
+} tare__factor_index;
+
+enum { TARE__API_FUNCTIONAL, TARE__API_KERNELS };
+enum { TARE__EXECUTION_IMPERATIVE, TARE__EXECUTION_REPLAY };
+enum { TARE__STORAGE_POOL, TARE__STORAGE_MALLOC, TARE__STORAGE_PLANNED };
+enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP };
+enum { TARE__AUTOGRAD_OFF, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH };
+enum { TARE__ON, TARE__OFF };
+
+typedef struct {
+    const char *name, *levels;
+    bool exact; /* bitwise the same results at all its levels */
+    const char *doc;
+} tare__factor;
+extern const tare__factor tare__factors[TARE__FACTOR_COUNT];
+
+typedef struct {
+    const char *level;
+    const char *flips; /* levels to which it can be flipped here, parted by blanks */
+    const char *why;   /* why no other: the end of the sentence "storage=malloc means nothing on symbol: ..." */
+} tare__cell;
+
+enum { TARE__PEERS = 4 };
+extern const char *const tare__peers[TARE__PEERS]; /* MXNet, PyTorch, JAX, TensorFlow */
+
+typedef struct {
+    const char *name, *alias; /* alias NULL: none */
+    const char *mirrors[TARE__PEERS];
+    const char *pays;           /* what a step pays */
+    const char *with_update;    /* the rung whose levels it takes when an optimizer is asked for; NULL: its own */
+    const char *without_update; /* the rung that it equals when no optimizer is asked for; NULL: none */
+    tare__cell cell[TARE__FACTOR_COUNT];
+} tare__rung;
+extern const tare__rung tare__rungs[]; /* ended by a NULL name */
+
+/* NULL where there is none of that name. */
+const tare__rung *tare__rung_find(const char *name);
+
+/* An arm's setting: a rung, flips applied. */
+typedef struct {
+    const tare__rung *rung;
+    int level[TARE__FACTOR_COUNT]; /* index into the factor's levels */
+} tare__setting;
+
+/* The level's name, into text (32 bytes), returned. */
+const char *tare__level_name(int factor, int level, char *text);
+/* Index of a level, -1: none of that name. */
+int tare__level_find(int factor, const char *level, size_t length);
+
+/* The setting of a rung. with_update: an optimizer is asked for. */
+tare__setting tare__setting_of(const tare__rung *, bool with_update);
+/* Applies "factor=level"; an exit code, the refusal printed. */
+int tare__setting_flip(tare__setting *, const tare__line *, const char *flip);
+/* {factor: level} of all, a new object. */
+json_t *tare__setting_json(const tare__setting *);
+
+/* Prints that the rung is unknown, with the nearest; the exit code. */
+int tare__rung_unknown(const tare__line *, const char *name);
+
+int tare__modes_run(const tare__line *);
+int tare__factors_run(const tare__line *);
+
+#endif

@@ -1,0 +1,39 @@
+/* safetensors.h - named arrays in one file, written and read.
+ *
+ * The format (Hugging Face, "safetensors", README, section Format): the header's length as 8 bytes, little-endian; the
+ * header, a JSON object {"NAME": {"dtype": "F32", "shape": [...], "data_offsets": [begin, end]}, ...}, which may hold
+ * "__metadata__" and be followed by blanks; then the arrays' bytes, little-endian, without holes. Dtypes read and
+ * written: F32, F64, I32, I64, U8. */
+#ifndef TARE_DATA_SAFETENSORS_H
+#define TARE_DATA_SAFETENSORS_H
+
+#include "array.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    char *name; /* of a read one: owned by the set */
+    tare_array array;
+} tare_tensor;
+
+typedef struct {
+    tare_tensor *tensor; /* in the order of their bytes */
+    int n;
+} tare_tensors;
+
+/* Reads a file. On failure the set is untouched: TARE_NOT_FOUND, TARE_IO, TARE_NO_MEMORY, or TARE_BAD_FILE with file,
+ * offset and reason. No more memory is taken than a few times the bytes that the file really has. The header's parsing
+ * alone uses memory that is not in `memory`'s books (the JSON library's). */
+TARE_API tare_status tare_safetensors_read(tare_memory *memory, const char *path, tare_tensors *set);
+/* Lets go of a set that was read; fine on a zeroed one. */
+TARE_API void tare_safetensors_free(tare_memory *memory, tare_tensors *set);
+
+/* Writes n arrays under distinct names (TARE_BAD_ARGUMENT); see writer.h for what a failure leaves. */
+TARE_API tare_status tare_safetensors_write(tare_memory *memory, const char *path, const tare_tensor *tensor, int n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

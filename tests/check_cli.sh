@@ -1,0 +1,179 @@
+#!/usr/bin/env bash
+# The command as scripts see it: every subcommand, exit codes, one line on stderr, files whole or not at all.
+#   check_cli.sh SOURCE BUILD
+set -uo pipefail
+source=$1
+tare=$2/tare
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+failures=0
+checks=0
+
+fail() {
+    echo "FAILED: $*"
+    failures=$((failures + 1))
+}
+
+# expect CODE PATTERN WORDS...: exit code, and PATTERN in what was printed (stderr where CODE is not 0: one line).
+expect() {
+    local code=$1 pattern=$2 is
+    shift 2
+    checks=$((checks + 1))
+    "$tare" "$@" >"$folder/out" 2>"$folder/err" </dev/null
+    is=$?
+    [ "$is" -eq "$code" ] || fail "tare $*: exit $is, not $code: $(head -c 300 "$folder/err")"
+    if [ "$code" -eq 0 ]; then
+        grep -q -e "$pattern" "$folder/out" || fail "tare $*: no '$pattern' in its output"
+        [ ! -s "$folder/err" ] || fail "tare $*: $(head -c 200 "$folder/err") on stderr"
+    else
+        [ "$(wc -l <"$folder/err")" -eq 1 ] || fail "tare $*: $(wc -l <"$folder/err") lines on stderr, not one"
+        grep -q -e "$pattern" "$folder/err" || fail "tare $*: no '$pattern' in: $(cat "$folder/err")"
+    fi
+}
+
+# ---- lists and help
+expect 0 'tare [0-9]' --version
+expect 0 'bench' --help
+for command in nets ops modes factors summary bench agree train predict data plan graph report doctor; do
+    expect 0 "tare $command" "$command" --help
+    expect 2 'unknown option' "$command" --nonsense
+done
+for list in nets ops modes factors doctor; do
+    expect 0 '.' "$list"
+    expect 0 '^{' "$list" --json
+done
+for net in chain mlp mlp_mnist; do
+    expect 0 "^$net" nets
+    expect 0 'dense0' summary "$net"
+done
+for rung in functional symbol step kernels; do
+    expect 0 "^$rung" modes
+done
+"$tare" modes --markdown | diff -q - "$source/docs/MODES.md" >/dev/null ||
+    fail 'docs/MODES.md is not what tare modes --markdown prints'
+
+# ---- usage
+expect 2 "did you mean 'bench'" bnech
+expect 2 'mlp_mnist' bench mlp_mnits --quick
+expect 2 "did you mean 'symbol'" bench chain --modes symbl
+expect 2 "did you mean 'storage'" bench chain --factor storag=malloc
+expect 2 'has no level' bench chain --factor storage=tape
+expect 2 'means nothing on symbol' bench chain --modes symbol --factor storage=malloc
+expect 2 'means nothing on functional' agree chain --modes functional --factor dce=on
+expect 2 'one thread' agree chain --threads 2
+expect 2 'device' agree chain --device cuda
+expect 2 'depth' bench chain:depth=0
+expect 2 'no option' summary chain:depht=3
+expect 2 'adam' bench chain --optimizer addam
+expect 2 'whole number' bench chain --batch 1e3
+expect 2 'whole number' agree chain --steps 0
+expect 2 'needs a value' agree chain --batch
+expect 2 'takes no value' nets --json=3
+expect 2 'two dashes' agree chain -b 3
+expect 2 'too few words' bench
+expect 2 'a word too many' bench chain mlp
+expect 2 'exclude one another' bench chain --infer --forward
+expect 2 'gradients' bench chain --infer --optimizer sgd
+expect 2 'two arms' bench chain --arm a=step --arm a=symbol
+expect 2 'NAME=RUNG' bench chain --arm step
+expect 2 'no gradient' bench chain --modes functional --factor autograd=off
+expect 2 'data' train mlp_mnist
+expect 2 'load' predict mlp_mnist
+expect 2 'digits' data cats --out "$folder/cats"
+expect 2 'out' data digits
+expect 2 'dot' graph chain
+expect 2 'csv' plan
+expect 2 'out' report "$folder/none"
+
+# ---- agreement and timing
+for net in chain mlp mlp_mnist; do
+    expect 0 'agree bit for bit' agree "$net" --batch 8 --modes all
+done
+expect 0 'agree bit for bit' agree mlp --batch 3 --optimizer adam --steps 2
+expect 0 'agree bit for bit' agree chain --factor kernels=reference
+expect 0 'agree bit for bit' agree chain --modes symbol,step,kernels --factor dce=off,in-place=off
+expect 0 '119 nodes, 30 208 FLOPs' bench chain --rounds 2 --processes 2 --json "$folder/chain.jsonl"
+[ -s "$folder/chain.jsonl" ] && [ ! -e "$folder/chain.jsonl.part" ] || fail 'bench --json left no file, or a part'
+expect 0 '353.4 M' summary mlp
+expect 0 'heap' bench chain:depth=2 --rounds 1 --modes functional --arm heap=functional,storage=malloc --infer
+expect 1 'cannot be written' bench chain:depth=1 --rounds 1 --json /dev/full
+expect 1 'cannot be written' agree chain:depth=1 --json "$folder/missing/x.jsonl"
+expect 1 'cannot be written' graph chain --dot /dev/full
+"$tare" nets >/dev/full 2>"$folder/err"
+[ $? -eq 1 ] && [ "$(wc -l <"$folder/err")" -eq 1 ] || fail 'a full disk behind stdout went unnoticed'
+
+# ---- an interrupted run keeps its part, and gives no file its name
+"$tare" bench chain --rounds 1000000 --processes 2 --json "$folder/cut.jsonl" >/dev/null 2>&1 &
+run=$!
+for _ in $(seq 600); do
+    [ -s "$folder/cut.jsonl.part" ] && break
+    sleep 0.1
+done
+kill -INT "$run" 2>/dev/null || kill -TERM "$run" 2>/dev/null
+sleep 0.2
+kill -TERM "$run" 2>/dev/null
+wait "$run" 2>/dev/null
+[ -s "$folder/cut.jsonl.part" ] || fail 'an interrupted run left no part'
+[ ! -e "$folder/cut.jsonl" ] || fail 'an interrupted run gave its file its name'
+
+# ---- training: the same loss to the last digit, weights that predict the same
+expect 0 'digits' data digits --out "$folder/digits" --count 300
+for mode in functional symbol step kernels; do
+    expect 0 'epoch 2' train mlp_mnist --data "$folder/digits" --epochs 2 --batch 50 --mode "$mode" --save "$folder/$mode.safetensors"
+    grep -o 'loss [^ ]*  test [^ ]* [^ ]*' "$folder/out" >"$folder/$mode.losses"
+    cmp -s "$folder/$mode.losses" "$folder/functional.losses" || fail "train --mode $mode: other losses"
+    cmp -s "$folder/$mode.safetensors" "$folder/functional.safetensors" || fail "train --mode $mode: other weights"
+done
+expect 0 'accuracy' predict mlp_mnist --load "$folder/step.safetensors" --data "$folder/digits" --out "$folder/y.npy"
+[ -s "$folder/y.npy" ] || fail 'predict --out wrote nothing'
+expect 0 'on real batches' agree mlp_mnist --data "$folder/digits" --batch 50 --steps 10
+expect 1 'numbers' train mlp --data "$folder/digits"
+expect 1 'No such file' train mlp_mnist --data "$folder/nothing"
+expect 1 'numbers' predict chain --load "$folder/step.safetensors" --data "$folder/digits"
+head -c 1000 "$folder/step.safetensors" >"$folder/short.safetensors"
+expect 1 'short.safetensors' predict mlp_mnist --load "$folder/short.safetensors" --data "$folder/digits"
+expect 1 'safetensors' predict mlp_mnist --load "$folder/none.safetensors" --data "$folder/digits"
+head -c 5000 "$folder/digits/train-images-idx3-ubyte" >"$folder/cut" && mv "$folder/cut" "$folder/digits/train-images-idx3-ubyte"
+expect 1 'train-images-idx3-ubyte' train mlp_mnist --data "$folder/digits"
+expect 1 '.' data digits --out /dev/null/x
+expect 0 'regression' data regression --out "$folder/regression" --count 300
+expect 0 'MSE' train mlp --data "$folder/regression" --batch 30
+
+# ---- plans
+expect 0 'lower bound' plan mlp --csv "$folder/mlp.csv"
+expect 0 'no two meet' plan --verify "$folder/mlp.csv"
+cut -d, -f1-4 "$folder/mlp.csv" >"$folder/bare.csv"
+expect 0 'height' plan "$folder/bare.csv" --out "$folder/planned.csv"
+expect 0 'no two meet' plan --verify "$folder/planned.csv"
+expect 1 'lower bound' plan "$folder/bare.csv" --capacity 64 --out "$folder/over.csv"
+[ ! -e "$folder/over.csv" ] || fail 'a plan above capacity was written'
+printf 'id,lower,upper,size,offset\na,0,3,10,0\nb,2,4,10,5\n' >"$folder/meet.csv"
+expect 1 'meet.csv' plan --verify "$folder/meet.csv"
+printf 'a,0,3,10\nb,5,4,10\n' >"$folder/back.csv"
+expect 1 'line 2' plan "$folder/back.csv"
+printf 'a,0,3\n' >"$folder/few.csv"
+expect 1 'line 1' plan "$folder/few.csv"
+printf 'a,0,3,-1\n' >"$folder/negative.csv"
+expect 1 'negative' plan "$folder/negative.csv"
+printf 'a,0,3,99999999999999999999\n' >"$folder/huge.csv"
+expect 1 'line 1' plan "$folder/huge.csv"
+: >"$folder/empty.csv"
+expect 1 'no rows' plan "$folder/empty.csv"
+expect 1 'No such file' plan "$folder/nothing.csv"
+
+# ---- pictures and pages
+expect 0 'nodes' graph chain:depth=2 --dot "$folder/chain.dot"
+head -1 "$folder/chain.dot" | grep -q digraph || fail 'no digraph in chain.dot'
+expect 0 '1 run' report "$folder/chain.jsonl" --out "$folder/page.html"
+grep -q '</html>' "$folder/page.html" || fail 'the page has no end'
+grep -q 'src=\|href=\|@import\|url(' "$folder/page.html" && fail 'the page fetches something'
+: >"$folder/empty.jsonl"
+expect 0 'no runs' report "$folder/empty.jsonl" --out "$folder/empty.html"
+echo 'nonsense' >"$folder/bad.jsonl"
+expect 1 'line 1' report "$folder/bad.jsonl" --out "$folder/bad.html"
+[ ! -e "$folder/bad.html" ] || fail 'a page was made of nonsense'
+expect 1 'cannot be written' report "$folder/chain.jsonl" --out /dev/full
+
+[ -z "$(find "$folder" -name '*.part' ! -name 'cut.jsonl.part')" ] || fail 'a part was left'
+echo "$checks calls, $failures failures"
+[ "$failures" -eq 0 ]

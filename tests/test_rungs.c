@@ -1,0 +1,171 @@
+/* test_rungs.c - the ladder's table is whole; every rung has the signature it promises; figures that others rely on. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../bench/arm.h"
+#include "../bench/digest.h"
+#include "../bench/facts.h"
+
+static tare__task task_of(const char *net, const char *optimizer)
+{
+    return (tare__task){.net = net, .optimizer = optimizer, .seed = 1};
+}
+
+/* Every cell has a level that its factor has, flips that it has, the level among them, and a reason for the others. */
+START_TEST(table_is_whole)
+{
+    for (const tare__rung *rung = tare__rungs; rung->name; ++rung) {
+        ck_assert_ptr_eq(tare__rung_find(rung->name), rung);
+        for (int f = 0; f < TARE__FACTOR_COUNT; ++f) {
+            const tare__cell *cell = &rung->cell[f];
+            ck_assert_msg(cell->level && cell->flips && cell->why, "%s has no %s", rung->name, tare__factors[f].name);
+            ck_assert_int_ge(tare__level_find(f, cell->level, strlen(cell->level)), 0);
+            int n = 0, all = 1;
+            bool has_level = false;
+            for (const char *word = cell->flips; *word; ++n) {
+                size_t length = strcspn(word, " ");
+                ck_assert_msg(tare__level_find(f, word, length) >= 0, "%s: %s=%s", rung->name, tare__factors[f].name,
+                              cell->flips);
+                has_level |= length == strlen(cell->level) && memcmp(word, cell->level, length) == 0;
+                word += length + (word[length] == ' ');
+            }
+            for (const char *c = tare__factors[f].levels; *c; ++c)
+                all += *c == ' ';
+            ck_assert_msg(has_level, "%s: its own level of %s is no flip", rung->name, tare__factors[f].name);
+            ck_assert_msg(n == all || *cell->why, "%s: no reason for %s", rung->name, tare__factors[f].name);
+        }
+        for (int p = 0; p < TARE__PEERS; ++p)
+            ck_assert_ptr_nonnull(rung->mirrors[p]);
+    }
+    ck_assert_ptr_eq(tare__rung_find("jit"), tare__rung_find("step"));
+    ck_assert_ptr_null(tare__rung_find("nonsense"));
+}
+END_TEST
+
+/* No two rungs are the same setting: none is an alias of another. */
+START_TEST(rungs_differ)
+{
+    for (const tare__rung *a = tare__rungs; a->name; ++a) {
+        for (const tare__rung *b = tare__rungs; b->name; ++b) {
+            tare__setting x = tare__setting_of(a, true), y = tare__setting_of(b, true);
+            ck_assert_msg(a == b || memcmp(x.level, y.level, sizeof x.level) != 0, "%s is %s", a->name, b->name);
+        }
+    }
+}
+END_TEST
+
+/* nodes and flops as the records define them. */
+START_TEST(nodes_and_flops)
+{
+    const struct {
+        const char *net;
+        int nodes;
+        double flops;
+    } known[] = {{"chain", 119, 30208}, {"mlp", 0, 353.4e6}};
+    for (int i = 0; i < 2; ++i) {
+        tare__task task = task_of(known[i].net, NULL);
+        tare__facts facts;
+        ck_assert_int_eq(tare__facts_take(&task, &facts), TARE_OK);
+        ck_assert_msg(!known[i].nodes || facts.nodes == known[i].nodes, "%s: %d nodes", known[i].net, facts.nodes);
+        double off = facts.flops / known[i].flops - 1;
+        ck_assert_msg(off > -2e-4 && off < 2e-4, "%s: %.1f FLOPs", known[i].net, facts.flops);
+        tare__facts_free(&facts);
+    }
+}
+END_TEST
+
+static tare_counts counts_of(const char *rung, const char *optimizer, tare_counts *setup, tare_plan_bytes *plan)
+{
+    tare__task task = task_of("chain", optimizer);
+    tare__setting setting = tare__setting_of(tare__rung_find(rung), optimizer != NULL);
+    tare__arm arm;
+    tare_counts step;
+    ck_assert_int_eq(tare__arm_open(&arm, &task, &setting, rung), TARE_OK);
+    ck_assert_int_eq(tare__arm_prepare(&arm), TARE_OK);
+    *setup = tare_runtime_counts(arm.rt);
+    ck_assert_int_eq(tare__arm_count(&arm, &step), TARE_OK);
+    *plan = arm.plan ? tare_plan_size(arm.plan) : (tare_plan_bytes){0};
+    tare__arm_close(&arm);
+    return step;
+}
+
+/* What each rung pays a step, chain b1 with 40 parameters: exact. */
+START_TEST(signatures)
+{
+    tare_counts setup, step;
+    tare_plan_bytes plan;
+    step = counts_of("functional", "sgd", &setup, &plan);
+    ck_assert_int_eq(step.kernel_calls, 119 + 40);
+    ck_assert_int_eq(step.infers, 119 + 40);
+    ck_assert_int_ge(step.storage_takes, 119);
+    ck_assert_int_gt(step.tape_nodes, 0);
+    ck_assert_int_eq(step.allocations, 0); /* the pool has it all */
+    ck_assert_int_eq(setup.captures + setup.plans, 0);
+    const char *const replayed[] = {"symbol", "step", "kernels"};
+    for (int i = 0; i < 3; ++i) {
+        int outside = i == 0 ? 40 : 0; /* updates that symbol runs imperatively */
+        step = counts_of(replayed[i], "sgd", &setup, &plan);
+        ck_assert_int_eq(step.kernel_calls, 119 + 40);
+        ck_assert_int_eq(step.infers, outside);
+        ck_assert_int_eq(step.tape_nodes + step.lookups + step.parses + step.locks + step.allocations, 0);
+        ck_assert_int_eq(setup.captures, 1);
+        ck_assert_int_eq(setup.plans, 1);
+        ck_assert_int_gt(plan.arena, 0);
+        ck_assert_int_ge(plan.arena, plan.lower_bound);
+    }
+}
+END_TEST
+
+/* The digests see a difference: other seeds, other optimizers, another step; and one setting agrees with itself. */
+START_TEST(digests_tell)
+{
+    tare__setting setting = tare__setting_of(tare__rung_find("functional"), true);
+    tare__task task = task_of("mlp_mnist", "sgd");
+    task.batch = 4;
+    tare__digest base, other;
+    const char *what = NULL;
+    ck_assert_int_eq(tare__digest_run(&task, &setting, 2, NULL, NULL, &base), TARE_OK);
+    ck_assert_int_eq(tare__digest_run(&task, &setting, 2, NULL, NULL, &other), TARE_OK);
+    ck_assert(tare__digest_equal(&base, &other, &what));
+    ck_assert_str_eq(base.suspect, "");
+    task.seed = 2;
+    ck_assert_int_eq(tare__digest_run(&task, &setting, 2, NULL, NULL, &other), TARE_OK);
+    ck_assert(!tare__digest_equal(&base, &other, &what));
+    task.seed = 1;
+    task.optimizer = "sgd:lr=0.02";
+    ck_assert_int_eq(tare__digest_run(&task, &setting, 2, NULL, NULL, &other), TARE_OK);
+    ck_assert(!tare__digest_equal(&base, &other, &what));
+    task.optimizer = "sgd:lr=1e6"; /* runs away */
+    ck_assert_int_eq(tare__digest_run(&task, &setting, 12, NULL, NULL, &other), TARE_OK);
+    ck_assert_str_ne(other.suspect, "");
+}
+END_TEST
+
+/* FNV-1a's published values. */
+START_TEST(fnv)
+{
+    ck_assert(tare__fnv(tare__fnv_start, "", 0) == 0xcbf29ce484222325u);
+    ck_assert(tare__fnv(tare__fnv_start, "a", 1) == 0xaf63dc4c8601ec8cu);
+    ck_assert(tare__fnv(tare__fnv_start, "foobar", 6) == 0x85944171f73967e8u);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("rungs");
+    TCase *all = tcase_create("rungs");
+    tcase_set_timeout(all, 120);
+    tcase_add_test(all, table_is_whole);
+    tcase_add_test(all, rungs_differ);
+    tcase_add_test(all, nodes_and_flops);
+    tcase_add_test(all, signatures);
+    tcase_add_test(all, digests_tell);
+    tcase_add_test(all, fnv);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int n_failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
