@@ -29,7 +29,10 @@ static void print_times(const tare__results *r, const tare__facts *facts)
         tare__table_put(&t, "%s", tare__figure_ns(arm->median, text[0]));
         if (!arm->spec) {
             for (int c = 3; c < 9; ++c)
-                tare__table_put(&t, c == 6 ? "%.1f GF/s" : "", tare__results_gemm_gflops(r));
+                if (c == 6)
+                    tare__table_put(&t, "%.1f GF/s", tare__results_gemm_gflops(r));
+                else
+                    tare__table_put(&t, "%s", "");
             continue;
         }
         tare__table_put(&t, "%s", tare__figure_plain(ratio.mean, 3, text[0]));
