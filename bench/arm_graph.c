@@ -27,7 +27,7 @@ static tare_status trace(tare__arm *a)
 {
     tare_mode *m = tare_graph_mode(a->graph);
     m->training = a->task.work != TARE__INFER;
-    m->recording = a->task.work == TARE__TRAIN;
+    m->recording = a->task.work != TARE__INFER; /* forward leaves what a gradient would need */
     tare_value *x = tare_graph_input(a->graph, &a->x->d, "x");
     tare_value *target = a->target ? tare_graph_input(a->graph, &a->target->d, "target") : NULL;
     tare_value *head = a->head ? tare_graph_input(a->graph, &a->head->d, "head") : NULL;

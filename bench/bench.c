@@ -153,7 +153,8 @@ static int check_digests(const session *s)
         }
         if (!json_equal(json_object_get(arm->opened, "calls_digest"),
                         json_object_get(s->results.arm[base].opened, "calls_digest")))
-            printf("  %s: other kernel calls than %s.\n", arm->name, s->results.arm[base].name);
+            printf("  %s: other kernel calls than %s%s.\n", arm->name, s->results.arm[base].name,
+                   same_kernels ? "" : ", whose results may differ from its own (the factor kernels is inexact)");
     }
     return code;
 }
