@@ -23,7 +23,7 @@ static tare_status cpu_copy(tare_device *d, void *to, const void *from, size_t b
     return TARE_OK;
 }
 
-/* A call with several pieces, or a combine: apart, so that the common loop stays short. */
+/* A call with several pieces: apart, so that the common loop stays short. */
 static __attribute__((noinline)) int run_pieces(const tare_call *c)
 {
     int error = 0;
@@ -38,7 +38,7 @@ static int cpu_run(tare_device *d, const tare_call *calls, int n, int *failed)
 {
     d->runtime->counts.kernel_calls += n;
     for (const tare_call *c = calls, *end = calls + n; c < end; ++c) {
-        int error = c->n_pieces == 1 && !c->combine ? c->run(c, 0, 0) : run_pieces(c);
+        int error = c->n_pieces == 1 ? c->run(c, 0, 0) : run_pieces(c);
         if (__builtin_expect(error, 0)) {
             *failed = (int)(c - calls);
             return error;

@@ -131,7 +131,7 @@ static inline __attribute__((always_inline)) tare_status tare__run(tare_mode *m,
     }
     tare_call call = {v->run, v->combine, c->ptr, w.g, w.n_pieces, (int16_t)(total + 2), (int16_t)w.n_g, -1};
     int failed, error;
-    if (rt->device->direct && w.n_pieces == 1 && !v->combine) {
+    if (rt->device->direct && w.n_pieces == 1) {
         ++rt->counts.kernel_calls;
         error = v->run(&call, 0, 0);
     } else {

@@ -35,7 +35,8 @@ enum {
  * patching, a foreign address space and device capture touch the addresses alone.
  *
  * A kernel works on `piece` of c->n_pieces as thread `worker`; pieces are cut by shape and attributes alone and
- * may run in any order. combine (or NULL) runs once after all pieces, e.g. to add partial sums in a fixed tree.
+ * may run in any order. Where there are several, combine (or NULL) runs once after all, e.g. to add partial
+ * sums in a fixed tree.
  * Returns 0, or a data error (1 = an index out of range), after writing a defined result. */
 typedef int tare_kernel(const tare_call *c, int piece, int worker);
 struct tare_call {

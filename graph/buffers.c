@@ -109,7 +109,7 @@ static void write_in_place(tare_plan *p, const bool *live)
             lay_on_base(p, n->operand[n->n_in]);
             continue;
         }
-        for (int o = 0; o < n->n_out; ++o) {
+        for (int o = 0; o < n->n_out + n->n_aux; ++o) {
             const tare_value *out = n->operand[n->n_in + o];
             int k = taken_over(p, n, call, o);
             if (k >= 0) {
