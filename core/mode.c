@@ -40,7 +40,7 @@ tare_status tare__dispatch_inputs(const tare_mode *m, const tare_op *op, tare_va
     tare_args a = {.op = op, .path = m->path};
     if (op->n_in >= 0 && n_in != op->n_in)
         return tare_op_error(&a, TARE_BAD_ARGUMENT, "%d inputs were given (need %d)", n_in, op->n_in);
-    if (n_in < 1 || n_in > 32)
+    if (n_in < 1 || (n_in > TARE_INPUTS_MOST && !op->execute))
         return tare_op_error(&a, TARE_BAD_ARGUMENT, "%d inputs were given (need 1 to 32)", n_in);
     for (int i = 0; i < n_in; ++i) {
         const tare_value *v = in[i];
@@ -132,4 +132,11 @@ void tare__dispatch_ties(const tare__apply *c)
         ++v->storage->version;
         v->storage->writer = c->args.op;
     }
+}
+
+tare_status tare__dispatch_execute(tare_mode *m, const tare__apply *c)
+{
+    tare_node n = {.attr = c->args.attr, .operand = c->operand};
+    tare__describe(c, &n);
+    return c->args.op->execute(m, &n);
 }
