@@ -40,6 +40,7 @@ tare_status tare__dispatch_copies(tare_mode *, uint32_t copies, tare__apply *);
 tare_status tare__dispatch_data_error(const tare_op *, const char *path);
 tare_status tare__dispatch_undo(tare_mode *, tare__apply *, int n_made, tare_value **out, tare_status);
 void tare__dispatch_ties(const tare__apply *);
+tare_status tare__dispatch_block(tare_mode *, tare__apply *);
 tare_status tare__dispatch_execute(tare_mode *, const tare__apply *);
 
 /* With strided inputs: the first variant that takes them as they are; else the first that fits, and in *copies the
@@ -83,10 +84,6 @@ static inline __attribute__((always_inline)) bool tare__output_take(tare_mode *m
     tare_value *v = c->operand[at], *base = NULL;
     int64_t offset = 0;
     if (!(flags & TARE_DISPATCH_PLAIN)) {
-        if (op->execute && o >= c->n_out) {
-            v->depth = m->depth;
-            return true;
-        }
         int tie = o < TARE_OPERANDS ? op->ties[o] : 0;
         base = tie ? c->operand[tie - 1] : op->view ? c->operand[0] : NULL;
         offset = op->view ? op->view(&c->args) : 0;
@@ -286,7 +283,9 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
         return tare__dispatch_undo(m, &c, made, out, status);
 
     /* bytes, run */
-    for (int o = 0; o < made; ++o) {
+    if (!plain && op->execute && run && tare__dispatch_block(m, &c) != TARE_OK)
+        return tare__dispatch_undo(m, &c, made, out, TARE_NO_MEMORY);
+    for (int o = 0; o < made && (plain || !run || !op->execute); ++o) {
         if (!plain && o < 32 && c.args.absent >> o & 1) {
             tare_record_drop(c.operand[n_in + o]);
             c.operand[n_in + o] = NULL;

@@ -93,29 +93,57 @@ static tare_status infer(const tare_args *a, const tare_desc_out *out)
     return TARE_OK;
 }
 
-/* The address of an outside place: a head, a partial sum, a forward operand, a value that the forward instance keeps, a
- * result of this operator. Operands: heads, partial sums, instance, forward operands, results. */
-static void *place_of(const tare_backward *w, const tare_node *n, int32_t outside)
+static int32_t index_of(const int32_t *list, int32_t n, int32_t wanted)
+{
+    for (int32_t i = 0; i < n; ++i)
+        if (list[i] == wanted)
+            return i;
+    return -1;
+}
+
+/* Operands of this operator: heads, partial sums, instance, forward operands, results. */
+static int32_t place_of(const tare_backward *w, const tare_outside *u)
 {
     const tare_entry *e = w->entry;
-    const tare_outside *u = &w->plan->outside[outside];
-    int before = w->n_head + w->n_partial;
-    for (int32_t r = 0; u->result; ++r)
-        if (w->plan->part.result[r] == u->value)
-            return n->operand[n->n_in + r]->address;
-    for (int32_t k = 0; k < w->n_head && u->external >= 0; ++k)
-        if (w->head[k] == u->external)
-            return n->operand[k]->address;
-    for (int32_t k = 0; k < w->n_partial && u->external >= 0; ++k)
-        if (w->partial[k] == u->external)
-            return n->operand[w->n_head + k]->address;
-    for (int32_t i = 0; i < e->n_operands && u->external >= 0; ++i)
-        if (e->external[i] == u->external)
-            return n->operand[before + 1 + i]->address;
-    if (u->external >= 0)
-        return NULL; /* another backward's placeholder: no call of this part reads it */
-    const tare_lease *l = n->operand[before]->address;
-    return tare__instance_address(l->forward, e->graph->program.value[u->value]);
+    int32_t before = w->n_head + w->n_partial, at;
+    if (u->result)
+        return before + 1 + e->n_operands + index_of(w->plan->part.result, w->plan->part.n_result, u->value);
+    if (u->external < 0)
+        return TARE_PLACE_FORWARD;
+    if ((at = index_of(w->head, w->n_head, u->external)) >= 0)
+        return at;
+    if ((at = index_of(w->partial, w->n_partial, u->external)) >= 0)
+        return w->n_head + at;
+    at = index_of(e->external, e->n_operands, u->external);
+    return at >= 0 ? before + 1 + at : TARE_PLACE_NOBODY; /* another backward's placeholder */
+}
+
+/* Which of heads, partial sums, results is the gradient of forward operand i. */
+static int32_t gradient_from(const tare_backward *w, int i)
+{
+    const tare_graph *g = w->entry->graph;
+    if (w->sum[i] < 0)
+        return -1;
+    for (int32_t k = 0; k < w->n_head + w->n_partial; ++k) {
+        int32_t external = k < w->n_head ? w->head[k] : w->partial[k - w->n_head];
+        if (g->external[external].symbol->id == w->sum[i])
+            return k;
+    }
+    return w->n_head + w->n_partial + index_of(w->plan->part.result, w->plan->part.n_result, w->sum[i]);
+}
+
+static tare_status map(tare_backward *w)
+{
+    tare_entry *e = w->entry;
+    w->place = tare_arena_take(&e->arena, ((size_t)w->plan->n_outside + 1) * sizeof *w->place);
+    w->from = tare_arena_take(&e->arena, ((size_t)e->n_operands + 1) * sizeof *w->from);
+    if (!w->place || !w->from)
+        return TARE_NO_MEMORY;
+    for (int32_t o = 0; o < w->plan->n_outside; ++o)
+        w->place[o] = place_of(w, &w->plan->outside[o]);
+    for (int i = 0; i < e->n_operands; ++i)
+        w->from[i] = gradient_from(w, i);
+    return TARE_OK;
 }
 
 static tare_status execute(tare_mode *m, const tare_node *n)
@@ -126,8 +154,14 @@ static tare_status execute(tare_mode *m, const tare_node *n)
     tare_status status = tare__captured_arena(w->instance, o->keep);
     if (status != TARE_OK)
         return status;
-    for (int32_t k = 0; k < w->plan->n_outside; ++k)
-        tare__instance_place(w->instance, k, place_of(w, n, k));
+    const tare_lease *l = n->operand[w->n_head + w->n_partial]->address;
+    for (int32_t k = 0; k < w->plan->n_outside; ++k) {
+        const tare_value *kept = w->entry->graph->program.value[w->plan->outside[k].value];
+        if (w->place[k] >= 0)
+            tare__instance_place(w->instance, k, n->operand[w->place[k]]->address);
+        else if (w->place[k] == TARE_PLACE_FORWARD)
+            tare__instance_place(w->instance, k, tare__instance_address(l->forward, kept));
+    }
     status = tare__captured_replay(w->instance, o->bound);
     if (!o->keep) {
         tare_storage_drop(w->instance->arena);
@@ -152,6 +186,8 @@ static tare_status build(tare_entry *e, tare_backward *w)
         status = tare__plan_part(g, &part, NULL, &w->plan);
     if (status == TARE_OK)
         status = tare__instance_make(w->plan, e->captured->options.keep, &w->instance);
+    if (status == TARE_OK)
+        status = map(w);
     tare_mode_clear(gm);
     w->op = (tare_op){.name = "captured_backward",
                       .doc = "the gradient of a captured function",
@@ -208,24 +244,6 @@ void tare__captured_backwards_free(tare_entry *e)
 
 /* ---- emission
  * ----------------------------------------------------------------------------------------------------------------*/
-/* The value that stands for the sum of forward operand i: a result, or what arrived when nothing was added to it. */
-static tare_value *sum_value(const tare_builder *b, const tare_backward *w, int i, tare_value *const *out)
-{
-    const tare_entry *e = w->entry;
-    for (int32_t r = 0; r < w->plan->part.n_result; ++r)
-        if (w->plan->part.result[r] == w->sum[i])
-            return out[r];
-    int at = 0;
-    for (int o = 0; o < e->n_out; ++o)
-        if (w->arrived[o] && e->graph->external[w->head[at++]].symbol->id == w->sum[i])
-            return tare_head(b, o);
-    at = 0;
-    for (int k = 0; k < e->n_operands; ++k)
-        if (w->arrived[e->n_out + k] && e->graph->external[w->partial[at++]].symbol->id == w->sum[i])
-            return tare_partial(b, k);
-    return NULL;
-}
-
 void tare__captured_gradient(tare_builder *b)
 {
     tare_entry *e = (tare_entry *)(uintptr_t)b->node->op->own;
@@ -237,22 +255,22 @@ void tare__captured_gradient(tare_builder *b)
         m->error = TARE_NO_MEMORY;
         return;
     }
-    int n = 0;
-    tare_value *in[2 * (e->n_out + e->n_operands) + 1], *out[e->n_operands + 1], *sum[e->n_operands + 1];
+    int n = 0, n_arrived = w->n_head + w->n_partial, n_result = w->plan->part.n_result;
+    /* what arrived, then the results: where gradients come from; and what arrived, instance, operands: the inputs */
+    tare_value *source[n_arrived + n_result + 1], *in[n_arrived + 1 + e->n_operands];
     for (int o = 0; o < e->n_out; ++o)
         if (arrived[o])
-            in[n++] = tare_head(b, o);
+            source[n++] = tare_head(b, o);
     for (int i = 0; i < e->n_operands; ++i)
         if (arrived[e->n_out + i])
-            in[n++] = tare_partial(b, i);
+            source[n++] = tare_partial(b, i);
+    memcpy(in, source, (size_t)n * sizeof *in);
     in[n++] = tare_output(b, e->n_out);
-    for (int i = 0; i < e->n_operands; ++i)
-        in[n++] = tare_input(b, i);
-    if (w->plan->part.n_result > 0 && m->apply(m, &w->op, NULL, in, n, out, 0) != TARE_OK)
+    memcpy(in + n, b->node->operand, (size_t)e->n_operands * sizeof *in);
+    n += e->n_operands;
+    if (n_result > 0 && m->apply(m, &w->op, NULL, in, n, source + n_arrived, 0) != TARE_OK)
         return;
     for (int i = 0; i < e->n_operands; ++i)
-        sum[i] = w->sum[i] >= 0 ? sum_value(b, w, i, out) : NULL;
-    for (int i = 0; i < e->n_operands; ++i)
-        if (sum[i] && tare_wanted(b, i))
-            tare_continue(b, i, sum[i]);
+        if (w->from[i] >= 0 && tare_wanted(b, i))
+            tare_continue(b, i, source[w->from[i]]);
 }

@@ -20,6 +20,8 @@ typedef struct tare_lease {
     struct tare_lease *next; /* in the entry's free list */
 } tare_lease;
 
+enum { TARE_PLACE_NOBODY = -1, TARE_PLACE_FORWARD = -2 }; /* not read; what the forward instance keeps */
+
 typedef struct tare_backward {
     tare_op op; /* own = this */
     tare_entry *entry;
@@ -28,7 +30,9 @@ typedef struct tare_backward {
     uint8_t *arrived;        /* by output: a head; then by operand: a partial sum */
     int32_t *head, *partial; /* by operand of this operator: the placeholder's external */
     int32_t n_head, n_partial;
-    int32_t *sum; /* by forward input: value id of its gradient, -1: none */
+    int32_t *sum;   /* by forward input: value id of its gradient, -1: none */
+    int32_t *from;  /* by forward operand: its gradient among what arrived, then the results; -1: none */
+    int32_t *place; /* by outside place of the plan: operand index of this operator, or a TARE_PLACE */
     struct tare_backward *next;
 } tare_backward;
 
