@@ -197,9 +197,10 @@ static tare_status copy_strided(const tare_value *v, char *host, bool to_host)
 tare_status tare_value_read(const tare_value *v, void *to, size_t bytes)
 {
     tare_status status = check_copy(v, to, bytes);
+    if (status != TARE_OK)
+        return status; /* poison has no runtime */
     tare_device *d = v->runtime->device;
-    if (status == TARE_OK)
-        status = d->wait(d);
+    status = d->wait(d);
     if (status != TARE_OK || bytes == 0)
         return status;
     return v->d.contiguous ? d->copy(d, to, v->address, bytes, TARE_COPY_TO_HOST) : copy_strided(v, to, true);
@@ -209,9 +210,9 @@ tare_status tare_value_write(tare_value *v, const void *from, size_t bytes)
 {
     static const tare_op writer = {.name = "tare_value_write"};
     tare_status status = check_copy(v, from, bytes);
-    tare_device *d = v->runtime->device;
     if (status != TARE_OK)
         return status;
+    tare_device *d = v->runtime->device;
     ++v->storage->version;
     v->storage->writer = &writer;
     if (bytes == 0)
