@@ -111,7 +111,7 @@ static void scope_begin(tare_mode *m, const char *path)
         m->path = path;
 }
 
-enum { GIVEN_UP = -1, PROMOTED = -2 };
+enum { LET_GO = 0, GIVEN_UP = -1, PROMOTED = -2 };
 
 /* A result goes to the scope around; outermost each entry is a handle of the caller's. */
 static void promote(tare_mode *m, tare_value **keep)
@@ -119,13 +119,13 @@ static void promote(tare_mode *m, tare_value **keep)
     tare_value *v = *keep;
     if (v->poison)
         return;
-    if (v->depth == GIVEN_UP) {
+    if (v->depth == m->depth) {
+        ++v->refs; /* for the list of the scope around, or the caller */
+        v->depth = PROMOTED;
+    } else if (v->depth == GIVEN_UP || !v->storage) {
         if (m->error == TARE_OK)
             m->error = tare_error(TARE_BAD_ARGUMENT, "scope_end keeps a value that was given up by tare_move");
         *keep = &m->poison;
-    } else if (v->depth == m->depth) {
-        ++v->refs; /* for the list of the scope around, or the caller */
-        v->depth = PROMOTED;
     } else if (m->depth == 1) {
         tare_record_share(v);
     }
@@ -163,7 +163,7 @@ static void scope_end(tare_mode *m, tare_value **keep, int n)
     for (int32_t i = im->n_owned - 1; i >= s.mark; --i) {
         tare_value *v = im->owned[i];
         if (v->depth == m->depth) {
-            v->depth = GIVEN_UP;
+            v->depth = LET_GO; /* who else holds it may keep it again: a gradient, a handle shared */
             tare_record_unhold(v);
         }
         tare_record_unref(v);
