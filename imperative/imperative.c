@@ -20,6 +20,7 @@ typedef struct {
     int32_t n_owned, capacity_owned;
     scope *scopes; /* by depth; depth d's is scopes[d - 1] */
     int32_t capacity_scopes;
+    int32_t refused; /* begun without memory: their values belong to the scope around */
     uint64_t float_before;
 } imperative;
 
@@ -98,14 +99,14 @@ static void enter_outermost(tare_mode *m)
 static void scope_begin(tare_mode *m, const char *path)
 {
     imperative *im = of(m);
-    if (m->depth == 0)
-        enter_outermost(m);
     if (m->depth >= im->capacity_scopes && !grow(m, (void **)&im->scopes, &im->capacity_scopes, sizeof *im->scopes)) {
         if (m->error == TARE_OK)
             m->error = TARE_NO_MEMORY;
-        ++m->depth; /* matched by its scope_end, which finds no mark and lets nothing go */
+        ++im->refused;
         return;
     }
+    if (m->depth == 0)
+        enter_outermost(m);
     im->scopes[m->depth++] = (scope){im->n_owned, m->path};
     if (path)
         m->path = path;
@@ -148,13 +149,21 @@ static void settle_promoted(tare_mode *m, tare_value *v)
     }
 }
 
+/* The end of a scope that had no memory to begin: nothing is let go, and kept outermost there are only the caller's. */
+static void end_refused(tare_mode *m, tare_value **keep, int n)
+{
+    imperative *im = of(m);
+    if (im->refused > 0)
+        --im->refused;
+    for (int i = 0; m->depth == 0 && i < n; ++i)
+        (void)tare_value_share(keep[i]);
+}
+
 static void scope_end(tare_mode *m, tare_value **keep, int n)
 {
     imperative *im = of(m);
-    if (m->depth == 0)
-        return;
-    if (m->depth > im->capacity_scopes) {
-        --m->depth;
+    if (__builtin_expect(m->depth == 0 || im->refused > 0, 0)) {
+        end_refused(m, keep, n);
         return;
     }
     for (int i = 0; i < n; ++i)
