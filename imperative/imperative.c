@@ -153,8 +153,9 @@ static void settle_promoted(tare_mode *m, tare_value *v)
 static void end_refused(tare_mode *m, tare_value **keep, int n)
 {
     imperative *im = of(m);
-    if (im->refused > 0)
-        --im->refused;
+    if (im->refused == 0)
+        return; /* an end without a begin */
+    --im->refused;
     for (int i = 0; m->depth == 0 && i < n; ++i)
         (void)tare_value_share(keep[i]);
 }
