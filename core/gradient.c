@@ -223,7 +223,7 @@ tare_status tare_reverse(tare_mode *m, tare_value *const *root, tare_value *cons
     const char *path = m->path;
     bool recording = m->recording;
     int32_t last;
-    ++m->walk;
+    m->walk = ++m->runtime->n_walks;
     m->recording = false;
     tare_status status = seed(m, root, head, n, &last);
     for (int32_t i = last; i >= 0 && status == TARE_OK; --i) {
