@@ -68,6 +68,12 @@ struct tare_plan {
     tare_arena arena; /* all of the above */
 };
 
+/* Whether the kernels of the node never see the data of operand k: such a read keeps nothing alive. */
+static inline bool tare__plan_shape_only(const tare_node *n, int k)
+{
+    return k < n->n_in && n->op->shape_only >> (k & 31) & 1;
+}
+
 /* capture.c: room for one more entry of a list; false without memory. */
 bool tare__graph_room(tare_graph *, void **list, int32_t *capacity, int32_t n, size_t item);
 int64_t tare__graph_now_ns(void);

@@ -22,9 +22,10 @@ void tare__plan_dce(const tare_graph *g, bool *live)
             live[node] = true;
     }
     for (int32_t i = p->n - 1; i >= 0; --i) {
-        for (int k = 0; live[i] && k < p->node[i].n_in; ++k) {
-            const tare_value *v = p->node[i].operand[k];
-            if (v && v->node >= 0)
+        const tare_node *n = &p->node[i];
+        for (int k = 0; live[i] && k < n->n_in; ++k) {
+            const tare_value *v = n->operand[k];
+            if (v && v->node >= 0 && !tare__plan_shape_only(n, k))
                 live[v->node] = true;
         }
     }
