@@ -31,7 +31,7 @@ static tare_status trace(tare__arm *a)
     tare_value *x = tare_graph_input(a->graph, &a->x->d, "x");
     tare_value *target = a->target ? tare_graph_input(a->graph, &a->target->d, "target") : NULL;
     tare_value *head = a->head ? tare_graph_input(a->graph, &a->head->d, "head") : NULL;
-    tare_value *y = a->net->type->forward(m, a->net, x), *root = y;
+    tare_value *y = tare_net_forward(m, a->net, x), *root = y;
     if (target)
         root = tare_net_loss(m, a->loss_kind, y, target);
     a->n_forward = tare_graph_program(a->graph)->n;

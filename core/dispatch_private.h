@@ -304,7 +304,8 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
             return tare__dispatch_undo(m, &c, made, out, status);
         if (!plain && !op->execute)
             tare__dispatch_ties(&c);
-        tare__trace(m, &c, TARE_EVENT_KERNEL, flags);
+        if (plain || !op->execute) /* which tells of its own kernels */
+            tare__trace(m, &c, TARE_EVENT_KERNEL, flags);
     }
 
     /* record, hand over */

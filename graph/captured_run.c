@@ -121,6 +121,9 @@ tare_status tare__captured_replay(tare_instance *r, bool bound)
     tare_device *d = p->runtime->device;
     int failed = 0;
     int error = bound ? d->run(d, r->call, p->n_calls, &failed) : dispatch_calls(r, &failed);
+    const tare_trace *trace = &p->runtime->trace;
+    for (int32_t c = 0; trace->event && c < p->n_calls; ++c)
+        trace->event(trace->owner, TARE_EVENT_KERNEL, p->node[c]);
     return error ? tare__dispatch_data_error(p->node[failed]->op, p->node[failed]->path) : TARE_OK;
 }
 
