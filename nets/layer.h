@@ -43,7 +43,7 @@ static inline tare_value *tare_dense_layer_apply(tare_mode *m, const tare_dense_
 
 static inline tare_value *tare_dense_layer_forward(tare_mode *m, tare_block *b, tare_value *x)
 {
-    const tare_dense_layer *l = b->layer;
+    const tare_dense_layer *l = (const tare_dense_layer *)b->layer;
     return tare_dense_layer_apply(m, l, &tare_op_dense, &tare_op_relu, x, l->weight, l->bias);
 }
 
