@@ -224,7 +224,7 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
         tare__records_drain(rt);
 
     /* inputs: one look at each; anything odd goes to the slow check */
-    bool wants = false, odd = n_in != op->n_in, moved = false;
+    bool wants = false, odd = n_in != op->n_in && (plain || !op->execute), moved = false;
     uint32_t strided = 0;
     int most = TARE_INPUTS_MOST;
     if (!plain && op->execute) {

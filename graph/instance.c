@@ -14,9 +14,15 @@ void tare__instance_place(tare_instance *r, int32_t outside, void *address)
     if (r->placed[outside] == address)
         return;
     r->placed[outside] = address;
+    ++r->n_moves;
     for (int32_t i = r->patch_from[outside]; i < r->patch_from[outside + 1]; ++i)
         r->ptr[r->patch[i]] = (char *)address + p->address[r->patch[i]].offset;
     p->runtime->counts.patches += r->patch_from[outside + 1] - r->patch_from[outside];
+}
+
+bool tare__instance_reads(const tare_instance *r, int32_t outside)
+{
+    return r->patch_from[outside + 1] > r->patch_from[outside];
 }
 
 /* The results that are (views of) an outside value follow its binding. */
