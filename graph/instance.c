@@ -266,18 +266,20 @@ tare_status tare_instance_run(tare_instance *r)
     tare_device *d = p->runtime->device;
     if (__builtin_expect(r->n_unbound > 0, 0))
         return unbound(r);
+    if (__builtin_expect(tare_device_faulted(d), 0))
+        return d->wait(d);
     uint64_t before = tare_float_enter();
     int failed = 0;
-    int error = d->run(d, r->call, p->n_calls, &failed);
+    tare_status status = d->run(d, r->call, p->n_calls, &failed);
     tare_float_leave(before);
     for (int32_t i = 0; i < p->n_written; ++i) {
         tare_storage *s = r->bound[p->written[i]]->storage;
         ++s->version;
         s->writer = p->writer[i];
     }
-    if (__builtin_expect(error, 0))
-        return tare__dispatch_data_error(p->node[failed]->op, p->node[failed]->path);
-    return TARE_OK;
+    return __builtin_expect(status == TARE_BAD_DATA, 0)
+               ? tare__data_error(p->node[failed]->op->name, p->node[failed]->path)
+               : status;
 }
 
 tare_value *tare_instance_output(tare_instance *r, int i)

@@ -117,8 +117,9 @@ static tare_status lay_out(tare_plan *p)
                                  .g = w->g,
                                  .n_pieces = w->n_pieces,
                                  .n_ptr = (int16_t)(total + 2),
-                                 .n_g = (int16_t)w->n_g,
-                                 .node = c};
+                                 .n_g = (int16_t)w->n_g};
+        if (tare__site_of(p->runtime, n->op->name, n->path, &p->call[c].site) != TARE_OK)
+            return TARE_NO_MEMORY;
         for (int k = 0; k < total; ++k) {
             const tare_value *v = n->operand[k];
             bool none = !v || tare__plan_shape_only(n, k);
