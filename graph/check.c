@@ -210,7 +210,7 @@ static void find_lifetimes(check *k)
             k->last[id] = c;
         }
     }
-    for (int32_t i = 0; i < p->graph->n_output; ++i)
+    for (int32_t i = 0; i < p->n_output; ++i)
         k->last[root_of(p->graph->program.value[p->graph->output[i]])->id] = p->n_calls;
 }
 
@@ -287,7 +287,7 @@ static tare_status walk(check *k)
         live -= died(k, c, from);
         from += p->call[c].n_ptr;
     }
-    for (int32_t i = 0; i < p->graph->n_output && status == TARE_OK; ++i) {
+    for (int32_t i = 0; i < p->n_output && status == TARE_OK; ++i) {
         const tare_value *v = p->graph->program.value[p->graph->output[i]];
         const tare_buffer *b = &p->buffer[p->buffer_of[v->id]];
         region r = {b->external < 0 ? b->offset + p->offset_of[v->id] : -1, value_bytes(v)};
@@ -322,8 +322,8 @@ static void cut_arena(check *k)
 tare_status tare__plan_check(const tare_plan *p)
 {
     tare_arena arena = {.memory = &p->runtime->memory};
-    size_t entries = (size_t)p->n_address * 2 + 1, values = (size_t)p->graph->program.n_values;
-    check k = {.plan = p, .n_values = p->graph->program.n_values};
+    size_t entries = (size_t)p->n_address * 2 + 1, values = (size_t)p->n_values;
+    check k = {.plan = p, .n_values = p->n_values};
     k.cut = tare_arena_take(&arena, entries * sizeof *k.cut);
     k.owner = tare_arena_take(&arena, entries * sizeof *k.owner);
     k.where = tare_arena_take(&arena, values * sizeof *k.where);

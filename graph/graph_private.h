@@ -51,8 +51,9 @@ typedef struct {
 struct tare_plan {
     tare_runtime *runtime;
     const tare_graph *graph;
+    int32_t n_external, n_input, n_output, n_values; /* of the graph when the plan was made: it may go on */
     int32_t n_calls, n_address, n_buffer;
-    const tare_node **node; /* by call */
+    const tare_node **node; /* by call: copies with this plan's works */
     tare_call *call;        /* run, combine, g, n_pieces; ptr counts entries from the start of the table */
     tare_address *address;  /* all calls' entries, in order */
     tare_buffer *buffer;

@@ -36,7 +36,7 @@ static void patch_external(tare_instance *r, int32_t external)
 static void follow(tare_instance *r, int32_t external)
 {
     const tare_plan *p = r->plan;
-    for (int32_t k = 0; k < p->graph->n_output; ++k) {
+    for (int32_t k = 0; k < p->n_output; ++k) {
         int32_t id = p->graph->output[k];
         tare_value *out = r->output[k], *v = r->bound[external];
         if (p->buffer[p->buffer_of[id]].external != external || !out)
@@ -63,8 +63,9 @@ static void bind(tare_instance *r, int32_t external, tare_value *v)
 tare_status tare_instance_bind(tare_instance *r, int input, tare_value *v)
 {
     const tare_graph *g = r->plan->graph;
-    if (input < 0 || input >= g->n_input)
-        return tare_error(TARE_BAD_ARGUMENT, "bind: there is no placeholder %d (there are %d)", input, g->n_input);
+    if (input < 0 || input >= r->plan->n_input)
+        return tare_error(TARE_BAD_ARGUMENT, "bind: there is no placeholder %d (there are %d)", input,
+                          r->plan->n_input);
     const tare_value *symbol = g->external[g->input[input]].symbol;
     const char *name = symbol->name ? symbol->name : "";
     char want[TARE_DESC_TEXT], got[TARE_DESC_TEXT];
@@ -86,11 +87,10 @@ tare_status tare_instance_bind(tare_instance *r, int input, tare_value *v)
 static tare_status take_tables(tare_instance *r)
 {
     const tare_plan *p = r->plan;
-    const tare_graph *g = p->graph;
     size_t calls = (size_t)p->n_calls * sizeof *r->call, ptrs = (size_t)p->n_address * sizeof *r->ptr;
-    size_t bound = (size_t)g->n_external * sizeof *r->bound, outputs = (size_t)g->n_output * sizeof *r->output;
+    size_t bound = (size_t)p->n_external * sizeof *r->bound, outputs = (size_t)p->n_output * sizeof *r->output;
     size_t patches = (size_t)p->n_address * sizeof *r->patch,
-           from = ((size_t)g->n_external + 1) * sizeof *r->patch_from;
+           from = ((size_t)p->n_external + 1) * sizeof *r->patch_from;
     r->table_bytes = calls + ptrs + bound + outputs + patches + from;
     r->table = tare_memory_take_zeroed(&p->runtime->memory, TARE_MEMORY_RECORD, 1, r->table_bytes);
     if (!r->table)
@@ -109,7 +109,7 @@ static tare_status take_tables(tare_instance *r)
 static void group_patches(tare_instance *r)
 {
     const tare_plan *p = r->plan;
-    int32_t n_external = p->graph->n_external;
+    int32_t n_external = p->n_external;
     for (int32_t i = 0; i < p->n_address; ++i)
         if (p->address[i].buffer >= 0 && p->buffer[p->address[i].buffer].external >= 0)
             ++r->patch_from[p->buffer[p->address[i].buffer].external + 1];
@@ -142,7 +142,7 @@ static void resolve(tare_instance *r)
 static tare_status make_outputs(tare_instance *r)
 {
     const tare_plan *p = r->plan;
-    for (int32_t k = 0; k < p->graph->n_output; ++k) {
+    for (int32_t k = 0; k < p->n_output; ++k) {
         const tare_value *symbol = p->graph->program.value[p->graph->output[k]];
         const tare_buffer *b = &p->buffer[p->buffer_of[symbol->id]];
         tare_value *v = tare_record_take(p->runtime);
@@ -169,7 +169,7 @@ tare_status tare_instance_new(const tare_plan *p, tare_instance **out)
     if (!r)
         return TARE_NO_MEMORY;
     r->plan = p;
-    r->n_unbound = g->n_external;
+    r->n_unbound = p->n_external;
     tare_status status = take_tables(r);
     if (status == TARE_OK) {
         r->arena = tare_storage_take(rt, TARE_MEMORY_WORK, (size_t)p->bytes.arena);
@@ -184,7 +184,7 @@ tare_status tare_instance_new(const tare_plan *p, tare_instance **out)
         tare_instance_free(r);
         return status;
     }
-    for (int32_t k = 0; k < g->n_external; ++k)
+    for (int32_t k = 0; k < p->n_external; ++k)
         if (g->external[k].concrete)
             bind(r, k, g->external[k].concrete);
     r->bind_ns = tare__graph_now_ns() - begin;
@@ -196,15 +196,15 @@ void tare_instance_free(tare_instance *r)
 {
     if (!r)
         return;
-    const tare_graph *g = r->plan->graph;
-    for (int32_t k = 0; r->table && k < g->n_output; ++k)
+    const tare_plan *p = r->plan;
+    for (int32_t k = 0; r->table && k < p->n_output; ++k)
         if (r->output[k])
             tare_record_drop(r->output[k]);
-    for (int32_t k = 0; r->table && k < g->n_external; ++k)
+    for (int32_t k = 0; r->table && k < p->n_external; ++k)
         if (r->bound[k])
             tare_record_drop(r->bound[k]);
     tare_storage_release(r->arena);
-    tare_memory *memory = &r->plan->runtime->memory;
+    tare_memory *memory = &p->runtime->memory;
     tare_memory_give(memory, TARE_MEMORY_RECORD, r->table, r->table_bytes);
     tare_memory_give(memory, TARE_MEMORY_RECORD, r, sizeof *r);
 }
@@ -220,7 +220,7 @@ static tare_status unbound(const tare_instance *r)
 {
     const tare_graph *g = r->plan->graph;
     int i = 0;
-    while (i < g->n_input && r->bound[g->input[i]])
+    while (i < r->plan->n_input && r->bound[g->input[i]])
         ++i;
     const tare_value *symbol = g->external[g->input[i]].symbol;
     return tare_error(TARE_BAD_ARGUMENT, "run: placeholder %d '%s' is not bound", i, symbol->name ? symbol->name : "");
@@ -248,7 +248,7 @@ tare_status tare_instance_run(tare_instance *r)
 
 tare_value *tare_instance_output(tare_instance *r, int i)
 {
-    return i >= 0 && i < r->plan->graph->n_output ? r->output[i] : NULL;
+    return i >= 0 && i < r->plan->n_output ? r->output[i] : NULL;
 }
 
 int tare_instance_calls(const tare_instance *r, const tare_call **out)

@@ -8,17 +8,19 @@
 
 /* ---- works: what prepare() leaves, once for all instances
  * ------------------------------------------------------------------*/
-static tare_status prepare_node(tare_plan *p, tare_node *n)
+/* The plan's own copy of a node with its work; NULL: no memory. The program's nodes move when the graph goes on. */
+static const tare_node *prepare_node(tare_plan *p, const tare_node *n)
 {
     tare_args a = tare_node_args(n);
-    tare_work w = {.n_pieces = 1}, *kept;
-    n->variant->prepare(&a, (const tare_desc_ref *)(n->operand + n->n_in), &w);
-    kept = tare_arena_take(&p->arena, sizeof w);
-    if (!kept)
-        return TARE_NO_MEMORY;
-    *kept = w;
-    n->work = kept;
-    return TARE_OK;
+    tare_work *work = tare_arena_take(&p->arena, sizeof *work);
+    tare_node *kept = tare_arena_take(&p->arena, sizeof *kept);
+    if (!work || !kept)
+        return NULL;
+    *work = (tare_work){.n_pieces = 1};
+    n->variant->prepare(&a, (const tare_desc_ref *)(n->operand + n->n_in), work);
+    *kept = *n;
+    kept->work = work;
+    return kept;
 }
 
 /* The live nodes with a kernel become the calls, in program order. */
@@ -29,17 +31,17 @@ static tare_status list_calls(tare_plan *p, const bool *live)
     if (!p->node)
         return TARE_NO_MEMORY;
     for (int32_t i = 0; i < program->n; ++i) {
-        tare_node *n = &program->node[i];
+        const tare_node *n = &program->node[i];
         if (!live[i] || n->op->view)
             continue;
         if (!n->variant) {
             tare_args a = tare_node_args(n);
             return tare_op_error(&a, TARE_IMPOSSIBLE, "an operator without a kernel cannot be planned");
         }
-        if (prepare_node(p, n) != TARE_OK)
+        p->node[p->n_calls] = prepare_node(p, n);
+        if (!p->node[p->n_calls++])
             return TARE_NO_MEMORY;
         p->n_address += n->n_in + n->n_out + n->n_aux + 2;
-        p->node[p->n_calls++] = n;
     }
     return TARE_OK;
 }
@@ -207,6 +209,10 @@ tare_status tare_plan_new(tare_graph *g, const tare_plan_options *options, tare_
         return TARE_NO_MEMORY;
     p->runtime = rt;
     p->graph = g;
+    p->n_external = g->n_external;
+    p->n_input = g->n_input;
+    p->n_output = g->n_output;
+    p->n_values = g->program.n_values;
     p->arena.memory = &rt->memory;
     p->times = g->times;
     p->times.trace_ns = tare__graph_now_ns() - g->started_ns - g->times.gradient_ns;
