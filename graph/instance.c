@@ -77,6 +77,9 @@ tare_status tare_instance_bind(tare_instance *r, int input, tare_value *v)
                           tare_dtype_name(symbol->d.dtype), tare_desc_text(&symbol->d, want),
                           tare_dtype_name(v->d.dtype), tare_desc_text(&v->d, got),
                           v->d.contiguous ? "" : ", not contiguous");
+    if (v->storage == r->arena)
+        return tare_error(TARE_BAD_ARGUMENT, "bind: placeholder %d '%s' cannot be a result of the instance's own",
+                          input, name);
     bind(r, g->input[input], v);
     return TARE_OK;
 }
