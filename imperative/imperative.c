@@ -58,7 +58,7 @@ static inline bool own(tare_mode *m, tare_value *v)
 static tare_status refuse_outside(tare_mode *m, const tare_op *op, tare_value **out)
 {
     tare_args a = {.op = op};
-    tare_status status = tare_op_error(&a, TARE_BAD_ARGUMENT, "no scope is open (scope_begin)");
+    tare_status status = m->error ? m->error : tare_op_error(&a, TARE_BAD_ARGUMENT, "no scope is open (scope_begin)");
     return tare__dispatch_failed(m, op, out, op->n_out, status);
 }
 
@@ -206,8 +206,10 @@ static void adopt(tare_mode *m, tare_value *const *in, int n)
  * -------------------------------------------------------------------------------------------------------*/
 static tare_status backward(tare_mode *m, tare_value *const *root, tare_value *const *head, int n, bool keep)
 {
-    if (m->depth == 0)
-        return m->error = tare_error(TARE_BAD_ARGUMENT, "backward: no scope is open (scope_begin)");
+    if (m->depth == 0 && m->error == TARE_OK)
+        m->error = tare_error(TARE_BAD_ARGUMENT, "backward: no scope is open (scope_begin)");
+    if (m->error)
+        return m->error;
     tare_status status = tare_reverse(m, root, head, n, keep);
     if (!keep)
         tare_program_trim(&of(m)->tape);
