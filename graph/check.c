@@ -37,6 +37,15 @@ static const tare_value *root_of(const tare_value *v)
     return v;
 }
 
+/* Bytes from its root's first. */
+static int64_t offset_of(const tare_value *v)
+{
+    int64_t offset = 0;
+    for (; v->base; v = v->base)
+        offset += v->view_offset * (int64_t)tare_dtype_bytes((tare_dtype)v->d.dtype);
+    return offset;
+}
+
 static int64_t value_bytes(const tare_value *v)
 {
     return (int64_t)tare_desc_bytes(&v->d);
@@ -149,9 +158,7 @@ static bool in_place(const check *k, int32_t entry, const tare_value *v)
     const tare_plan *p = k->plan;
     const tare_address *a = &p->address[entry];
     const tare_value *root = root_of(v);
-    int64_t offset = 0, where = k->where[root->id];
-    for (const tare_value *u = v; u->base; u = u->base)
-        offset += u->view_offset * (int64_t)tare_dtype_bytes((tare_dtype)u->d.dtype);
+    int64_t offset = offset_of(v), where = k->where[root->id];
     if (a->buffer < 0)
         return false;
     int32_t outside = p->buffer[a->buffer].outside;
@@ -375,8 +382,9 @@ static tare_status walk(check *k)
         const tare_value *v = p->graph->program.value[p->part.result[i]];
         const tare_buffer *b = &p->buffer[p->buffer_of[v->id]];
         region r = {b->outside < 0 ? b->offset + p->offset_of[v->id] : -1, value_bytes(v)};
-        if (!owns(k, r, root_of(v)->id))
-            status = tare_error(TARE_IMPOSSIBLE, "the plan is wrong: result %d is overwritten before the end", i);
+        bool there = r.address < 0 || r.address == k->where[root_of(v)->id] + offset_of(v);
+        if (!there || !owns(k, r, root_of(v)->id))
+            status = tare_error(TARE_IMPOSSIBLE, "the plan is wrong: result %d is not in its place at the end", i);
     }
     if (status == TARE_OK && (peak != p->bytes.lower_bound || p->bytes.arena < peak))
         status = tare_error(TARE_IMPOSSIBLE, "the plan is wrong: %lld bytes are live at once, it claims %lld in %lld",
