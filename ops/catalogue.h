@@ -45,6 +45,15 @@
     OPA(sgd, 4, double momentum; double weight_decay;)                                                                 \
     OPA(adam, 5, double beta1; double beta2; double epsilon; double weight_decay;)                                     \
     OPA(adam_rate, 2, double beta1; double beta2;)                                                                     \
-    OP(increment, 1)
+    OP(increment, 1)                                                                                                   \
+    /* randomness (dropout.c) */                                                                                       \
+    OPA(dropout, 2, double rate; int64_t seed;)                                                                        \
+    OPA(dropout_grad, 2, double rate;)                                                                                 \
+    /* rows by number (gather.c) */                                                                                    \
+    OP(gather, 2)                                                                                                      \
+    OP(gather_grad, 3)                                                                                                 \
+    /* clipping by global norm (clip.c) */                                                                             \
+    OP(sum_of_squares, 1)                                                                                              \
+    OP(clip_factor, 2)
 
 #endif
