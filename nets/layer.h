@@ -36,6 +36,21 @@ static inline tare_value *tare_dense_layer_forward(tare_mode *m, const tare_dens
     return y;
 }
 
+/* y = the largest of each window; x [N,C,H,W], y [N,C,OH,OW]. No parameters: fill it in. */
+typedef struct {
+    const char *path;
+    tare_max_pool2d_attr attr;
+} tare_max_pool_layer;
+
+static inline tare_value *tare_max_pool_layer_forward(tare_mode *m, const tare_max_pool_layer *l, tare_value *x)
+{
+    m->scope_begin(m, l->path);
+    m->adopt(m, &x, 1);
+    tare_value *y = tare_max_pool2d(m, tare_move(x), l->attr);
+    m->scope_end(m, &y, 1);
+    return y;
+}
+
 #ifdef __cplusplus
 }
 #endif
