@@ -74,6 +74,7 @@ def lstm():
         put(f"golden_lstm_{name}", getattr(cell, name))
         put(f"golden_lstm_{name}_grad", getattr(cell, name).grad)
     put("golden_lstm_x", x)
+    put("golden_lstm_x_grad", x.grad)
     put("golden_lstm_head", head)
     put("golden_lstm_h", h)
     put("golden_lstm_c", c)
