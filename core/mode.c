@@ -25,12 +25,12 @@ void tare_mode_clear(tare_mode *m)
     m->error = TARE_OK;
 }
 
-tare_status tare__dispatch_failed(tare_mode *m, const tare_op *op, tare_value **out, int n_out, tare_status status)
+tare_status tare__dispatch_failed(tare_mode *m, const tare_op *op, const void *attr, tare_value **out,
+                                  tare_status status)
 {
-    (void)op;
     if (m->error == TARE_OK)
         m->error = status;
-    for (int o = 0; o < n_out; ++o)
+    for (int o = 0, n_out = tare_op_outputs(op, attr); o < n_out; ++o)
         out[o] = &m->poison;
     return status;
 }
@@ -40,8 +40,8 @@ tare_status tare__dispatch_inputs(const tare_mode *m, const tare_op *op, tare_va
     tare_args a = {.op = op, .path = m->path};
     if (op->n_in >= 0 && n_in != op->n_in)
         return tare_op_error(&a, TARE_BAD_ARGUMENT, "%d inputs were given (need %d)", n_in, op->n_in);
-    if (n_in < 1 || n_in > 32)
-        return tare_op_error(&a, TARE_BAD_ARGUMENT, "%d inputs were given (need 1 to 32)", n_in);
+    if (n_in < 1 || n_in > TARE_VARIABLE)
+        return tare_op_error(&a, TARE_BAD_ARGUMENT, "%d inputs were given (need 1 to %d)", n_in, TARE_VARIABLE);
     for (int i = 0; i < n_in; ++i) {
         const tare_value *v = in[i];
         if (!v && !(op->optional >> (i & 31) & 1))
@@ -99,12 +99,28 @@ tare_status tare__dispatch_copies(tare_mode *m, uint32_t copies, tare__apply *c)
     for (int i = 0; i < c->args.n_in; ++i) {
         if (!(copies >> i & 1))
             continue;
-        tare_value *copy;
-        tare_status status = m->apply(m, m->runtime->copy, NULL, &c->operand[i], 1, &copy, 0);
+        tare_value *copy, *v = c->operand[i];
+        bool moved = v->moved; /* this application gives it up when all its copies are made */
+        v->moved = false;
+        tare_status status = m->apply(m, m->runtime->copy, NULL, &v, 1, &copy, 0);
+        v->moved = moved;
         if (status != TARE_OK)
             return status;
         c->operand[i] = copy;
         c->ptr[i] = copy->address;
+    }
+    return TARE_OK;
+}
+
+tare_status tare__dispatch_tied_views(const tare__apply *c)
+{
+    for (int o = 0; o < TARE_OPERANDS; ++o) {
+        int i = c->args.op->ties[o] - 1;
+        const tare_value *v = i >= 0 ? c->operand[i] : NULL;
+        if (v && (v->view || !v->d.contiguous))
+            return tare_op_error(&c->args, TARE_BAD_ARGUMENT,
+                                 "input %d%s%s%s is a view, and it would be written in place (need a whole value)", i,
+                                 v->name ? " (" : "", v->name ? v->name : "", v->name ? ")" : "");
     }
     return TARE_OK;
 }
@@ -120,7 +136,7 @@ tare_status tare__dispatch_undo(tare_mode *m, tare__apply *c, int n_made, tare_v
     for (int o = 0; o < n_made; ++o)
         if (c->operand[c->args.n_in + o])
             tare_record_drop(c->operand[c->args.n_in + o]);
-    return tare__dispatch_failed(m, c->args.op, out, c->n_out, status);
+    return tare__dispatch_failed(m, c->args.op, c->args.attr, out, status);
 }
 
 void tare__dispatch_ties(const tare__apply *c)

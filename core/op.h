@@ -24,8 +24,9 @@ typedef struct tare_op tare_op;
 typedef struct tare_call tare_call;
 
 enum {
-    TARE_OPERANDS = 8, /* the most inputs, outputs and auxiliaries that fixed-arity fields describe */
-    TARE_GEOMETRY = 24 /* words that prepare() may leave for a kernel */
+    TARE_OPERANDS = 8,  /* the most inputs, outputs and auxiliaries that fixed-arity fields describe */
+    TARE_VARIABLE = 32, /* the most inputs or outputs of an operator whose number of them varies */
+    TARE_GEOMETRY = 24  /* words that prepare() may leave for a kernel */
 };
 
 /* ---- kernel call -------------------------------------------------------------------------------------------
@@ -146,26 +147,28 @@ struct tare_op {
     const char *name;
     const char *doc;     /* first line of the manual: the formula, with shapes */
     int8_t n_in;         /* -1: variable */
-    int8_t n_out;        /* -1: as many as `outputs` says */
+    int8_t n_out;        /* -1: as many as `outputs` says, at most TARE_VARIABLE */
     int8_t n_aux;        /* made after the outputs, only when a gradient is wanted */
     uint32_t optional;   /* bit i: input i may be NULL */
     uint32_t shape_only; /* bit i: kernels read only the desc of input i; its address is NULL */
     const tare_attr *attrs;
     uint16_t n_attrs, attr_bytes;
-    int (*outputs)(const tare_args *);
+    int (*outputs)(const tare_args *); /* reads attributes alone: known whatever the inputs are; 0: bad attributes */
     /* Fills out[0 .. n_out + n_aux): contiguous unless a view; returns a status with the text set. */
     tare_status (*infer)(const tare_args *, const tare_desc_out *out);
     /* Emits the gradient through the builder (gradient.h). NULL needs not_differentiable: then a gradient that
      * arrives is an error, never a silent zero. */
     void (*gradient)(tare_builder *);
     bool not_differentiable;
-    bool stops_gradient;                /* detach: outputs never want one */
-    uint32_t needs_in, needs_out;       /* bit i: gradient reads the DATA of input i / output or auxiliary i.
-                                           Shapes are always there. */
-    int8_t overwrites[TARE_OPERANDS];   /* output o may take the storage of input overwrites[o] - 1; 0: none */
-    int8_t ties[TARE_OPERANDS];         /* output o must take the storage of input ties[o] - 1; 0: none */
-    uint32_t effects;                   /* tare_effect bits: kept in order, never merged, never dropped */
-    int64_t (*view)(const tare_args *); /* offset in elements from input 0's element 0 */
+    bool stops_gradient;              /* detach: outputs never want one */
+    uint32_t needs_in, needs_out;     /* bit i: gradient reads the DATA of input i / output or auxiliary i.
+                                         Shapes are always there. */
+    int8_t overwrites[TARE_OPERANDS]; /* output o may take the storage of input overwrites[o] - 1; 0: none */
+    int8_t ties[TARE_OPERANDS];       /* output o must take the storage of input ties[o] - 1; 0: none */
+    uint32_t effects;                 /* tare_effect bits: kept in order, never merged, never dropped */
+    /* A view: where output o's element 0 lies, in elements from input 0's element 0. */
+    int64_t (*view)(const tare_args *, int o);
+    uint32_t contiguous_only; /* bit i: input i of a view must be contiguous; a declared copy is put before it */
     double (*flops)(const tare_args *, const tare_desc_ref *out); /* 2 x multiply-adds; NULL: 0 */
     const tare_variant *variants;
     int n_variants;
@@ -173,6 +176,13 @@ struct tare_op {
     int n_samples;
     double tolerance; /* relative error against the float64 reference that check samples allow */
 };
+
+/* How many outputs an application has. */
+static inline int tare_op_outputs(const tare_op *op, const void *attr)
+{
+    tare_args a = {op, attr, NULL, 0, 0, NULL};
+    return op->n_out >= 0 ? op->n_out : op->outputs(&a);
+}
 
 /* One line: the message names the operator and, where there is one, the layer: matmul 'fc1': ... */
 TARE_API tare_status tare_op_error(const tare_args *a, tare_status status, const char *format, ...)

@@ -85,6 +85,7 @@ static tare_value *external_new(tare_graph *g, const tare_desc *d, tare_value *c
     v->d = *d;
     v->name = name;
     v->wants_gradient = concrete && concrete->wants_gradient;
+    v->view = concrete && concrete->view;
     if (!own(&g->mode, v)) {
         tare_record_drop(v);
         return NULL;
@@ -118,13 +119,13 @@ static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare
             continue; /* dispatch has the sentence */
         if (in[i]->id >= 0 && in[i]->program != m->program) {
             tare_args a = {.op = op, .path = m->path};
-            return tare__dispatch_failed(m, op, out, op->n_out,
+            return tare__dispatch_failed(m, op, attr, out,
                                          tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d belongs to another graph", i));
         }
         in[i]->moved = false;
         mapped[i] = symbol_of(of(m), in[i]);
         if (!mapped[i])
-            return tare__dispatch_failed(m, op, out, op->n_out, TARE_NO_MEMORY);
+            return tare__dispatch_failed(m, op, attr, out, TARE_NO_MEMORY);
     }
     const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
     return tare__dispatch(m, k, op, attr, mapped, n_in, out, absent, 0, own);

@@ -76,6 +76,12 @@ tare_status tare_instance_bind(tare_instance *r, int input, tare_value *v)
                           tare_dtype_name(symbol->d.dtype), tare_desc_text(&symbol->d, want),
                           tare_dtype_name(v->d.dtype), tare_desc_text(&v->d, got),
                           v->d.contiguous ? "" : ", not contiguous");
+    for (int32_t i = 0; i < r->plan->n_written && v->view; ++i)
+        if (r->plan->written[i] == g->input[input])
+            return tare_error(TARE_BAD_ARGUMENT,
+                              "bind: placeholder %d '%s' is written by %s, the value is a view (need "
+                              "a whole one)",
+                              input, name, r->plan->writer[i]->name);
     bind(r, g->input[input], v);
     return TARE_OK;
 }
@@ -151,6 +157,7 @@ static tare_status make_outputs(tare_instance *r)
         r->output[k] = v;
         v->d = symbol->d;
         v->name = symbol->name;
+        v->view = symbol->view;
         if (b->external < 0) {
             v->storage = r->arena;
             ++r->arena->refs;

@@ -28,8 +28,15 @@
     /* moving bits (copy.c) */                                                                                         \
     OP(copy, 1)                                                                                                        \
     OPA(fill, 1, double value;)                                                                                        \
-    /* views (view.c) */                                                                                               \
+    /* views (view.c, slice.c) */                                                                                      \
     OP(detach, 1)                                                                                                      \
+    OPA(reshape, 1, tare_ints shape;)                                                                                  \
+    OP(flatten, 1)                                                                                                     \
+    OPA(transpose, 1, tare_ints axes;)                                                                                 \
+    OPA(flip, 1, tare_ints axes;)                                                                                      \
+    OPA(expand, 1, tare_ints shape;)                                                                                   \
+    OPA(slice, 1, int64_t axis; int64_t begin; int64_t end; int64_t step;)                                             \
+    OPA(slice_grad, 2, int64_t axis; int64_t begin; int64_t end; int64_t step;)                                        \
     /* reductions (reduction.c, reduction_grad.c) */                                                                   \
     OPA(sum, 1, tare_ints axes; bool keep_dims;)                                                                       \
     OPA(sum_grad, 2, tare_ints axes; bool keep_dims;)                                                                  \
