@@ -14,13 +14,14 @@
 
 #include "graph_private.h"
 
-enum { NOBODY = -1, SCRATCH = -2 };
+enum { NOBODY = -1, SCRATCH = -2 };           /* owners */
+enum { NOT_DEFINED = -1, NOT_IN_ARENA = -2 }; /* places of a root */
 
 typedef struct {
     const tare_plan *plan;
     int64_t *cut;          /* sorted distinct addresses; cell i = [cut[i], cut[i + 1]) */
     int32_t *owner;        /* of each cell: a root's id */
-    int64_t *where;        /* root's id -> arena address, -1: not defined yet */
+    int64_t *where;        /* root's id -> arena address, or one of the above */
     int32_t *first, *last; /* root's id -> calls */
     int32_t n_cut, n_values;
 } check;
@@ -45,7 +46,7 @@ static int64_t value_bytes(const tare_value *v)
 static region region_of(const tare_plan *p, int32_t at, int64_t bytes)
 {
     const tare_address *a = &p->address[at];
-    if (a->buffer < 0 || p->buffer[a->buffer].external >= 0)
+    if (a->buffer < 0 || p->buffer[a->buffer].outside >= 0)
         return (region){-1, bytes};
     return (region){p->buffer[a->buffer].offset + a->offset, bytes};
 }
@@ -136,11 +137,10 @@ static bool inside_root(const check *k, const tare_value *v, tare_address at)
     const tare_plan *p = k->plan;
     const tare_value *root = root_of(v);
     int64_t low, high, root_low, root_high, address = at.offset, root_address = 0;
-    if (at.buffer < 0 || (p->buffer[at.buffer].external >= 0) != (root->node < 0))
+    int32_t outside = at.buffer < 0 ? -1 : p->buffer[at.buffer].outside;
+    if (at.buffer < 0 || (outside < 0 ? k->where[root->id] < 0 : p->outside[outside].value != root->id))
         return false;
-    if (root->node < 0 && p->graph->external[p->buffer[at.buffer].external].symbol != root)
-        return false;
-    if (root->node >= 0) {
+    if (outside < 0) {
         address += p->buffer[at.buffer].offset;
         root_address = k->where[root->id];
     }
@@ -176,7 +176,7 @@ static tare_status check_reads(const check *k, int32_t call, int32_t from)
         if (!n->operand[i] || shape_only(n, i))
             continue;
         const tare_value *root = root_of(n->operand[i]);
-        if (root->node >= 0 && k->where[root->id] < 0)
+        if (root->node >= k->plan->part.from && k->where[root->id] == NOT_DEFINED)
             return wrong(k, call, "an input is read before it is written");
         if (!owns(k, call_region(k, call, from, i), root->id))
             return wrong(k, call, "an input was overwritten before this last read");
@@ -226,8 +226,8 @@ static void apply_writes(check *k, int32_t call, int32_t from)
         if (w < operands && !n->operand[w])
             continue;
         int32_t owner = w < operands ? root_of(n->operand[w])->id : SCRATCH;
-        if (owner >= 0 && k->where[owner] < 0)
-            k->where[owner] = r.address;
+        if (owner >= 0 && k->where[owner] == NOT_DEFINED)
+            k->where[owner] = r.address < 0 ? NOT_IN_ARENA : r.address;
         take_cells(k, r, owner);
     }
 }
@@ -250,8 +250,8 @@ static void find_lifetimes(check *k)
             k->last[id] = c;
         }
     }
-    for (int32_t i = 0; i < p->graph->n_output; ++i)
-        k->last[root_of(p->graph->program.value[p->graph->output[i]])->id] = p->n_calls;
+    for (int32_t i = 0; i < p->part.n_result; ++i)
+        k->last[root_of(p->graph->program.value[p->part.result[i]])->id] = p->n_calls;
 }
 
 static int64_t whole_lines(int64_t bytes)
@@ -273,7 +273,7 @@ static int64_t born(const check *k, int32_t call, int32_t from, int64_t *scratch
         for (int i = 0; i < n->n_in && v; ++i)
             on_input |= n->operand[i] && out.address >= 0 && call_region(k, call, from, i).address == out.address &&
                         !shape_only(n, i);
-        if (v && !v->base && !on_input)
+        if (v && !v->base && !on_input && out.address >= 0)
             bytes += whole_lines(value_bytes(v));
     }
     const tare_work *w = n->work;
@@ -293,7 +293,7 @@ static int64_t died(const check *k, int32_t call, int32_t from)
         if (!n->operand[i] || shape_only(n, i))
             continue;
         const tare_value *root = root_of(n->operand[i]);
-        bool counted = root->node < 0 || k->last[root->id] != call;
+        bool counted = k->where[root->id] < 0 || k->last[root->id] != call;
         for (int e = 0; e < i && !counted; ++e)
             counted = n->operand[e] && !shape_only(n, e) && root_of(n->operand[e]) == root;
         for (int w = n->n_in; w < operands && !counted && i < n->n_in; ++w)
@@ -327,10 +327,10 @@ static tare_status walk(check *k)
         live -= died(k, c, from);
         from += p->call[c].n_ptr;
     }
-    for (int32_t i = 0; i < p->graph->n_output && status == TARE_OK; ++i) {
-        const tare_value *v = p->graph->program.value[p->graph->output[i]];
+    for (int32_t i = 0; i < p->part.n_result && status == TARE_OK; ++i) {
+        const tare_value *v = p->graph->program.value[p->part.result[i]];
         const tare_buffer *b = &p->buffer[p->buffer_of[v->id]];
-        region r = {b->external < 0 ? b->offset + p->offset_of[v->id] : -1, value_bytes(v)};
+        region r = {b->outside < 0 ? b->offset + p->offset_of[v->id] : -1, value_bytes(v)};
         if (v->base)
             r = (region){k->where[root_of(v)->id], value_bytes(root_of(v))};
         if (v->base && !inside_root(k, v, (tare_address){p->buffer_of[v->id], p->offset_of[v->id]}))
