@@ -38,6 +38,7 @@ struct tare__arm {
         *head;         /* resident; target NULL where the loss has none, head NULL where nothing is derived */
     tare_mode *mode;   /* imperative */
     tare_graph *graph; /* NULL in an imperative arm, as plan and instance */
+    int n_forward;     /* nodes of the program up to and with the loss */
     tare_plan *plan;
     tare_instance *instance;
     const tare_call *call; /* the bare list, where api = kernels */

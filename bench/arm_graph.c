@@ -34,6 +34,7 @@ static tare_status trace(tare__arm *a)
     tare_value *y = a->net->type->forward(m, a->net, x), *root = y;
     if (target)
         root = tare_net_loss(m, a->loss_kind, y, target);
+    a->n_forward = tare_graph_program(a->graph)->n;
     if (head)
         (void)m->backward(m, &root, &head, 1, false);
     tare_status status = m->error;

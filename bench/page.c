@@ -208,9 +208,9 @@ static void overhead_bars(FILE *out, const json_t *arms)
 
 static void counts_table(FILE *out, const json_t *arms)
 {
-    static const char *const names[] = {"a step of", "kernel calls",  "look-ups",    "parses",     "inferences",
-                                        "guards",    "storage takes", "allocations", "tape nodes", "patches",
-                                        "locks",     "plans",         "captures"};
+    static const char *const names[] = {"a step of", "calls", "look-ups",    "parses",     "inferences",
+                                        "guards",    "takes", "allocations", "tape nodes", "patches",
+                                        "locks",     "plans", "captures"};
     static const char *const field[] = {"kernel_calls",  "lookups",     "parses",     "infers",  "guards",
                                         "storage_takes", "allocations", "tape_nodes", "patches", "locks"};
     size_t i;

@@ -147,7 +147,7 @@ static tare_status make_room(tare_runtime *rt, tare_kind kind)
 
 tare_status tare_register(tare_runtime *rt, tare_kind kind, const void *record)
 {
-    static const char *const kind_name[] = {"operator", "net", "optimizer", "packer", "pass"};
+    static const char *const kind_name[] = {"operator", "net", "optimizer", "packer", "pass", "service"};
     const tare_record *r = record;
     if ((unsigned)kind >= TARE_KIND_COUNT || !r || !r->name || !*r->name)
         return tare_error(TARE_BAD_ARGUMENT, "a record needs a kind and a name to be registered");
@@ -169,7 +169,8 @@ tare_status tare_register(tare_runtime *rt, tare_kind kind, const void *record)
 
 const void *tare_find(tare_runtime *rt, tare_kind kind, const char *name)
 {
-    static const char *const kind_words[TARE_KIND_COUNT] = {"operator", "net", "optimizer", "packer", "pass"};
+    static const char *const kind_words[TARE_KIND_COUNT] = {"operator", "net",  "optimizer",
+                                                            "packer",   "pass", "service"};
     bool found;
     rt->counts.lookups += kind == TARE_KIND_OPERATOR;
     int at = position(rt, kind, name, &found), n = rt->n_records[kind];

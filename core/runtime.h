@@ -67,6 +67,7 @@ typedef enum {
     TARE_KIND_OPTIMIZER,
     TARE_KIND_PACKER,
     TARE_KIND_PASS,
+    TARE_KIND_SERVICE,
     TARE_KIND_COUNT
 } tare_kind;
 

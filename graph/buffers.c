@@ -241,7 +241,7 @@ tare_status tare__plan_buffers(tare_plan *p, const bool *live, bool in_place)
             continue;
         }
         lay_call(p, n, call);
-        lay_scratch(p, n, call);
+        lay_scratch(p, p->node[call], call);
         ++call;
     }
     for (int32_t k = 0; k < p->part.n_result; ++k)

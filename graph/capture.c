@@ -198,6 +198,7 @@ tare_status tare_graph_new(tare_runtime *rt, tare_graph **out)
     m->backward = backward;
     m->gradient = gradient;
     m->program = &g->program;
+    m->capturing = true;
     g->started_ns = tare__graph_now_ns();
     ++rt->counts.captures;
     *out = g;

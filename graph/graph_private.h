@@ -121,6 +121,10 @@ void tare__plan_dce(const tare_graph *, const tare_part *, bool *live);
 /* buffers.c: buffers, lifetimes and in-place results for the live nodes, whose works are known; NO_MEMORY. */
 tare_status tare__plan_buffers(tare_plan *, const bool *live, bool in_place);
 
+/* What register.c lists. */
+extern const tare_packer tare__packer_greedy;
+extern const struct tare_capture_service tare__capture_service;
+
 /* check.c: proves the finished plan from its calls, addresses and the operator records. */
 tare_status tare__plan_check(const tare_plan *);
 

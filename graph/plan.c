@@ -29,9 +29,12 @@ static tare_status list_calls(tare_plan *p, const bool *live)
     if (!p->node)
         return TARE_NO_MEMORY;
     for (int32_t i = p->part.from; i < p->part.to; ++i) {
-        tare_node *n = &program->node[i];
-        if (!live[i - p->part.from] || n->op->view)
+        if (!live[i - p->part.from] || program->node[i].op->view)
             continue;
+        tare_node *n = tare_arena_take(&p->arena, sizeof *n); /* of our own: the program may grow and move */
+        if (!n)
+            return TARE_NO_MEMORY;
+        *n = program->node[i];
         if (!n->variant) {
             tare_args a = tare_node_args(n);
             return tare_op_error(&a, TARE_IMPOSSIBLE, "an operator without a kernel cannot be planned");
