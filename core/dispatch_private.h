@@ -45,8 +45,8 @@ void tare__dispatch_ties(const tare__apply *);
 tare_status tare__dispatch_block(tare_mode *, tare__apply *);
 tare_status tare__dispatch_execute(tare_mode *, const tare__apply *);
 
-/* With strided inputs: the first variant that takes them as they are; else the first that fits, and in *copies the
- * inputs that must be made contiguous for it. The reference is never preferred for its strides. */
+/* With strided inputs: the first variant that takes them as they are; else the first that fits with copies, and in
+ * *copies the inputs that must be made contiguous for it. The reference is never preferred for its strides. */
 const tare_variant *tare__choose_strided(const tare_kernels *, const tare_args *, uint32_t dtype, uint32_t strided,
                                          uint32_t *copies);
 

@@ -63,24 +63,49 @@ tare_status tare__dispatch_absent(const tare_mode *m, const tare_op *op)
     return tare_op_error(&a, TARE_BAD_ARGUMENT, "its only output cannot be absent");
 }
 
+static bool accepts(const tare_variant *v, int i, const tare_desc *d)
+{
+    tare_strides strides = (tare_strides)v->in_strides[i < TARE_OPERANDS ? i : TARE_OPERANDS - 1];
+    bool forward = strides == TARE_STRIDES_FORWARD;
+    for (int k = 0; k < d->rank && forward; ++k)
+        forward = d->stride[k] >= 0;
+    return strides == TARE_STRIDES_ANY || forward;
+}
+
+/* Whether the variant takes the inputs, of which those in `strided` are not contiguous, once those in `copies` are. */
+static bool takes(const tare_variant *v, const tare_args *a, uint32_t strided, uint32_t copies)
+{
+    tare_desc packed[TARE_VARIABLE];
+    const tare_desc *in[TARE_VARIABLE];
+    for (int i = 0; i < a->n_in; ++i) {
+        in[i] = a->in[i];
+        if (copies >> i & 1) {
+            tare_desc_like(&packed[i], in[i]);
+            in[i] = &packed[i];
+        } else if ((strided >> i & 1) && !accepts(v, i, in[i])) {
+            return false;
+        }
+    }
+    tare_args with = *a;
+    with.in = (const tare_desc_ref *)in;
+    return !v->fits || v->fits(&with);
+}
+
 const tare_variant *tare__choose_strided(const tare_kernels *k, const tare_args *a, uint32_t dtype, uint32_t strided,
                                          uint32_t *copies)
 {
-    for (int pass = 0; pass < 2; ++pass) {
-        for (int i = 0; i < k->n; ++i) {
-            const tare_variant *v = &k->variant[i];
-            if (!(v->dtypes & dtype) || (v->fits && !v->fits(a)))
-                continue;
-            uint32_t refused = 0;
-            for (uint32_t s = strided; s; s &= s - 1) {
-                int at = __builtin_ctz(s);
-                refused |= at < TARE_OPERANDS && v->in_strides[at] == TARE_STRIDES_ANY ? 0 : 1u << at;
-            }
-            if (pass == 0 && (refused || v->set == TARE_SET_REFERENCE))
-                continue;
-            *copies = refused;
+    *copies = 0;
+    for (const tare_variant *v = k->variant; v < k->variant + k->n; ++v)
+        if ((v->dtypes & dtype) && v->set != TARE_SET_REFERENCE && takes(v, a, strided, 0))
             return v;
-        }
+    for (const tare_variant *v = k->variant; v < k->variant + k->n; ++v) {
+        if (!(v->dtypes & dtype) || !takes(v, a, strided, strided))
+            continue;
+        *copies = strided; /* less those that it takes as they are */
+        for (uint32_t s = strided; s; s &= s - 1)
+            if (takes(v, a, strided, *copies & ~(s & -s)))
+                *copies &= ~(s & -s);
+        return v;
     }
     return NULL;
 }

@@ -27,7 +27,7 @@ typedef struct tare_call tare_call;
 enum {
     TARE_OPERANDS = 8,  /* the most inputs, outputs and auxiliaries that fixed-arity fields describe */
     TARE_VARIABLE = 32, /* the most inputs or outputs of an operator whose number of them varies */
-    TARE_GEOMETRY = 24  /* words that prepare() may leave for a kernel */
+    TARE_GEOMETRY = 72  /* words that prepare() may leave for a kernel */
 };
 
 /* ---- kernel call -------------------------------------------------------------------------------------------
@@ -54,11 +54,12 @@ struct tare_call {
 /* What prepare() leaves: geometry, pieces, scratch. Before the call n_pieces is 1, n_g and the scratch sizes are 0,
  * and g is not set: prepare writes the words it counts. */
 typedef struct {
-    int64_t g[TARE_GEOMETRY]; /* M N K, strides, scalars' bits ... as the variant's kernels read them */
-    int32_t n_g;              /* words used */
-    int32_t n_pieces;         /* >= 1 */
-    size_t piece_bytes;       /* scratch a piece: ptr[n] + piece * piece_bytes, 64-byte aligned */
-    size_t worker_bytes;      /* scratch a worker: ptr[n + 1] + worker * worker_bytes */
+    int32_t n_g;         /* words used */
+    int32_t n_pieces;    /* >= 1 */
+    size_t piece_bytes;  /* scratch a piece: ptr[n] + piece * piece_bytes, 64-byte aligned */
+    size_t worker_bytes; /* scratch a worker: ptr[n + 1] + worker * worker_bytes */
+    int64_t
+        g[TARE_GEOMETRY]; /* M N K, strides, scalars' bits ... as the variant's kernels read them; kept: n_g words */
 } tare_work;
 
 /* Doubles travel in a geometry word by their bits. */
@@ -113,7 +114,8 @@ typedef struct {
 typedef enum { TARE_ISA_PORTABLE, TARE_ISA_AVX2, TARE_ISA_AVX512, TARE_ISA_COUNT } tare_isa;
 /* Sets that the factor `kernels` chooses from; a variant belongs to one. */
 typedef enum { TARE_SET_NATIVE, TARE_SET_BLAS, TARE_SET_REFERENCE } tare_kernel_set;
-typedef enum { TARE_STRIDES_CONTIGUOUS, TARE_STRIDES_ANY } tare_strides;
+/* FORWARD: any but negative ones. */
+typedef enum { TARE_STRIDES_CONTIGUOUS, TARE_STRIDES_FORWARD, TARE_STRIDES_ANY } tare_strides;
 
 #define TARE_BIT(dtype) (1u << (dtype))
 
@@ -121,10 +123,11 @@ typedef struct {
     const char *name; /* unique in its operator */
     tare_isa isa;
     tare_kernel_set set;
-    uint32_t dtypes;                   /* TARE_BIT of input 0's dtypes (output 0's where there is no input) */
-    uint8_t in_strides[TARE_OPERANDS]; /* tare_strides; 0 = contiguous; a declared copy is put before others */
-    bool exact_add;                    /* can compute, then add to the output once */
-    bool (*fits)(const tare_args *);   /* NULL: always. Reads descs and attributes, nothing else */
+    uint32_t dtypes; /* TARE_BIT of input 0's dtypes (output 0's where there is no input) */
+    /* tare_strides, the last entry for all further inputs; 0 = contiguous; a declared copy is put before others */
+    uint8_t in_strides[TARE_OPERANDS];
+    bool exact_add;                  /* can compute, then add to the output once */
+    bool (*fits)(const tare_args *); /* NULL: always. Reads descs and attributes, nothing else */
     void (*prepare)(const tare_args *, const tare_desc_ref *out, tare_work *);
     /* sizes opaque auxiliaries (dtype BYTES) that infer left with dim -1; NULL: none */
     void (*opaque)(const tare_args *, const tare_desc_out *aux);

@@ -76,7 +76,22 @@ def slices():
     moved("slice", "begin=1,step=2", torch.arange(8, dtype=F64), lambda x: x[1::2])
 
 
+def joins():
+    for shapes, axis in ((((3, 4), (2, 4)), 0), (((3, 4), (3, 1), (3, 2)), 1), (((2, 3, 2), (2, 1, 2)), -2),
+                         (((5,),), 0), (((2, 0), (2, 3)), 1), (tuple((k,) for k in range(1, 11)), 0)):
+        case("concat", f"axis={axis}", [random(*s) for s in shapes], lambda *x, axis=axis: torch.cat(x, dim=axis))
+    for shape, axis, parts, headed in (((6, 2), 0, 3, None), ((2, 8), 1, 4, None), ((3, 4, 2), -2, 2, None),
+                                       ((6, 2), 0, 3, {1}), ((2, 8), -1, 4, {0, 3}), ((4,), 0, 1, None)):
+        case("split", f"axis={axis},parts={parts}", [random(*shape)],
+             lambda x, axis=axis, parts=parts: torch.chunk(x, parts, dim=axis), headed)
+    x = torch.arange(6, dtype=F64).reshape(2, 3)
+    for dtype in ("int32", "int64", "uint8"):
+        cases.append({"op": "concat", "attr": "axis=1", "inputs": [array(x, dtype), array(x + 6, dtype)],
+                      "outputs": [array(torch.cat((x, x + 6), dim=1), dtype)], "heads": None, "gradients": None})
+
+
 views()
 slices()
+joins()
 text = "[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n"
 (pathlib.Path(__file__).parent / "ops_c.json").write_text(text)
