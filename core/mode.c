@@ -124,11 +124,11 @@ tare_status tare__dispatch_copies(tare_mode *m, uint32_t copies, tare__apply *c)
     for (int i = 0; i < c->args.n_in; ++i) {
         if (!(copies >> i & 1))
             continue;
-        tare_value *copy, *v = c->operand[i];
-        bool moved = v->moved; /* this application gives it up when all its copies are made */
-        v->moved = false;
-        tare_status status = m->apply(m, m->runtime->copy, NULL, &v, 1, &copy, 0);
-        v->moved = moved;
+        tare_value *copy, *given = c->operand[i];
+        bool moved = given->moved; /* for this operator: the copy must not give it up, it may be an input twice */
+        given->moved = false;
+        tare_status status = m->apply(m, m->runtime->copy, NULL, &given, 1, &copy, 0);
+        given->moved = moved;
         if (status != TARE_OK)
             return status;
         c->operand[i] = copy;

@@ -108,6 +108,12 @@ void tare__instance_place(tare_instance *, int32_t outside, void *address);
 void tare__instance_resolve(tare_instance *);
 void *tare__instance_address(const tare_instance *, const tare_value *symbol);
 
+/* Whether the kernels of the node never see the data of operand k: such a read keeps nothing alive. */
+static inline bool tare__plan_shape_only(const tare_node *n, int k)
+{
+    return k < n->n_in && n->op->shape_only >> (k & 31) & 1;
+}
+
 /* capture.c: room for one more entry of a list; false without memory. */
 bool tare__graph_room(tare_graph *, void **list, int32_t *capacity, int32_t n, size_t item);
 int64_t tare__graph_now_ns(void);

@@ -124,7 +124,7 @@ static tare_status lay_out(tare_plan *p)
                                  .node = c};
         for (int k = 0; k < total; ++k) {
             const tare_value *v = n->operand[k];
-            bool none = !v || (k < n->n_in && n->op->shape_only >> (k & 31) & 1);
+            bool none = !v || tare__plan_shape_only(n, k);
             p->address[at + k] =
                 none ? (tare_address){-1, 0} : (tare_address){p->buffer_of[v->id], p->offset_of[v->id]};
         }
