@@ -129,10 +129,13 @@ static tare_status infer_concat(const tare_args *a, const tare_desc_out *out)
         if (!fits)
             return tare_op_error(a, TARE_BAD_SHAPE, "input %d is %s, input 0 is %s (need the same but for axis %d)", k,
                                  tare_desc_text(y, tk), tare_desc_text(x, t0), axis);
-        out[0]->dim[axis] += y->dim[axis];
+        if (__builtin_add_overflow(out[0]->dim[axis], y->dim[axis], &out[0]->dim[axis]))
+            out[0]->dim[axis] = INT64_MAX; /* which is too much below */
     }
-    tare_desc_pack(out[0]);
-    return tare__view_done(a, out[0]);
+    status = tare__view_done(a, out[0]);
+    if (status == TARE_OK)
+        tare_desc_pack(out[0]);
+    return status;
 }
 
 /* dx_k = the part of dy that x_k made */

@@ -43,7 +43,7 @@ static int64_t no_offset(const tare_args *a, int o)
     return 0;
 }
 
-/* The shape's sizes as a desc of x's dtype; an entry below `least` is refused. */
+/* The shape's sizes and x's dtype, no strides yet; an entry below `least` is refused. */
 static tare_status take_shape(const tare_args *a, const tare_ints *shape, int64_t least, tare_desc *out)
 {
     if (shape->n < 0 || shape->n > TARE_RANK)
@@ -52,7 +52,9 @@ static tare_status take_shape(const tare_args *a, const tare_ints *shape, int64_
         if (shape->at[i] < least)
             return tare_op_error(a, TARE_BAD_SHAPE, "size %d of the shape is %lld (need >= 0%s)", i,
                                  (long long)shape->at[i], least < 0 ? ", or -1 once" : "");
-    *out = tare_desc_of((tare_dtype)a->in[0]->dtype, shape->n, shape->at);
+    *out = (tare_desc){.rank = (int8_t)shape->n, .dtype = a->in[0]->dtype};
+    for (int i = 0; i < shape->n; ++i)
+        out->dim[i] = shape->at[i];
     return TARE_OK;
 }
 
@@ -119,6 +121,8 @@ static tare_status infer_reshape(const tare_args *a, const tare_desc_out *out)
     if (status == TARE_OK)
         status = resolve_size(a, shape, out[0]);
     if (status == TARE_OK)
+        status = tare__view_done(a, out[0]);
+    if (status == TARE_OK)
         tare_desc_pack(out[0]);
     return status;
 }
@@ -144,6 +148,8 @@ static const tare_sample reshape_samples[] = {
     {TARE_SAMPLE_REJECT, "f32[3,4]", "shape=5--1", "[3,4] has 12 elements, which do not make [5,-1]"},
     {TARE_SAMPLE_REJECT, "f32[3,4]", "shape=13", "[3,4] has 12 elements, which do not make [13]"},
     {TARE_SAMPLE_REJECT, "f32[3,4]", "shape=-1--1", "shape is [-1,-1] (need at most one -1)"},
+    {TARE_SAMPLE_REJECT, "f32[0,4]", "shape=0-4000000000-4000000000", "has more than 2^62 bytes"},
+    {TARE_SAMPLE_REJECT, "f32[3,4]", "shape=4000000000-4000000000", "[3,4] has 12 elements, which do not make"},
     {TARE_SAMPLE_REJECT, "f32[0,4]", "shape=0--1", "[0,4] has 0 elements, which do not make [0,-1]"},
     {TARE_SAMPLE_REJECT, "f32[1]", "shape=1-1-1-1-1-1-1", "shape has 7 sizes (need at most 6)"},
     {TARE_SAMPLE_REJECT, "f32[1]", "shape=-2", "shape is -2 (need -1 to"},
