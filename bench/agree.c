@@ -32,7 +32,7 @@ typedef struct {
 /* Step s takes batch s of the training set in its own order, from the start again after the end. */
 static tare_status feed(void *owner, tare__arm *arm, int step)
 {
-    const session *s = owner;
+    session *s = owner;
     const tare_dataset_part *train = &s->data.set.train;
     int64_t n = train->x.dims[0], n_batches = n / arm->batch;
     if (n_batches < 1)
@@ -143,7 +143,10 @@ static int judge(const session *s)
         if (strcmp(word, "agrees") != 0)
             return tare__failed(s->line, "%s differs from %s in %s", name, s->specs.spec[0].name, what);
     }
-    printf("%d rungs agree bit for bit.\n", s->specs.n);
+    if (s->specs.n == 1)
+        printf("one rung: there is nothing to compare it with.\n");
+    else
+        printf("%d rungs agree bit for bit.\n", s->specs.n);
     return TARE__RAN;
 }
 
@@ -174,6 +177,8 @@ int tare__agree_run(const tare__line *line)
         code = tare__integer(line, "steps", 1, 1000000, &s.steps);
     if (!code)
         code = tare__specs_read(line, &s.task, "all", &s.specs);
+    if (!code && s.specs.spec[0].setting.level[TARE__KERNELS] == TARE_KERNELS_NULL)
+        code = tare__usage(line, "kernels=null computes nothing that could agree");
     if (!code && tare__given(line, "data")) {
         code = tare__samples_open(line, tare__text(line, "data"), TARE_DATASET_TRAIN, &s.data);
         s.has_data = !code;

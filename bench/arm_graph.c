@@ -27,13 +27,14 @@ static tare_status trace(tare__arm *a)
 {
     tare_mode *m = tare_graph_mode(a->graph);
     m->training = a->task.work != TARE__INFER;
-    m->recording = a->task.work == TARE__TRAIN;
+    m->recording = a->task.work != TARE__INFER; /* forward leaves what a gradient would need */
     tare_value *x = tare_graph_input(a->graph, &a->x->d, "x");
     tare_value *target = a->target ? tare_graph_input(a->graph, &a->target->d, "target") : NULL;
     tare_value *head = a->head ? tare_graph_input(a->graph, &a->head->d, "head") : NULL;
-    tare_value *y = a->net->type->forward(m, a->net, x), *root = y;
+    tare_value *y = tare_net_forward(m, a->net, x), *root = y;
     if (target)
         root = tare_net_loss(m, a->loss_kind, y, target);
+    a->n_forward = tare_graph_program(a->graph)->n;
     if (head)
         (void)m->backward(m, &root, &head, 1, false);
     tare_status status = m->error;
@@ -84,16 +85,21 @@ static tare_status step_replay_update(tare__arm *a)
     return status;
 }
 
+/* Several pieces, and what combines them: apart, so that the loop below is as short as it can be. */
+static __attribute__((noinline)) int run_pieces(const tare_call *c)
+{
+    int bad = 0;
+    for (int piece = 0; piece < c->n_pieces; ++piece)
+        bad |= c->run(c, piece, 0);
+    return c->combine ? bad | c->combine(c, 0, 0) : bad;
+}
+
 /* The floor: what is left when nothing is around the calls. */
 static tare_status step_kernels(tare__arm *a)
 {
     int bad = 0;
-    for (const tare_call *c = a->call, *end = c + a->n_calls; c < end; ++c) {
-        for (int piece = 0; piece < c->n_pieces; ++piece)
-            bad |= c->run(c, piece, 0);
-        if (c->combine)
-            bad |= c->combine(c, 0, 0);
-    }
+    for (const tare_call *c = a->call, *end = c + a->n_calls; c < end; ++c)
+        bad |= c->n_pieces == 1 ? c->run(c, 0, 0) : run_pieces(c);
     a->rt->counts.kernel_calls += a->n_calls;
     return bad ? tare_error(TARE_BAD_DATA, "a kernel met bad data") : TARE_OK;
 }

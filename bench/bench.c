@@ -108,17 +108,21 @@ static int run_process(session *s, int process)
 
 /* ---- the run -------------------------------------------------------------------------------------------------*/
 
-/* The floor is an arm of every run: the first `kernels` arm with no flip, added where there is none. */
+/* The floor is an arm of every run, named kernels: added where it was not asked for. -1: a usage error, printed. */
 static int base_arm(session *s)
 {
     tare__setting floor;
-    int code = tare__setting_read(s->line, &s->task, "kernels", &floor);
-    if (code)
+    if (tare__setting_read(s->line, &s->task, "kernels", &floor))
         return -1;
-    for (int i = 0; i < s->specs.n; ++i)
-        if (s->specs.spec[i].setting.rung == floor.rung &&
-            memcmp(s->specs.spec[i].setting.level, floor.level, sizeof floor.level) == 0)
+    for (int i = 0; i < s->specs.n; ++i) {
+        const tare__spec *spec = &s->specs.spec[i];
+        if (strcmp(spec->name, "kernels") != 0)
+            continue;
+        if (spec->setting.rung == floor.rung && memcmp(spec->setting.level, floor.level, sizeof floor.level) == 0)
             return i;
+        (void)tare__usage(s->line, "the name kernels is that of the floor: give the arm another");
+        return -1;
+    }
     s->specs.spec = tare__more(s->specs.spec, (size_t)s->specs.n + 1, sizeof *s->specs.spec);
     s->specs.spec[s->specs.n] = (tare__spec){tare__copy_text("kernels"), floor};
     return s->specs.n++;
@@ -149,7 +153,8 @@ static int check_digests(const session *s)
         }
         if (!json_equal(json_object_get(arm->opened, "calls_digest"),
                         json_object_get(s->results.arm[base].opened, "calls_digest")))
-            printf("  %s: other kernel calls than %s.\n", arm->name, s->results.arm[base].name);
+            printf("  %s: other kernel calls than %s%s.\n", arm->name, s->results.arm[base].name,
+                   same_kernels ? "" : ", whose results may differ from its own (the factor kernels is inexact)");
     }
     return code;
 }

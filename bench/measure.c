@@ -177,10 +177,10 @@ static tare_status warm_up(session *s, int i)
     return TARE_OK;
 }
 
-static bool disturbed(const tare__disturbance *before, const tare__disturbance *after, int64_t ns)
+static bool disturbed(const tare__disturbance *before, const tare__disturbance *after, int64_t ns, int64_t cpu_ns)
 {
     return (double)(after->steal_ns - before->steal_ns) > TARE__STEAL_SHARE * (double)ns ||
-           (after->switches - before->switches) * TARE__SWITCH_NS > ns + TARE__SWITCH_NS;
+           (after->switches > before->switches && (double)(ns - cpu_ns) > TARE__ASIDE_SHARE * (double)ns);
 }
 
 static tare_status run_round(session *s, int round)
@@ -191,15 +191,15 @@ static tare_status run_round(session *s, int round)
     uint64_t stream = (uint64_t)s->schedule->process << 32 | (uint64_t)round;
     tare_random_permutation(order, n, (uint64_t)s->schedule->order_seed, stream);
     tare__disturbance before = tare__disturbance_now();
-    int64_t begin = tare__clock_ns();
+    int64_t begin = tare__clock_ns(), cpu = tare__cpu_clock_ns();
     tare_status status = TARE_OK;
     for (int k = 0; k < n && status == TARE_OK; ++k)
         status = run_block(s, (int)order[k], TARE__BLOCK_NS, &b[order[k]]);
     if (status != TARE_OK)
         return status;
-    int64_t ns = tare__clock_ns() - begin;
+    int64_t ns = tare__clock_ns() - begin, cpu_ns = tare__cpu_clock_ns() - cpu;
     tare__disturbance after = tare__disturbance_now();
-    bool dropped = disturbed(&before, &after, ns);
+    bool dropped = disturbed(&before, &after, ns, cpu_ns);
     for (int k = 0; k < n; ++k) {
         const block *each = &b[order[k]];
         say(json_pack("{s:i,s:I,s:i,s:I,s:I,s:I,s:b,s:I,s:I}", "round", round, "block", (json_int_t)order[k], "place",

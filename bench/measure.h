@@ -6,14 +6,16 @@
  *
  * A block is the mean of as many steps as fill BLOCK_NS. A round is one block of every arm and of sgemm, in an order of
  * its own. A round is dropped, by a rule that stands before the first one, when the hypervisor stole more than
- * TARE__STEAL_SHARE of its time from the machine or the process was put aside more than once per TARE__SWITCH_NS. */
+ * TARE__STEAL_SHARE of its time from the machine, or when the process was put aside (involuntary switches) for more
+ * than TARE__ASIDE_SHARE of it. */
 #ifndef TARE_BENCH_MEASURE_H
 #define TARE_BENCH_MEASURE_H
 
 #include "request.h"
 
-enum { TARE__BLOCK_NS = 20000000, TARE__SWITCH_NS = 20000000 };
+enum { TARE__BLOCK_NS = 20000000 };
 #define TARE__STEAL_SHARE 0.02
+#define TARE__ASIDE_SHARE 0.01
 
 typedef struct {
     int process;    /* 0.. */

@@ -94,10 +94,10 @@ int tare__modes_run(const tare__line *line)
             json_decref(row);
             continue;
         }
-        printf("%-11s %s%s%s\n", rung->name, rung->pays, rung->alias ? "; also " : "", rung->alias ? rung->alias : "");
+        printf("%-11s %s%s%s", rung->name, rung->pays, rung->alias ? "; also " : "", rung->alias ? rung->alias : "");
         for (int p = 0; p < TARE__PEERS; ++p)
-            if (!tare__given(line, "quiet"))
-                printf("            %-10s %s\n", tare__peers[p], rung->mirrors[p]);
+            printf("%s%s: %s", p ? ", " : "; mirrors ", tare__peers[p], rung->mirrors[p]);
+        printf("\n");
     }
     return TARE__RAN;
 }

@@ -25,15 +25,17 @@ static const char style[] =
     "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.875rem}"
     "th,td{padding:.3rem .5rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}"
     "th{font-weight:600;color:var(--soft);position:sticky;top:0;background:var(--paper)}"
-    "th:first-child,td:first-child{text-align:left;max-width:18rem;overflow:hidden;text-overflow:ellipsis}"
+    "th:first-child,td:first-child{text-align:left;max-width:14rem;overflow:hidden;text-overflow:ellipsis}"
     "tbody tr:nth-child(even){background:var(--stripe)}tbody tr:last-child td{border-bottom:0}"
     "td.text{text-align:left}code{font-family:ui-monospace,monospace;font-size:.85em}\n"
-    ".bar{display:grid;grid-template-columns:minmax(5rem,11rem) 1fr minmax(8rem,14rem);gap:.75rem;align-items:center;"
+    ".bar{display:grid;grid-template-columns:minmax(5rem,11rem) 1fr 6rem;gap:.75rem;align-items:center;"
     "font-size:.875rem}.bar .name{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}"
     ".bar .value{font-variant-numeric:tabular-nums;color:var(--soft);white-space:nowrap}"
     ".bar svg{display:block;overflow:visible}.bar rect.arm{fill:var(--arm)}.bar rect.base{fill:var(--base)}"
     ".bar line{stroke:var(--mark);stroke-width:1.5}\n"
-    "@media(max-width:600px){.bar{grid-template-columns:1fr auto;gap:0 .75rem;margin-bottom:.4rem}"
+    ".bars{max-height:40rem;overflow-y:auto}\n"
+    "@media(max-width:600px){th:first-child,td:first-child{max-width:9rem}.bar{grid-template-columns:1fr auto;gap:0 "
+    ".75rem;margin-bottom:.4rem}"
     ".bar svg{grid-column:1/3;grid-row:2}}\n"
     "dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;font-size:.875rem;margin:.5rem 0}"
     "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}"
@@ -169,7 +171,7 @@ static void step_bars(FILE *out, const json_t *arms)
     json_t *arm;
     json_array_foreach(arms, i, arm) if (!is_sgemm(arm)) full =
         fmax(full, fmax(within(arm, "step_ns", "mean"), end_of(arm, "step_ns", 1)));
-    fputs("<h3>Time of a step: mean and its 95 % interval</h3>\n", out);
+    fputs("<h3>Time of a step: mean and its 95 % interval</h3>\n<div class=\"bars\">\n", out);
     json_array_foreach(arms, i, arm)
     {
         if (is_sgemm(arm))
@@ -179,30 +181,36 @@ static void step_bars(FILE *out, const json_t *arms)
                        within(arm, "step_ns", "mean"), end_of(arm, "step_ns", 0), end_of(arm, "step_ns", 1), full,
                        is_base(arm));
     }
+    fputs("</div>\n", out);
 }
 
 static void overhead_bars(FILE *out, const json_t *arms)
 {
     double full = 0;
+    int n = 0;
     size_t i;
     json_t *arm;
     json_array_foreach(arms, i, arm) full = fmax(full, number(arm, "overhead_ns_per_node"));
-    fputs("<h3>Overhead a node, above the bare kernel calls</h3>\n", out);
     json_array_foreach(arms, i, arm)
     {
         char text[TARE__FIGURE];
         double overhead = number(arm, "overhead_ns_per_node");
-        if (!is_sgemm(arm) && !is_base(arm))
-            tare__page_bar(out, text_of(arm, "arm"), tare__figure_ns(overhead, text), overhead, (double)NAN,
-                           (double)NAN, full, 0);
+        if (is_sgemm(arm) || is_base(arm))
+            continue;
+        if (n++ == 0)
+            fputs("<h3>Overhead a node, above the bare kernel calls</h3>\n<div class=\"bars\">\n", out);
+        tare__page_bar(out, text_of(arm, "arm"), tare__figure_ns(overhead, text), overhead, (double)NAN, (double)NAN,
+                       full, 0);
     }
+    if (n)
+        fputs("</div>\n", out);
 }
 
 static void counts_table(FILE *out, const json_t *arms)
 {
-    static const char *const names[] = {"a step of", "kernel calls",  "look-ups",    "parses",     "inferences",
-                                        "guards",    "storage takes", "allocations", "tape nodes", "patches",
-                                        "locks",     "plans",         "captures"};
+    static const char *const names[] = {"a step of", "calls", "look-ups",    "parses",     "inferences",
+                                        "guards",    "takes", "allocations", "tape nodes", "patches",
+                                        "locks",     "plans", "captures"};
     static const char *const field[] = {"kernel_calls",  "lookups",     "parses",     "infers",  "guards",
                                         "storage_takes", "allocations", "tape_nodes", "patches", "locks"};
     size_t i;

@@ -141,7 +141,8 @@ static void summarise_arm(tare__results *r, int i, double flops)
     arm->min = tare__minimum(step, n);
     arm->median = tare__median(step, n);
     arm->cpu = n ? cpu / n : (double)NAN;
-    arm->efficiency = arm == sgemm || flops <= 0 ? (double)NAN : tare__median(share, n);
+    bool computes = arm->spec && arm->spec->setting.level[TARE__KERNELS] != TARE_KERNELS_NULL && flops > 0;
+    arm->efficiency = !computes ? (double)NAN : tare__median(share, n);
     arm->step = over_processes(r, i, of_step);
     arm->logs = over_processes(r, i, of_ratio);
     free(step);

@@ -29,7 +29,10 @@ static void print_times(const tare__results *r, const tare__facts *facts)
         tare__table_put(&t, "%s", tare__figure_ns(arm->median, text[0]));
         if (!arm->spec) {
             for (int c = 3; c < 9; ++c)
-                tare__table_put(&t, c == 6 ? "%.1f GF/s" : "", tare__results_gemm_gflops(r));
+                if (c == 6)
+                    tare__table_put(&t, "%.1f GF/s", tare__results_gemm_gflops(r));
+                else
+                    tare__table_put(&t, "%s", "");
             continue;
         }
         tare__table_put(&t, "%s", tare__figure_plain(ratio.mean, 3, text[0]));
@@ -48,12 +51,13 @@ static void print_times(const tare__results *r, const tare__facts *facts)
 
 static void print_counts(const tare__results *r)
 {
-    static const char *head[] = {"<a step of", "kernel calls", "infers", "storage takes", "allocations",
-                                 "tape nodes", "patches",      "locks",  "lookups",       "<plans, captures"};
+    static const char *head[] = {"<a step of",          "kernel calls", "infers", "storage takes", "allocations",
+                                 "tape nodes",          "patches",      "locks",  "lookups",       "<plans, captures",
+                                 "<digest of the calls"};
     static const char *const field[] = {"kernel_calls", "infers",  "storage_takes", "allocations",
                                         "tape_nodes",   "patches", "locks",         "lookups"};
     tare__table t;
-    tare__table_init(&t, head, 10);
+    tare__table_init(&t, head, 11);
     for (int i = 0; i + 1 < r->n_arms; ++i) {
         const tare__result *arm = &r->arm[i];
         tare__table_put(&t, "%s", arm->name);
@@ -61,6 +65,8 @@ static void print_counts(const tare__results *r)
             tare__table_put(&t, "%lld", (long long)tare__opened_count(arm, "counts", field[f]));
         tare__table_put(&t, "%lld, %lld", (long long)tare__opened_count(arm, "setup", "plans"),
                         (long long)tare__opened_count(arm, "setup", "captures"));
+        const char *digest = json_string_value(json_object_get(arm->opened, "calls_digest"));
+        tare__table_put(&t, "%s", digest ? digest : "-");
     }
     tare__table_print(&t, stdout);
     tare__table_fini(&t);

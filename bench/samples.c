@@ -17,6 +17,9 @@ int tare__samples_open(const tare__line *line, const char *folder, unsigned part
 void tare__samples_close(tare__samples *s)
 {
     tare_dataset_fini(&s->memory, &s->set);
+    free(s->batch);
+    s->batch = NULL;
+    s->batch_bytes = 0;
 }
 
 tare_status tare__samples_fit(const tare_dataset_part *part, const tare_net *net, tare_loss loss)
@@ -48,17 +51,18 @@ tare_status tare__samples_gather(const tare__samples *s, const tare_dataset_part
                                         : tare_gather_f32(&part->y, batch, 1, target);
 }
 
-tare_status tare__samples_feed(const tare__samples *s, const tare_dataset_part *part, const tare_batch *batch,
-                               tare__arm *arm)
+tare_status tare__samples_feed(tare__samples *s, const tare_dataset_part *part, const tare_batch *batch, tare__arm *arm)
 {
-    float *x = tare__take((size_t)tare_desc_count(&arm->x->d), sizeof *x);
-    void *target = tare__take(tare_desc_bytes(&arm->target->d), 1);
+    size_t x_bytes = tare_desc_bytes(&arm->x->d), bytes = x_bytes + tare_desc_bytes(&arm->target->d);
+    if (s->batch_bytes < bytes) {
+        s->batch = tare__more(s->batch, bytes, 1);
+        s->batch_bytes = bytes;
+    }
+    /* both are of 4-byte elements, so the target after x is aligned */
+    float *x = (float *)(void *)s->batch;
+    void *target = s->batch + x_bytes;
     tare_status status = tare__samples_gather(s, part, batch, arm->loss_kind, x, target);
-    if (status == TARE_OK)
-        status = tare__arm_feed(arm, x, target);
-    free(x);
-    free(target);
-    return status;
+    return status == TARE_OK ? tare__arm_feed(arm, x, target) : status;
 }
 
 /* ---- evaluation ----------------------------------------------------------------------------------------------*/
@@ -99,7 +103,7 @@ static tare_status forward(tare_mode *m, const tare__arm *arm, const float *x, i
     status = tare_value_write(input, x, tare_desc_bytes(&d));
     if (status == TARE_OK) {
         m->scope_begin(m, NULL);
-        tare_value *output = arm->net->type->forward(m, arm->net, input);
+        tare_value *output = tare_net_forward(m, arm->net, input);
         status = m->error ? m->error : tare_value_read(output, y, y_bytes);
         m->scope_end(m, NULL, 0);
     }

@@ -11,6 +11,8 @@ typedef struct {
     tare_memory memory;
     tare_dataset set;
     float scale; /* of x: bytes become 0..1 */
+    char *batch; /* owned: room for a gathered batch, kept from step to step */
+    size_t batch_bytes;
 } tare__samples;
 
 /* Reads a folder. An exit code, the reason printed. */
@@ -23,7 +25,7 @@ tare_status tare__samples_fit(const tare_dataset_part *, const tare_net *, tare_
 tare_status tare__samples_gather(const tare__samples *, const tare_dataset_part *, const tare_batch *, tare_loss,
                                  float *x, void *target);
 /* Gathers and feeds; the batch has as many rows as the arm's. */
-tare_status tare__samples_feed(const tare__samples *, const tare_dataset_part *, const tare_batch *, tare__arm *);
+tare_status tare__samples_feed(tare__samples *, const tare_dataset_part *, const tare_batch *, tare__arm *);
 
 /* What a net makes of a part, in the imperative mode, in its own order, batch rows at a time: accuracy of labels, mean
  * squared error of targets. output NULL, or room for all outputs. */

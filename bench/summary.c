@@ -32,8 +32,8 @@ static row *row_of(rows *r, const char *path)
     return &r->row[r->n++];
 }
 
-/* A node's FLOPs, and the bytes of what it reads and writes. */
-static void add_node(rows *r, const tare_node *n)
+/* A node's FLOPs, and the bytes of what it reads and writes. A layer's result is that of its last forward node. */
+static void add_node(rows *r, const tare_node *n, bool forward)
 {
     row *to = row_of(r, n->path);
     tare_args args = tare_node_args(n);
@@ -43,7 +43,7 @@ static void add_node(rows *r, const tare_node *n)
         to->flops += n->op->flops(&args, (const tare_desc_ref *)(n->operand + n->n_in));
     for (int i = 0; i < n->n_in + n->n_out && n->variant; ++i)
         to->bytes += n->operand[i] ? (double)tare_desc_bytes(&n->operand[i]->d) : 0;
-    if (!*to->shape || !strchr(to->path, '('))
+    if (forward || !*to->shape)
         tare_desc_text(&n->operand[n->n_in]->d, to->shape);
 }
 
@@ -96,7 +96,8 @@ static void print(const tare__line *line, const tare__arm *a, const rows *r, con
     if (!json) {
         tare_plan_bytes plan = tare_plan_size(a->plan);
         char text[3][TARE__FIGURE];
-        printf("%s, batch %lld, %s\n\n", a->net->label, (long long)a->batch, tare__work_names[a->task.work]);
+        printf("%s, batch %lld, %s%s%s\n\n", a->net->label, (long long)a->batch, tare__work_names[a->task.work],
+               a->task.optimizer ? " with " : "", a->task.optimizer ? a->task.optimizer : "");
         tare__table_print(&t, stdout);
         printf("\n  results: each its own %s, by reference counting %s, in one arena %s\n",
                tare__figure_bytes((double)plan.naive, text[0]), tare__figure_bytes((double)plan.refcount, text[1]),
@@ -122,7 +123,7 @@ int tare__summary_run(const tare__line *line)
         rows r = {0};
         row total = {.path = "all"};
         for (int i = 0; i < p->n; ++i)
-            add_node(&r, &p->node[i]);
+            add_node(&r, &p->node[i], i < arm.n_forward);
         for (int i = 0; i < r.n; ++i) {
             r.row[i].parameters = parameters_of(arm.net, r.row[i].path);
             total.nodes += r.row[i].nodes;

@@ -147,7 +147,7 @@ static tare_status make_room(tare_runtime *rt, tare_kind kind)
 
 tare_status tare_register(tare_runtime *rt, tare_kind kind, const void *record)
 {
-    static const char *const kind_name[] = {"operator", "net", "optimizer", "packer", "pass"};
+    static const char *const kind_name[] = {"operator", "net", "optimizer", "packer", "pass", "service"};
     const tare_record *r = record;
     if ((unsigned)kind >= TARE_KIND_COUNT || !r || !r->name || !*r->name)
         return tare_error(TARE_BAD_ARGUMENT, "a record needs a kind and a name to be registered");
@@ -169,6 +169,8 @@ tare_status tare_register(tare_runtime *rt, tare_kind kind, const void *record)
 
 const void *tare_find(tare_runtime *rt, tare_kind kind, const char *name)
 {
+    static const char *const kind_words[TARE_KIND_COUNT] = {"operator", "net",  "optimizer",
+                                                            "packer",   "pass", "service"};
     bool found;
     rt->counts.lookups += kind == TARE_KIND_OPERATOR;
     int at = position(rt, kind, name, &found), n = rt->n_records[kind];
@@ -177,8 +179,9 @@ const void *tare_find(tare_runtime *rt, tare_kind kind, const char *name)
     /* sorted neighbours are the nearest in spelling where it matters: at the start */
     const char *before = at > 0 ? rt->record[kind][at - 1]->name : NULL,
                *after = at < n ? rt->record[kind][at]->name : NULL;
-    (void)tare_error(TARE_NOT_FOUND, "'%s' is unknown%s%s%s%s%s", name, before || after ? " (near it: " : "",
-                     before ? before : "", before && after ? ", " : "", after ? after : "", before || after ? ")" : "");
+    (void)tare_error(TARE_NOT_FOUND, "%s '%s' is unknown%s%s%s%s%s", kind_words[kind], name,
+                     before || after ? " (near it: " : "", before ? before : "", before && after ? ", " : "",
+                     after ? after : "", before || after ? ")" : "");
     return NULL;
 }
 

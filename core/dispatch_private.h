@@ -17,8 +17,8 @@ enum {
     TARE_DISPATCH_PLAIN = 4 /* tare_kernels.plain: the loops and tests for all else are not in the code */
 };
 
-/* Operands of one call at the most; more is for composite operators, which have their own way (graph/). */
-enum { TARE_OPERANDS_MOST = 48 };
+/* Operands of an operator with a kernel at the most; one made at run time may have more. */
+enum { TARE_INPUTS_MOST = 32, TARE_OPERANDS_MOST = 48 };
 
 /* What one dispatch works on, all on the stack. ptr is what a kernel gets. */
 typedef struct {
@@ -26,8 +26,8 @@ typedef struct {
     const tare_variant *variant;
     int n_out, n_aux;
     bool wants;
-    tare_value *operand[TARE_OPERANDS_MOST];
-    void *ptr[TARE_OPERANDS_MOST + 2];
+    tare_value **operand;
+    void **ptr;
 } tare__apply;
 
 /* The rare paths (mode.c). failed: sets the mode's first error and fills out[] with poison. inputs: the sentence for an
@@ -41,6 +41,8 @@ tare_status tare__dispatch_undo(tare_mode *, tare__apply *, int n_made, tare_val
 /* Hands a call to the device, which may queue it, and gives its scratch back: what is queued later may have it. */
 tare_status tare__dispatch_run(tare_mode *, const tare__apply *, tare_call *, tare_storage *scratch);
 void tare__dispatch_ties(const tare__apply *);
+tare_status tare__dispatch_block(tare_mode *, tare__apply *);
+tare_status tare__dispatch_execute(tare_mode *, const tare__apply *);
 
 /* With strided inputs: the first variant that takes them as they are; else the first that fits, and in *copies the
  * inputs that must be made contiguous for it. The reference is never preferred for its strides. */
@@ -208,7 +210,11 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
 {
     const bool plain = flags & TARE_DISPATCH_PLAIN, run = flags & TARE_DISPATCH_RUN;
     tare_runtime *rt = m->runtime;
+    tare_value *few_operands[TARE_OPERANDS_MOST];
+    void *few_ptr[TARE_OPERANDS_MOST + 2];
     tare__apply c;
+    c.operand = few_operands;
+    c.ptr = few_ptr;
     tare_status status = TARE_OK;
     if (__builtin_expect(m->error || (plain && absent), 0))
         return tare__dispatch_failed(m, op, out, op->n_out, m->error ? m->error : tare__dispatch_absent(m, op));
@@ -216,9 +222,15 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
         tare__records_drain(rt);
 
     /* inputs: one look at each; anything odd goes to the slow check */
-    bool wants = false, odd = n_in != op->n_in, moved = false;
+    bool wants = false, odd = n_in != op->n_in && (plain || !op->execute), moved = false;
     uint32_t strided = 0;
-    for (int i = 0; i < n_in && i < TARE_OPERANDS_MOST - TARE_OPERANDS; ++i) {
+    int most = TARE_INPUTS_MOST;
+    if (!plain && op->execute) {
+        most = n_in;
+        c.operand = __builtin_alloca((size_t)(n_in + op->n_out + op->n_aux) * sizeof *c.operand);
+        c.ptr = __builtin_alloca((size_t)(n_in + op->n_out + op->n_aux + 2) * sizeof *c.ptr);
+    }
+    for (int i = 0; i < n_in && i < most; ++i) {
         tare_value *v = given[i];
         c.operand[i] = v;
         c.ptr[i] = NULL;
@@ -246,7 +258,7 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
     c.n_out = plain ? 1 : op->n_out >= 0 ? op->n_out : op->outputs(&c.args);
     c.n_aux = plain ? 0 : op->n_aux;
     const int made = plain ? 1 : c.n_out + c.n_aux;
-    if (!plain && n_in + made > TARE_OPERANDS_MOST)
+    if (!plain && !op->execute && n_in + made > TARE_OPERANDS_MOST)
         return tare__dispatch_failed(m, op, out, 0,
                                      tare_op_error(&c.args, TARE_BAD_ARGUMENT, "%d operands (need at most %d)",
                                                    n_in + made, TARE_OPERANDS_MOST));
@@ -263,14 +275,16 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
     ++rt->counts.infers;
     status = op->infer(&c.args, (const tare_desc_out *)(c.operand + n_in));
     tare__trace(m, &c, TARE_EVENT_INFER, flags);
-    if (__builtin_expect(status == TARE_OK, 1) && (plain || !op->view))
+    if (__builtin_expect(status == TARE_OK, 1) && (plain || (!op->view && !op->execute)))
         status = tare__variant_for(m, &c, k, strided, flags);
     if (__builtin_expect(status != TARE_OK, 0))
         return tare__dispatch_undo(m, &c, made, out, status);
 
     /* bytes, run */
-    for (int o = 0; o < made; ++o) {
-        if (!plain && c.args.absent >> o & 1) {
+    if (!plain && op->execute && run && tare__dispatch_block(m, &c) != TARE_OK)
+        return tare__dispatch_undo(m, &c, made, out, TARE_NO_MEMORY);
+    for (int o = 0; o < made && (plain || !run || !op->execute); ++o) {
+        if (!plain && o < 32 && c.args.absent >> o & 1) {
             tare_record_drop(c.operand[n_in + o]);
             c.operand[n_in + o] = NULL;
             c.ptr[n_in + o] = NULL;
@@ -282,11 +296,14 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
     if (run) {
         if (plain || c.variant)
             status = tare__run(m, &c);
+        else if (op->execute)
+            status = tare__dispatch_execute(m, &c);
         if (__builtin_expect(status != TARE_OK, 0))
             return tare__dispatch_undo(m, &c, made, out, status);
-        if (!plain)
+        if (!plain && !op->execute)
             tare__dispatch_ties(&c);
-        tare__trace(m, &c, TARE_EVENT_KERNEL, flags);
+        if (plain || !op->execute) /* which tells of its own kernels */
+            tare__trace(m, &c, TARE_EVENT_KERNEL, flags);
     }
 
     /* record, hand over */

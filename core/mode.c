@@ -40,7 +40,7 @@ tare_status tare__dispatch_inputs(const tare_mode *m, const tare_op *op, tare_va
     tare_args a = {.op = op, .path = m->path};
     if (op->n_in >= 0 && n_in != op->n_in)
         return tare_op_error(&a, TARE_BAD_ARGUMENT, "%d inputs were given (need %d)", n_in, op->n_in);
-    if (n_in < 1 || n_in > 32)
+    if (n_in < 1 || (n_in > TARE_INPUTS_MOST && !op->execute))
         return tare_op_error(&a, TARE_BAD_ARGUMENT, "%d inputs were given (need 1 to 32)", n_in);
     for (int i = 0; i < n_in; ++i) {
         const tare_value *v = in[i];
@@ -99,8 +99,11 @@ tare_status tare__dispatch_copies(tare_mode *m, uint32_t copies, tare__apply *c)
     for (int i = 0; i < c->args.n_in; ++i) {
         if (!(copies >> i & 1))
             continue;
-        tare_value *copy;
-        tare_status status = m->apply(m, m->runtime->copy, NULL, &c->operand[i], 1, &copy, 0);
+        tare_value *copy, *given = c->operand[i];
+        bool moved = given->moved; /* for this operator: the copy must not give it up, it may be an input twice */
+        given->moved = false;
+        tare_status status = m->apply(m, m->runtime->copy, NULL, &given, 1, &copy, 0);
+        given->moved = moved;
         if (status != TARE_OK)
             return status;
         c->operand[i] = copy;
@@ -140,4 +143,42 @@ void tare__dispatch_ties(const tare__apply *c)
         ++v->storage->version;
         v->storage->writer = c->args.op;
     }
+}
+
+/* The results of an operator made at run time share one fresh block; its auxiliaries get their storage from it. */
+tare_status tare__dispatch_block(tare_mode *m, tare__apply *c)
+{
+    int n_in = c->args.n_in;
+    size_t bytes = 0;
+    for (int o = 0; o < c->n_out; ++o)
+        bytes += (tare_desc_bytes(&c->operand[n_in + o]->d) + TARE_ALIGNMENT - 1) / TARE_ALIGNMENT * TARE_ALIGNMENT;
+    tare_storage *s = tare__storage_take_work(m->runtime, bytes);
+    if (!s)
+        return TARE_NO_MEMORY;
+    char *at = s->base;
+    for (int o = 0; o < c->n_out + c->n_aux; ++o) {
+        tare_value *v = c->operand[n_in + o];
+        v->depth = m->depth;
+        if (o >= c->n_out) {
+            if (!c->wants) {
+                tare_record_drop(v);
+                c->operand[n_in + o] = NULL;
+            }
+            continue;
+        }
+        v->wants_gradient = c->wants;
+        v->storage = s;
+        v->address = at;
+        ++s->refs;
+        at += (tare_desc_bytes(&v->d) + TARE_ALIGNMENT - 1) / TARE_ALIGNMENT * TARE_ALIGNMENT;
+    }
+    tare_storage_drop(s);
+    return TARE_OK;
+}
+
+tare_status tare__dispatch_execute(tare_mode *m, const tare__apply *c)
+{
+    tare_node n = {.attr = c->args.attr, .operand = c->operand};
+    tare__describe(c, &n);
+    return c->args.op->execute(m, &n);
 }

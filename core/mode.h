@@ -38,6 +38,7 @@ struct tare_mode {
     tare_program *program; /* the tape, or the graph being built */
     const char *path;
     int32_t depth;                /* open scopes */
+    bool capturing;               /* a graph's: nothing runs */
     bool training;                /* dropout drops, batch norm uses the batch */
     bool recording;               /* operators are recorded for a gradient */
     uint32_t walk;                /* number of the reverse walk under way or last done */

@@ -2,8 +2,9 @@
  *
  * A record says what an operator is (arity, attributes, inference, gradient, what its gradient needs, what it
  * may overwrite) and lists its kernel variants, best first, the reference last. Records are const and shared
- * by all runtimes. An operator either has a kernel, which `variants` list, or is a view: `view` gives a new look at
- * input 0's storage and nothing runs.
+ * by all runtimes. An operator is one of three kinds: `variants` list its kernels; or it is a view, and `view` gives a
+ * new look at input 0's storage while nothing runs; or it was made at run time (a captured graph), and `execute` runs
+ * it.
  *
  * Adding an operator is one line in ops/catalogue.h and one block in one file. */
 #ifndef TARE_CORE_OP_H
@@ -145,9 +146,9 @@ typedef enum { TARE_EFFECT_NONE = 0, TARE_EFFECT_RANDOM = 1, TARE_EFFECT_STATE =
 struct tare_op {
     const char *name;
     const char *doc;     /* first line of the manual: the formula, with shapes */
-    int8_t n_in;         /* -1: variable */
-    int8_t n_out;        /* -1: as many as `outputs` says */
-    int8_t n_aux;        /* made after the outputs, only when a gradient is wanted */
+    int16_t n_in;        /* -1: variable */
+    int16_t n_out;       /* -1: as many as `outputs` says */
+    int16_t n_aux;       /* made after the outputs, only when a gradient is wanted */
     uint32_t optional;   /* bit i: input i may be NULL */
     uint32_t shape_only; /* bit i: kernels read only the desc of input i; its address is NULL */
     const tare_attr *attrs;
@@ -166,6 +167,10 @@ struct tare_op {
     int8_t ties[TARE_OPERANDS];         /* output o must take the storage of input ties[o] - 1; 0: none */
     uint32_t effects;                   /* tare_effect bits: kept in order, never merged, never dropped */
     int64_t (*view)(const tare_args *); /* offset in elements from input 0's element 0 */
+    /* An operator made at run time: runs it on the host over its operands' addresses, and gives its auxiliaries their
+     * storage. It takes any number of inputs and is not registered; `own` is its maker's. */
+    tare_status (*execute)(tare_mode *, const tare_node *);
+    const void *own;
     double (*flops)(const tare_args *, const tare_desc_ref *out); /* 2 x multiply-adds; NULL: 0 */
     const tare_variant *variants;
     int n_variants;

@@ -16,7 +16,7 @@ struct tare_node {
     const tare_op *op;           /* NULL: spent (a backward has walked and freed it) */
     const tare_variant *variant; /* NULL for views and composites */
     const void *attr;
-    const tare_work *work; /* graph only: what prepare() left */
+    const tare_work *work; /* a plan's node only: what prepare() left */
     tare_value **operand;  /* [n_in + n_out + n_aux]; NULL: absent */
     uint32_t *version;     /* tape only: storage version of each needed operand when it was saved */
     const char *path;      /* layer, borrowed from it; NULL */
@@ -65,7 +65,8 @@ TARE_API tare_node *tare_program_reserve(tare_program *, int n_operands, size_t 
 /* Whether the gradient of the node reads the data of operand i (an index into operand[]). */
 static inline bool tare_node_needs(const tare_node *n, int i)
 {
-    return i < n->n_in ? n->op->needs_in >> (i < 31 ? i : 31) & 1 : n->op->needs_out >> (i - n->n_in) & 1;
+    return i < n->n_in ? n->op->needs_in >> (i < 31 ? i : 31) & 1
+                       : n->op->needs_out >> (i - n->n_in < 31 ? i - n->n_in : 31) & 1;
 }
 
 static inline tare_args tare_node_args(const tare_node *n)

@@ -67,6 +67,7 @@ typedef enum {
     TARE_KIND_OPTIMIZER,
     TARE_KIND_PACKER,
     TARE_KIND_PASS,
+    TARE_KIND_SERVICE,
     TARE_KIND_COUNT
 } tare_kind;
 
@@ -123,6 +124,7 @@ struct tare_runtime {
     struct tare_slab *slabs;                  /* where records come from */
     int64_t work_bytes_live, work_bytes_peak; /* of TARE_MEMORY_WORK storages handed out, 64-byte units */
     int64_t reserved_bytes;                   /* blocks held by the pool, handed out or not */
+    uint32_t n_walks;                         /* reverse walks so far, of all modes: a leaf belongs to none of them */
     uint64_t random_calls;                    /* 64-bit count of random operators in program order */
     pthread_mutex_t dropped_lock;
     tare_value *dropped; /* handles let go on other threads, drained at the next apply or value call */

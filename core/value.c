@@ -30,6 +30,7 @@ bool tare__values_refill(tare_runtime *rt)
 {
     tare_value *v = slab_take(rt, sizeof *v);
     for (int i = 0; v && i < SLAB_RECORDS; ++i) {
+        v[i].n_dropped = 0; /* and 0 again whenever a record is free */
         v[i].next = rt->free_values;
         rt->free_values = &v[i];
     }
@@ -70,12 +71,15 @@ void tare__records_drain(tare_runtime *rt)
     tare_value *v = rt->dropped;
     rt->dropped = NULL;
     __atomic_store_n(&rt->has_dropped, false, __ATOMIC_RELEASE);
-    (void)pthread_mutex_unlock(&rt->dropped_lock);
-    while (v) {
+    while (v) { /* under the lock: a record still held elsewhere may be dropped and listed again */
         tare_value *next = v->next;
-        tare_record_drop(v);
+        int32_t n = v->n_dropped;
+        v->n_dropped = 0;
+        for (; n > 0; --n)
+            tare_record_drop(v);
         v = next;
     }
+    (void)pthread_mutex_unlock(&rt->dropped_lock);
 }
 
 tare_value *tare_value_share(tare_value *v)
@@ -93,8 +97,10 @@ void tare_value_drop(tare_value *v)
         return;
     }
     (void)pthread_mutex_lock(&rt->dropped_lock);
-    v->next = rt->dropped;
-    rt->dropped = v;
+    if (v->n_dropped++ == 0) {
+        v->next = rt->dropped;
+        rt->dropped = v;
+    }
     __atomic_store_n(&rt->has_dropped, true, __ATOMIC_RELEASE);
     (void)pthread_mutex_unlock(&rt->dropped_lock);
 }
@@ -227,7 +233,7 @@ tare_status tare_value_read(const tare_value *v, void *to, size_t bytes)
 {
     tare_status status = check_copy(v, to, bytes);
     if (status != TARE_OK)
-        return status;
+        return status; /* poison has no runtime */
     tare_device *d = v->runtime->device;
     status = d->wait(d);
     if (status != TARE_OK || bytes == 0)

@@ -1,8 +1,8 @@
 /* buffers.c - which values share a buffer, how long each buffer lives, which results are written in place.
  *
- * A view or a tied result lies on its base's buffer; an external's buffer is not ours to place. A result may take over
- * an input's buffer where its operator allows it (`overwrites`), the input dies with this call, nobody else reads the
- * buffer in the call, and the two have the same bytes. */
+ * A view or a tied result lies on its base's buffer; what lies outside the plan is not ours to place. A result may take
+ * over an input's buffer where its operator allows it (`overwrites`), the input dies with this call, nobody else reads
+ * the buffer in the call, and the two have the same bytes. */
 #include <string.h>
 
 #include "graph_private.h"
@@ -12,17 +12,40 @@ static int64_t units(int64_t bytes)
     return bytes == 0 ? TARE_ALIGNMENT : (bytes + TARE_ALIGNMENT - 1) / TARE_ALIGNMENT * TARE_ALIGNMENT;
 }
 
-static int32_t add_buffer(tare_plan *p, int64_t bytes, int32_t call, int32_t external, int32_t value)
+static int32_t add_buffer(tare_plan *p, int64_t bytes, int32_t call, int32_t value)
 {
     p->buffer[p->n_buffer] =
-        (tare_buffer){.bytes = units(bytes), .first = call, .last = call, .external = external, .value = value};
+        (tare_buffer){.bytes = units(bytes), .first = call, .last = call, .outside = -1, .value = value};
     return p->n_buffer++;
+}
+
+static int32_t add_outside(tare_plan *p, const tare_value *root, int32_t external, bool result)
+{
+    int32_t b = add_buffer(p, 0, 0, root->id);
+    p->buffer[b].outside = p->n_outside;
+    p->outside[p->n_outside++] = (tare_outside){root->id, external, result};
+    return b;
 }
 
 static void lay(tare_plan *p, const tare_value *v, int32_t buffer, int64_t offset)
 {
     p->buffer_of[v->id] = buffer;
     p->offset_of[v->id] = offset;
+}
+
+static void lay_on_base(tare_plan *p, const tare_value *v);
+
+/* An operand that this part does not make: an external is laid already, all else is an import. */
+static void lay_operand(tare_plan *p, const tare_value *v)
+{
+    if (p->buffer_of[v->id] >= 0)
+        return;
+    if (v->base) {
+        lay_operand(p, v->base);
+        lay_on_base(p, v);
+    } else {
+        lay(p, v, add_outside(p, v, -1, false), 0);
+    }
 }
 
 /* A view or tie lies where its base lies. */
@@ -45,23 +68,36 @@ static void measure_lifetimes(tare_plan *p)
     for (int32_t c = 0; c < p->n_calls; ++c) {
         const tare_node *n = p->node[c];
         for (int k = 0; k < n->n_in + n->n_out + n->n_aux; ++k)
-            if (n->operand[k])
+            if (n->operand[k] && !tare__plan_shape_only(n, k))
                 touch(p, n->operand[k], c);
     }
-    for (int32_t k = 0; k < p->graph->n_output; ++k)
-        touch(p, p->graph->program.value[p->graph->output[k]], p->n_calls);
+    for (int32_t k = 0; k < p->part.n_result; ++k)
+        touch(p, p->graph->program.value[p->part.result[k]], p->n_calls);
+}
+
+static bool patched(const tare_plan *p, const tare_value *v)
+{
+    for (int32_t k = 0; k < p->part.n_patched; ++k)
+        if (p->part.result[k] == v->id)
+            return true;
+    return false;
 }
 
 static void lay_call(tare_plan *p, const tare_node *n, int32_t call)
 {
+    for (int k = 0; k < n->n_in; ++k)
+        if (n->operand[k] && !tare__plan_shape_only(n, k))
+            lay_operand(p, n->operand[k]);
     for (int k = n->n_in; k < n->n_in + n->n_out + n->n_aux; ++k) {
         const tare_value *v = n->operand[k];
         if (!v)
             continue;
         if (v->base)
             lay_on_base(p, v);
+        else if (patched(p, v))
+            lay(p, v, add_outside(p, v, -1, true), 0);
         else
-            lay(p, v, add_buffer(p, (int64_t)tare_desc_bytes(&v->d), call, -1, v->id), 0);
+            lay(p, v, add_buffer(p, (int64_t)tare_desc_bytes(&v->d), call, v->id), 0);
     }
 }
 
@@ -70,7 +106,7 @@ static void lay_scratch(tare_plan *p, const tare_node *n, int32_t call)
     const tare_work *w = n->work;
     size_t bytes = w->piece_bytes * (size_t)w->n_pieces + w->worker_bytes;
     if (bytes)
-        (void)add_buffer(p, (int64_t)bytes, call, -1, -1);
+        (void)add_buffer(p, (int64_t)bytes, call, -1);
 }
 
 /* Whether another operand of the call lies on the same buffer. */
@@ -87,12 +123,14 @@ static int taken_over(const tare_plan *p, const tare_node *n, int32_t call, int 
 {
     const tare_value *out = n->operand[n->n_in + o];
     int k = o < TARE_OPERANDS ? n->op->overwrites[o] - 1 : -1;
-    if (!out || out->base || k < 0 || k >= n->n_in || !n->operand[k] || !n->operand[k]->d.contiguous)
+    if (!out || out->base || k < 0 || k >= n->n_in || !n->operand[k] || !n->operand[k]->d.contiguous ||
+        tare__plan_shape_only(n, k))
         return -1;
     int32_t from = p->buffer_of[n->operand[k]->id];
     const tare_buffer *b = &p->buffer[from];
-    bool dies = b->external < 0 && b->last == call && p->offset_of[n->operand[k]->id] == 0;
-    bool same = b->bytes == units((int64_t)tare_desc_bytes(&out->d));
+    bool dies = b->outside < 0 && b->last == call && p->offset_of[n->operand[k]->id] == 0;
+    bool placed = p->buffer[p->buffer_of[out->id]].outside < 0;
+    bool same = placed && b->bytes == units((int64_t)tare_desc_bytes(&out->d));
     return dies && same && !shared_in_call(p, n, k, from) ? k : -1;
 }
 
@@ -101,9 +139,9 @@ static void write_in_place(tare_plan *p, const bool *live)
 {
     const tare_program *program = &p->graph->program;
     int32_t call = 0;
-    for (int32_t i = 0; i < program->n; ++i) {
+    for (int32_t i = p->part.from; i < p->part.to; ++i) {
         const tare_node *n = &program->node[i];
-        if (!live[i])
+        if (!live[i - p->part.from])
             continue;
         if (n->op->view) {
             lay_on_base(p, n->operand[n->n_in]);
@@ -136,7 +174,7 @@ static int64_t peak(const tare_plan *p)
     if (!change)
         return -1;
     for (int32_t b = 0; b < p->n_buffer; ++b) {
-        if (p->buffer[b].external >= 0)
+        if (p->buffer[b].outside >= 0)
             continue;
         change[p->buffer[b].first] += p->buffer[b].bytes;
         change[p->buffer[b].last + 1] -= p->buffer[b].bytes;
@@ -153,7 +191,7 @@ static int64_t sum(const tare_plan *p)
 {
     int64_t bytes = 0;
     for (int32_t b = 0; b < p->n_buffer; ++b)
-        bytes += p->buffer[b].external < 0 ? p->buffer[b].bytes : 0;
+        bytes += p->buffer[b].outside < 0 ? p->buffer[b].bytes : 0;
     return bytes;
 }
 
@@ -163,9 +201,10 @@ static tare_status reserve(tare_plan *p)
     size_t values = (size_t)g->program.n_values;
     size_t buffers = values + (size_t)g->n_external + (size_t)p->n_calls;
     p->buffer = tare_arena_take(&p->arena, buffers * sizeof *p->buffer);
+    p->outside = tare_arena_take(&p->arena, buffers * sizeof *p->outside);
     p->buffer_of = tare_arena_take(&p->arena, values * sizeof *p->buffer_of);
     p->offset_of = tare_arena_take(&p->arena, values * sizeof *p->offset_of);
-    if (!p->buffer || !p->buffer_of || !p->offset_of)
+    if (!p->buffer || !p->outside || !p->buffer_of || !p->offset_of)
         return TARE_NO_MEMORY;
     memset(p->buffer_of, -1, values * sizeof *p->buffer_of);
     memset(p->offset_of, 0, values * sizeof *p->offset_of);
@@ -178,20 +217,23 @@ tare_status tare__plan_buffers(tare_plan *p, const bool *live, bool in_place)
     if (reserve(p) != TARE_OK)
         return TARE_NO_MEMORY;
     for (int32_t k = 0; k < g->n_external; ++k)
-        lay(p, g->external[k].symbol, add_buffer(p, 0, 0, k, g->external[k].symbol->id), 0);
+        lay(p, g->external[k].symbol, add_outside(p, g->external[k].symbol, k, false), 0);
     int32_t call = 0;
-    for (int32_t i = 0; i < g->program.n; ++i) {
+    for (int32_t i = p->part.from; i < p->part.to; ++i) {
         const tare_node *n = &g->program.node[i];
-        if (!live[i])
+        if (!live[i - p->part.from])
             continue;
         if (n->op->view) {
+            lay_operand(p, n->operand[0]);
             lay_on_base(p, n->operand[n->n_in]);
             continue;
         }
         lay_call(p, n, call);
-        lay_scratch(p, n, call);
+        lay_scratch(p, p->node[call], call);
         ++call;
     }
+    for (int32_t k = 0; k < p->part.n_result; ++k)
+        lay_operand(p, g->program.value[p->part.result[k]]);
     measure_lifetimes(p);
     p->bytes.naive = sum(p);
     p->bytes.refcount = p->bytes.lower_bound_no_inplace = peak(p);

@@ -12,6 +12,7 @@
  *     tare_instance_bind(run, 0, batch);
  *     tare_instance_run(run);
  *
+ * A plan is of the graph as it was: capture may go on, and further plans be made.
  * A concrete value (a parameter) met in capture becomes an external operand, bound to its storage from then on.
  * Ownership: instance before plan before graph before runtime. Threads: the runtime's. */
 #ifndef TARE_GRAPH_GRAPH_H

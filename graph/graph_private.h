@@ -37,7 +37,7 @@ struct tare_graph {
 typedef struct {
     int64_t bytes;
     int32_t first, last; /* call numbers: defined by, last touched by; last = n_calls for results */
-    int32_t external;    /* >= 0: not ours to place */
+    int32_t outside;     /* >= 0: an entry of plan->outside, not ours to place */
     int32_t value;       /* the value that it was made for; -1: scratch of call `first` */
     int64_t offset;      /* out of packing */
 } tare_buffer;
@@ -48,19 +48,38 @@ typedef struct {
     int64_t offset; /* bytes into the buffer */
 } tare_address;
 
+/* A place that a plan does not lay: a graph's external, a value that an earlier part of the program made (import), or a
+ * result that the caller gives the bytes for. */
+typedef struct {
+    int32_t value;    /* root's id */
+    int32_t external; /* index in graph->external; -1 */
+    bool result;
+} tare_outside;
+
+/* Which part of a program to plan, and what must be there at its end. */
+typedef struct {
+    int32_t from, to;      /* nodes */
+    const int32_t *result; /* value ids */
+    int32_t n_result;
+    int32_t n_patched; /* the first n_patched results lie outside: fresh bytes a call */
+} tare_part;
+
 struct tare_plan {
     tare_runtime *runtime;
     const tare_graph *graph;
-    int32_t n_calls, n_address, n_buffer;
+    tare_part part;  /* result: a copy in the arena */
+    int32_t n_input; /* placeholders when the plan was made: the graph may go on */
+    int32_t n_calls, n_address, n_buffer, n_outside;
     const tare_node **node; /* by call */
-    tare_call *call;        /* run, combine, g, n_pieces; ptr counts entries from the start of the table */
+    tare_call *call;        /* run, combine, g, n_pieces; ptr is the instance's */
     tare_address *address;  /* all calls' entries, in order */
     tare_buffer *buffer;
+    tare_outside *outside;
     int32_t *buffer_of;     /* value id -> buffer, -1: none */
     int64_t *offset_of;     /* value id -> bytes into it */
     tare_plan_block *block; /* the placed buffers, for tables and pictures */
     int32_t n_block;
-    int32_t *written; /* externals that a call writes (ties) */
+    int32_t *written; /* outside places that a call writes (ties) */
     const tare_op **writer;
     int32_t n_written;
     tare_plan_bytes bytes;
@@ -68,15 +87,52 @@ struct tare_plan {
     tare_arena arena; /* all of the above */
 };
 
+struct tare_instance {
+    const tare_plan *plan;
+    tare_storage *arena; /* NULL between the calls of an instance that does not keep it */
+    tare_call *call;     /* the head of one block with all tables */
+    void **ptr;          /* all calls' addresses, in order */
+    tare_value **bound;  /* by outside place: ref and hold, or NULL */
+    void **placed;       /* by outside place: the address that ptr has now */
+    tare_value **output; /* by result: views of the arena or of an outside value */
+    int32_t *patch;      /* entries of ptr that point to an outside place, grouped */
+    int32_t *patch_from; /* outside place -> its first in patch; one more at the end */
+    int32_t n_unbound;
+    int64_t n_moves; /* times that an outside place got another address */
+    int64_t bind_ns;
+    size_t table_bytes;
+};
+
+/* instance.c: tables alone, the arena too if it is kept; an outside place's address; arena addresses into the table;
+ * where a value of the plan lies now. */
+tare_status tare__instance_make(const tare_plan *, bool keep_arena, tare_instance **out);
+void tare__instance_place(tare_instance *, int32_t outside, void *address);
+bool tare__instance_reads(const tare_instance *, int32_t outside); /* whether a call has an address in it */
+void tare__instance_resolve(tare_instance *);
+void *tare__instance_address(const tare_instance *, const tare_value *symbol);
+
+/* Whether the kernels of the node never see the data of operand k: such a read keeps nothing alive. */
+static inline bool tare__plan_shape_only(const tare_node *n, int k)
+{
+    return k < n->n_in && n->op->shape_only >> (k & 31) & 1;
+}
+
 /* capture.c: room for one more entry of a list; false without memory. */
 bool tare__graph_room(tare_graph *, void **list, int32_t *capacity, int32_t n, size_t item);
 int64_t tare__graph_now_ns(void);
 
-/* passes.c: live[i] says whether node i can reach a result or an effect. */
-void tare__plan_dce(const tare_graph *, bool *live);
+/* plan.c: the plan of a part of the program. */
+tare_status tare__plan_part(tare_graph *, const tare_part *, const tare_plan_options *, tare_plan **out);
+
+/* passes.c: live[i] says whether node part.from + i can reach a result or an effect. */
+void tare__plan_dce(const tare_graph *, const tare_part *, bool *live);
 
 /* buffers.c: buffers, lifetimes and in-place results for the live nodes, whose works are known; NO_MEMORY. */
 tare_status tare__plan_buffers(tare_plan *, const bool *live, bool in_place);
+
+/* What register.c lists. */
+extern const tare_packer tare__packer_greedy;
+extern const struct tare_capture_service tare__capture_service;
 
 /* check.c: proves the finished plan from its calls, addresses and the operator records. */
 tare_status tare__plan_check(const tare_plan *);

@@ -1,45 +1,38 @@
 /* instance.c - a plan with its memory: one arena, one table of resolved addresses, and the replay.
  *
  * Replay hands the array of calls to the device; nothing is looked up, counted, locked or allocated per call. Only
- * binding touches the table: the entries of each external are listed together. */
+ * binding touches the table: the entries of each outside place are listed together. */
 #include <string.h>
 
 #include "graph_private.h"
 
-struct tare_instance {
-    const tare_plan *plan;
-    tare_storage *arena; /* NULL for a plan without placed buffers */
-    void **ptr;          /* all calls' addresses, in order */
-    tare_call *call;
-    tare_value **bound;  /* by external: ref and hold, or NULL */
-    int32_t *patch;      /* entries of ptr that point into an external, grouped */
-    int32_t *patch_from; /* external -> its first in patch; one more at the end */
-    tare_value **output; /* views of the arena (or of an external) */
-    int32_t n_unbound;
-    int64_t bind_ns;
-    size_t table_bytes;
-    void *table;
-};
-
 /* ---- binding
  * -----------------------------------------------------------------------------------------------------------------*/
-static void patch_external(tare_instance *r, int32_t external)
+void tare__instance_place(tare_instance *r, int32_t outside, void *address)
 {
     const tare_plan *p = r->plan;
-    char *address = r->bound[external]->address;
-    for (int32_t i = r->patch_from[external]; i < r->patch_from[external + 1]; ++i)
-        r->ptr[r->patch[i]] = address + p->address[r->patch[i]].offset;
-    p->runtime->counts.patches += r->patch_from[external + 1] - r->patch_from[external];
+    if (r->placed[outside] == address)
+        return;
+    r->placed[outside] = address;
+    ++r->n_moves;
+    for (int32_t i = r->patch_from[outside]; i < r->patch_from[outside + 1]; ++i)
+        r->ptr[r->patch[i]] = (char *)address + p->address[r->patch[i]].offset;
+    p->runtime->counts.patches += r->patch_from[outside + 1] - r->patch_from[outside];
 }
 
-/* The results that are (views of) an external follow its binding. */
-static void follow(tare_instance *r, int32_t external)
+bool tare__instance_reads(const tare_instance *r, int32_t outside)
+{
+    return r->patch_from[outside + 1] > r->patch_from[outside];
+}
+
+/* The results that are (views of) an outside value follow its binding. */
+static void follow(tare_instance *r, int32_t outside)
 {
     const tare_plan *p = r->plan;
-    for (int32_t k = 0; k < p->graph->n_output; ++k) {
-        int32_t id = p->graph->output[k];
-        tare_value *out = r->output[k], *v = r->bound[external];
-        if (p->buffer[p->buffer_of[id]].external != external || !out)
+    for (int32_t k = 0; k < p->part.n_result; ++k) {
+        int32_t id = p->part.result[k];
+        tare_value *out = r->output[k], *v = r->bound[outside];
+        if (p->buffer[p->buffer_of[id]].outside != outside || !out)
             continue;
         if (out->storage)
             tare_storage_drop(out->storage);
@@ -49,22 +42,31 @@ static void follow(tare_instance *r, int32_t external)
     }
 }
 
-static void bind(tare_instance *r, int32_t external, tare_value *v)
+static void bind(tare_instance *r, int32_t outside, tare_value *v)
 {
-    if (r->bound[external])
-        tare_record_drop(r->bound[external]);
+    if (r->bound[outside])
+        tare_record_drop(r->bound[outside]);
     else
         --r->n_unbound;
-    r->bound[external] = tare_record_share(v);
-    patch_external(r, external);
-    follow(r, external);
+    r->bound[outside] = tare_record_share(v);
+    tare__instance_place(r, outside, v->address);
+    follow(r, outside);
+}
+
+static int32_t outside_of_external(const tare_plan *p, int32_t external)
+{
+    int32_t e = 0;
+    while (p->outside[e].external != external)
+        ++e;
+    return e;
 }
 
 tare_status tare_instance_bind(tare_instance *r, int input, tare_value *v)
 {
     const tare_graph *g = r->plan->graph;
-    if (input < 0 || input >= g->n_input)
-        return tare_error(TARE_BAD_ARGUMENT, "bind: there is no placeholder %d (there are %d)", input, g->n_input);
+    int32_t n = r->plan->n_input;
+    if (input < 0 || input >= n)
+        return tare_error(TARE_BAD_ARGUMENT, "bind: there is no placeholder %d (there are %d)", input, n);
     const tare_value *symbol = g->external[g->input[input]].symbol;
     const char *name = symbol->name ? symbol->name : "";
     char want[TARE_DESC_TEXT], got[TARE_DESC_TEXT];
@@ -73,10 +75,13 @@ tare_status tare_instance_bind(tare_instance *r, int input, tare_value *v)
                           name);
     if (!tare_desc_same_shape(&v->d, &symbol->d) || v->d.dtype != symbol->d.dtype || !v->d.contiguous)
         return tare_error(TARE_BAD_SHAPE, "bind: placeholder %d '%s' is %s %s, the value is %s %s%s", input, name,
-                          tare_dtype_name(symbol->d.dtype), tare_desc_text(&symbol->d, want),
-                          tare_dtype_name(v->d.dtype), tare_desc_text(&v->d, got),
+                          tare_dtype_name((tare_dtype)symbol->d.dtype), tare_desc_text(&symbol->d, want),
+                          tare_dtype_name((tare_dtype)v->d.dtype), tare_desc_text(&v->d, got),
                           v->d.contiguous ? "" : ", not contiguous");
-    bind(r, g->input[input], v);
+    if (v->storage == r->arena)
+        return tare_error(TARE_BAD_ARGUMENT, "bind: placeholder %d '%s' cannot be a result of the instance's own",
+                          input, name);
+    bind(r, outside_of_external(r->plan, g->input[input]), v);
     return TARE_OK;
 }
 
@@ -86,51 +91,51 @@ tare_status tare_instance_bind(tare_instance *r, int input, tare_value *v)
 static tare_status take_tables(tare_instance *r)
 {
     const tare_plan *p = r->plan;
-    const tare_graph *g = p->graph;
+    size_t outside = (size_t)p->n_outside;
     size_t calls = (size_t)p->n_calls * sizeof *r->call, ptrs = (size_t)p->n_address * sizeof *r->ptr;
-    size_t bound = (size_t)g->n_external * sizeof *r->bound, outputs = (size_t)g->n_output * sizeof *r->output;
-    size_t patches = (size_t)p->n_address * sizeof *r->patch,
-           from = ((size_t)g->n_external + 1) * sizeof *r->patch_from;
-    r->table_bytes = calls + ptrs + bound + outputs + patches + from;
-    r->table = tare_memory_take_zeroed(&p->runtime->memory, TARE_MEMORY_RECORD, 1, r->table_bytes);
-    if (!r->table)
+    size_t bound = outside * sizeof *r->bound, placed = outside * sizeof *r->placed;
+    size_t outputs = (size_t)p->part.n_result * sizeof *r->output;
+    size_t patches = ((size_t)p->n_address + 1) / 2 * 2 * sizeof *r->patch,
+           from = (outside + 1) * sizeof *r->patch_from;
+    r->table_bytes = calls + ptrs + bound + placed + outputs + patches + from;
+    r->call = tare_memory_take_zeroed(&p->runtime->memory, TARE_MEMORY_RECORD, 1, r->table_bytes);
+    if (!r->call)
         return TARE_NO_MEMORY;
-    char *at = r->table;
-    r->call = (void *)at;
+    char *at = (char *)r->call;
     r->ptr = (void *)(at += calls);
     r->bound = (void *)(at += ptrs);
-    r->output = (void *)(at += bound);
+    r->placed = (void *)(at += bound);
+    r->output = (void *)(at += placed);
     r->patch = (void *)(at += outputs);
     r->patch_from = (void *)(at + patches);
     return TARE_OK;
 }
 
-/* Groups the entries by external: a counting sort. */
+static int32_t outside_at(const tare_plan *p, int32_t i)
+{
+    return p->address[i].buffer < 0 ? -1 : p->buffer[p->address[i].buffer].outside;
+}
+
+/* Groups the entries by outside place: a counting sort. */
 static void group_patches(tare_instance *r)
 {
     const tare_plan *p = r->plan;
-    int32_t n_external = p->graph->n_external;
     for (int32_t i = 0; i < p->n_address; ++i)
-        if (p->address[i].buffer >= 0 && p->buffer[p->address[i].buffer].external >= 0)
-            ++r->patch_from[p->buffer[p->address[i].buffer].external + 1];
-    for (int32_t k = 0; k < n_external; ++k)
+        if (outside_at(p, i) >= 0)
+            ++r->patch_from[outside_at(p, i) + 1];
+    for (int32_t k = 0; k < p->n_outside; ++k)
         r->patch_from[k + 1] += r->patch_from[k];
     for (int32_t i = 0; i < p->n_address; ++i)
-        if (p->address[i].buffer >= 0 && p->buffer[p->address[i].buffer].external >= 0)
-            r->patch[r->patch_from[p->buffer[p->address[i].buffer].external]++] = i;
-    for (int32_t k = n_external; k > 0; --k)
+        if (outside_at(p, i) >= 0)
+            r->patch[r->patch_from[outside_at(p, i)]++] = i;
+    for (int32_t k = p->n_outside; k > 0; --k)
         r->patch_from[k] = r->patch_from[k - 1];
     r->patch_from[0] = 0;
 }
 
-static void resolve(tare_instance *r)
+static void set_calls(tare_instance *r)
 {
     const tare_plan *p = r->plan;
-    for (int32_t i = 0; i < p->n_address; ++i) {
-        const tare_address *a = &p->address[i];
-        if (a->buffer >= 0 && p->buffer[a->buffer].external < 0)
-            r->ptr[i] = (char *)r->arena->base + p->buffer[a->buffer].offset + a->offset;
-    }
     void **ptr = r->ptr;
     for (int32_t c = 0; c < p->n_calls; ++c) {
         r->call[c] = p->call[c];
@@ -139,54 +144,87 @@ static void resolve(tare_instance *r)
     }
 }
 
+void tare__instance_resolve(tare_instance *r)
+{
+    const tare_plan *p = r->plan;
+    for (int32_t i = 0; i < p->n_address; ++i) {
+        const tare_address *a = &p->address[i];
+        if (a->buffer >= 0 && p->buffer[a->buffer].outside < 0)
+            r->ptr[i] = (char *)r->arena->base + p->buffer[a->buffer].offset + a->offset;
+    }
+}
+
+void *tare__instance_address(const tare_instance *r, const tare_value *symbol)
+{
+    const tare_plan *p = r->plan;
+    const tare_buffer *b = &p->buffer[p->buffer_of[symbol->id]];
+    char *base = b->outside < 0 ? (char *)r->arena->base + b->offset : r->placed[b->outside];
+    return base + p->offset_of[symbol->id];
+}
+
 static tare_status make_outputs(tare_instance *r)
 {
     const tare_plan *p = r->plan;
-    for (int32_t k = 0; k < p->graph->n_output; ++k) {
-        const tare_value *symbol = p->graph->program.value[p->graph->output[k]];
-        const tare_buffer *b = &p->buffer[p->buffer_of[symbol->id]];
+    for (int32_t k = 0; k < p->part.n_result; ++k) {
+        const tare_value *symbol = p->graph->program.value[p->part.result[k]];
         tare_value *v = tare_record_take(p->runtime);
         if (!v)
             return TARE_NO_MEMORY;
         r->output[k] = v;
         v->d = symbol->d;
         v->name = symbol->name;
-        if (b->external < 0) {
+        if (p->buffer[p->buffer_of[symbol->id]].outside < 0) {
             v->storage = r->arena;
             ++r->arena->refs;
-            v->address = (char *)r->arena->base + b->offset + p->offset_of[symbol->id];
+            v->address = tare__instance_address(r, symbol);
         }
     }
+    return TARE_OK;
+}
+
+tare_status tare__instance_make(const tare_plan *p, bool keep_arena, tare_instance **out)
+{
+    tare_runtime *rt = p->runtime;
+    tare_instance *r = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, sizeof *r);
+    if (!r)
+        return TARE_NO_MEMORY;
+    r->plan = p;
+    for (int32_t e = 0; e < p->n_outside; ++e)
+        r->n_unbound += p->outside[e].external >= 0;
+    tare_status status = take_tables(r);
+    if (status == TARE_OK && keep_arena) {
+        r->arena = tare_storage_take(rt, TARE_MEMORY_WORK, (size_t)p->bytes.arena);
+        status = r->arena ? TARE_OK : TARE_NO_MEMORY;
+    }
+    if (status != TARE_OK) {
+        tare_instance_free(r);
+        return status;
+    }
+    group_patches(r);
+    set_calls(r);
+    if (keep_arena)
+        tare__instance_resolve(r);
+    *out = r;
     return TARE_OK;
 }
 
 tare_status tare_instance_new(const tare_plan *p, tare_instance **out)
 {
     int64_t begin = tare__graph_now_ns();
-    tare_runtime *rt = p->runtime;
-    const tare_graph *g = p->graph;
-    tare_instance *r = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, sizeof *r);
-    if (!r)
-        return TARE_NO_MEMORY;
-    r->plan = p;
-    r->n_unbound = g->n_external;
-    tare_status status = take_tables(r);
-    if (status == TARE_OK) {
-        r->arena = tare_storage_take(rt, TARE_MEMORY_WORK, (size_t)p->bytes.arena);
-        status = r->arena ? TARE_OK : TARE_NO_MEMORY;
-    }
-    if (status == TARE_OK) {
-        group_patches(r);
-        resolve(r);
-        status = make_outputs(r);
-    }
+    tare_instance *r;
+    tare_status status = tare__instance_make(p, true, &r);
+    if (status != TARE_OK)
+        return status;
+    status = make_outputs(r);
     if (status != TARE_OK) {
         tare_instance_free(r);
         return status;
     }
-    for (int32_t k = 0; k < g->n_external; ++k)
-        if (g->external[k].concrete)
-            bind(r, k, g->external[k].concrete);
+    for (int32_t e = 0; e < p->n_outside; ++e) {
+        int32_t k = p->outside[e].external;
+        if (k >= 0 && p->graph->external[k].concrete)
+            bind(r, e, p->graph->external[k].concrete);
+    }
     r->bind_ns = tare__graph_now_ns() - begin;
     *out = r;
     return TARE_OK;
@@ -196,16 +234,16 @@ void tare_instance_free(tare_instance *r)
 {
     if (!r)
         return;
-    const tare_graph *g = r->plan->graph;
-    for (int32_t k = 0; r->table && k < g->n_output; ++k)
+    const tare_plan *p = r->plan;
+    for (int32_t k = 0; r->call && k < p->part.n_result; ++k)
         if (r->output[k])
             tare_record_drop(r->output[k]);
-    for (int32_t k = 0; r->table && k < g->n_external; ++k)
-        if (r->bound[k])
-            tare_record_drop(r->bound[k]);
+    for (int32_t e = 0; r->call && e < p->n_outside; ++e)
+        if (r->bound[e])
+            tare_record_drop(r->bound[e]);
     tare_storage_release(r->arena);
-    tare_memory *memory = &r->plan->runtime->memory;
-    tare_memory_give(memory, TARE_MEMORY_RECORD, r->table, r->table_bytes);
+    tare_memory *memory = &p->runtime->memory;
+    tare_memory_give(memory, TARE_MEMORY_RECORD, r->call, r->table_bytes);
     tare_memory_give(memory, TARE_MEMORY_RECORD, r, sizeof *r);
 }
 
@@ -220,7 +258,7 @@ static tare_status unbound(const tare_instance *r)
 {
     const tare_graph *g = r->plan->graph;
     int i = 0;
-    while (i < g->n_input && r->bound[g->input[i]])
+    while (i < g->n_input && r->bound[outside_of_external(r->plan, g->input[i])])
         ++i;
     const tare_value *symbol = g->external[g->input[i]].symbol;
     return tare_error(TARE_BAD_ARGUMENT, "run: placeholder %d '%s' is not bound", i, symbol->name ? symbol->name : "");
@@ -250,7 +288,7 @@ tare_status tare_instance_run(tare_instance *r)
 
 tare_value *tare_instance_output(tare_instance *r, int i)
 {
-    return i >= 0 && i < r->plan->graph->n_output ? r->output[i] : NULL;
+    return i >= 0 && i < r->plan->part.n_result ? r->output[i] : NULL;
 }
 
 int tare_instance_calls(const tare_instance *r, const tare_call **out)

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "graph.h"
+#include "graph_private.h"
 
 static int64_t rounded(int64_t bytes, int64_t alignment)
 {
@@ -158,13 +158,8 @@ static int64_t pack_greedy(tare_memory *memory, tare_interval *interval, int n, 
     return !done ? -1 : n == 0 ? 0 : best;
 }
 
-static const tare_packer greedy = {
+const tare_packer tare__packer_greedy = {
     .name = "greedy",
     .doc = "five orders (size, area, death, lifetime, birth), lowest and tightest gap, best kept, stops at the bound",
     .pack = pack_greedy,
 };
-
-tare_status tare_graph_register(tare_runtime *rt)
-{
-    return tare_register(rt, TARE_KIND_PACKER, &greedy);
-}

@@ -9,23 +9,24 @@ static bool writes_external(const tare_node *n)
     return false;
 }
 
-/* Needs: the program. Provides: live[i] for each node. One sweep backwards, since operands come before their readers.
- */
-void tare__plan_dce(const tare_graph *g, bool *live)
+/* Needs: the program. Provides: live[i] for each node of the part. One sweep backwards, since operands come before
+ * their readers. */
+void tare__plan_dce(const tare_graph *g, const tare_part *part, bool *live)
 {
     const tare_program *p = &g->program;
-    for (int32_t i = 0; i < p->n; ++i)
-        live[i] = p->node[i].op->effects || writes_external(&p->node[i]);
-    for (int32_t k = 0; k < g->n_output; ++k) {
-        int32_t node = p->value[g->output[k]]->node;
-        if (node >= 0)
-            live[node] = true;
+    int32_t from = part->from;
+    for (int32_t i = from; i < part->to; ++i)
+        live[i - from] = p->node[i].op->effects || writes_external(&p->node[i]);
+    for (int32_t k = 0; k < part->n_result; ++k) {
+        int32_t node = p->value[part->result[k]]->node;
+        if (node >= from)
+            live[node - from] = true;
     }
-    for (int32_t i = p->n - 1; i >= 0; --i) {
-        for (int k = 0; live[i] && k < p->node[i].n_in; ++k) {
+    for (int32_t i = part->to - 1; i >= from; --i) {
+        for (int k = 0; live[i - from] && k < p->node[i].n_in; ++k) {
             const tare_value *v = p->node[i].operand[k];
-            if (v && v->node >= 0)
-                live[v->node] = true;
+            if (v && v->node >= from && !tare__plan_shape_only(&p->node[i], k))
+                live[v->node - from] = true;
         }
     }
 }

@@ -25,13 +25,16 @@ static tare_status prepare_node(tare_plan *p, tare_node *n)
 static tare_status list_calls(tare_plan *p, const bool *live)
 {
     const tare_program *program = &p->graph->program;
-    p->node = tare_arena_take(&p->arena, (size_t)program->n * sizeof *p->node);
+    p->node = tare_arena_take(&p->arena, (size_t)(p->part.to - p->part.from) * sizeof *p->node);
     if (!p->node)
         return TARE_NO_MEMORY;
-    for (int32_t i = 0; i < program->n; ++i) {
-        tare_node *n = &program->node[i];
-        if (!live[i] || n->op->view)
+    for (int32_t i = p->part.from; i < p->part.to; ++i) {
+        if (!live[i - p->part.from] || program->node[i].op->view)
             continue;
+        tare_node *n = tare_arena_take(&p->arena, sizeof *n); /* of our own: the program may grow and move */
+        if (!n)
+            return TARE_NO_MEMORY;
+        *n = program->node[i];
         if (!n->variant) {
             tare_args a = tare_node_args(n);
             return tare_op_error(&a, TARE_IMPOSSIBLE, "an operator without a kernel cannot be planned");
@@ -50,7 +53,7 @@ static tare_status pack_with(tare_plan *p, const tare_packer *packer, tare_inter
 {
     int n = 0;
     for (int32_t b = 0; b < p->n_buffer; ++b)
-        if (p->buffer[b].external < 0 && p->buffer[b].bytes)
+        if (p->buffer[b].outside < 0 && p->buffer[b].bytes)
             interval[n++] = (tare_interval){p->buffer[b].first, p->buffer[b].last + 1, p->buffer[b].bytes, 0};
     int64_t height = packer->pack(&p->runtime->memory, interval, n, TARE_ALIGNMENT);
     if (height < 0)
@@ -58,7 +61,7 @@ static tare_status pack_with(tare_plan *p, const tare_packer *packer, tare_inter
     p->bytes.arena = height;
     n = 0;
     for (int32_t b = 0; b < p->n_buffer; ++b)
-        if (p->buffer[b].external < 0 && p->buffer[b].bytes)
+        if (p->buffer[b].outside < 0 && p->buffer[b].bytes)
             p->buffer[b].offset = interval[n++].offset;
     return TARE_OK;
 }
@@ -119,7 +122,7 @@ static tare_status lay_out(tare_plan *p)
             return TARE_NO_MEMORY;
         for (int k = 0; k < total; ++k) {
             const tare_value *v = n->operand[k];
-            bool none = !v || (k < n->n_in && n->op->shape_only >> (k & 31) & 1);
+            bool none = !v || tare__plan_shape_only(n, k);
             p->address[at + k] =
                 none ? (tare_address){-1, 0} : (tare_address){p->buffer_of[v->id], p->offset_of[v->id]};
         }
@@ -129,7 +132,7 @@ static tare_status lay_out(tare_plan *p)
     return TARE_OK;
 }
 
-/* Blocks for tables and pictures; and the externals that calls write. */
+/* Blocks for tables and pictures; and the outside places that calls write. */
 static tare_status describe(tare_plan *p)
 {
     p->block = tare_arena_take(&p->arena, (size_t)p->n_buffer * sizeof *p->block);
@@ -139,7 +142,7 @@ static tare_status describe(tare_plan *p)
         return TARE_NO_MEMORY;
     for (int32_t b = 0; b < p->n_buffer; ++b) {
         const tare_buffer *u = &p->buffer[b];
-        if (u->external >= 0 || u->bytes == 0)
+        if (u->outside >= 0 || u->bytes == 0)
             continue;
         const tare_node *maker = p->node[u->first];
         p->block[p->n_block++] = (tare_plan_block){
@@ -151,9 +154,9 @@ static tare_status describe(tare_plan *p)
             if (!n->op->ties[o] || !n->operand[n->n_in + o])
                 continue;
             const tare_buffer *b = &p->buffer[p->buffer_of[n->operand[n->n_in + o]->id]];
-            if (b->external < 0)
+            if (b->outside < 0)
                 continue;
-            p->written[p->n_written] = b->external;
+            p->written[p->n_written] = b->outside;
             p->writer[p->n_written++] = n->op;
         }
     }
@@ -173,13 +176,13 @@ static void lap(int64_t *then, int64_t *spent)
 static tare_status make(tare_plan *p, const tare_plan_options *o)
 {
     int64_t then = tare__graph_now_ns();
-    size_t nodes = (size_t)p->graph->program.n;
+    size_t nodes = (size_t)(p->part.to - p->part.from);
     bool *live = tare_arena_take(&p->arena, nodes + 1);
     if (!live)
         return TARE_NO_MEMORY;
     memset(live, true, nodes);
     if (!o->no_dce)
-        tare__plan_dce(p->graph, live);
+        tare__plan_dce(p->graph, &p->part, live);
     tare_status status = list_calls(p, live);
     if (status == TARE_OK)
         status = tare__plan_buffers(p, live, !o->no_in_place);
@@ -198,20 +201,34 @@ static tare_status make(tare_plan *p, const tare_plan_options *o)
     return status;
 }
 
-tare_status tare_plan_new(tare_graph *g, const tare_plan_options *options, tare_plan **out)
+static tare_status keep_part(tare_plan *p, const tare_part *part)
+{
+    size_t bytes = (size_t)part->n_result * sizeof *part->result;
+    int32_t *result = tare_arena_take(&p->arena, bytes);
+    if (!result)
+        return TARE_NO_MEMORY;
+    if (bytes)
+        memcpy(result, part->result, bytes);
+    p->part = *part;
+    p->part.result = result;
+    return TARE_OK;
+}
+
+tare_status tare__plan_part(tare_graph *g, const tare_part *part, const tare_plan_options *options, tare_plan **out)
 {
     tare_runtime *rt = g->mode.runtime;
-    if (g->mode.error)
-        return g->mode.error;
     tare_plan *p = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, sizeof *p);
     if (!p)
         return TARE_NO_MEMORY;
     p->runtime = rt;
     p->graph = g;
+    p->n_input = g->n_input;
     p->arena.memory = &rt->memory;
     p->times = g->times;
     p->times.trace_ns = tare__graph_now_ns() - g->started_ns - g->times.gradient_ns;
-    tare_status status = make(p, options ? options : &(tare_plan_options){0});
+    tare_status status = keep_part(p, part);
+    if (status == TARE_OK)
+        status = make(p, options ? options : &(tare_plan_options){0});
     if (status != TARE_OK) {
         tare_plan_free(p);
         return status;
@@ -219,6 +236,14 @@ tare_status tare_plan_new(tare_graph *g, const tare_plan_options *options, tare_
     ++rt->counts.plans;
     *out = p;
     return TARE_OK;
+}
+
+tare_status tare_plan_new(tare_graph *g, const tare_plan_options *options, tare_plan **out)
+{
+    if (g->mode.error)
+        return g->mode.error;
+    tare_part whole = {.to = g->program.n, .result = g->output, .n_result = g->n_output};
+    return tare__plan_part(g, &whole, options, out);
 }
 
 void tare_plan_free(tare_plan *p)

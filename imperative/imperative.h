@@ -30,6 +30,10 @@ TARE_API void tare_imperative_free(tare_mode *); /* NULL is fine; open scopes ar
 /* Installs the functions that call runtime->trace (or the plain ones when it is empty): after changing it. */
 TARE_API void tare_imperative_retrace(tare_mode *);
 
+/* Reaches operators as a language binding's C interface does: each apply formats its attributes as text, looks the
+ * operator up by name and parses the text. Gradients are emitted inside the library and are not reached so. */
+TARE_API void tare_imperative_by_name(tare_mode *, bool);
+
 #ifdef __cplusplus
 }
 #endif

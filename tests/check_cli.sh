@@ -61,6 +61,7 @@ expect 2 'has no level' bench chain --factor storage=tape
 expect 2 'means nothing on symbol' bench chain --modes symbol --factor storage=malloc
 expect 2 'means nothing on functional' agree chain --modes functional --factor dce=on
 expect 2 'one thread' agree chain --threads 2
+expect 2 'computes nothing' agree chain --kernels null
 expect 2 'device' agree chain --device cuda
 expect 2 'depth' bench chain:depth=0
 expect 2 'no option' summary chain:depht=3
@@ -89,6 +90,7 @@ expect 2 'out' report "$folder/none"
 for net in chain mlp mlp_mnist; do
     expect 0 'agree bit for bit' agree "$net" --batch 8 --modes all
 done
+expect 0 'nothing to compare' agree chain --modes step
 expect 0 'agree bit for bit' agree mlp --batch 3 --optimizer adam --steps 2
 expect 0 'agree bit for bit' agree chain --factor kernels=reference
 expect 0 'agree bit for bit' agree chain --modes symbol,step,kernels --factor dce=off,in-place=off

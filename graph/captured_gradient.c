@@ -1,0 +1,304 @@
+/* captured_gradient.c - the gradient of a captured function: the reverse walk over its program, planned and applied as
+ * one operator, which continues the canonical order of additions.
+ *
+ * The partial sums that have arrived at the inputs are placeholders from which the walk inside goes on, so that an
+ * element's sum is added in the same order as without capture. Which heads and which partial sums there are is part of
+ * the key; an absent one stays absent. */
+#include <string.h>
+
+#include "captured_private.h"
+
+/* ---- key
+ * ---------------------------------------------------------------------------------------------------------------------*/
+static void find_arrived(const tare_builder *b, const tare_entry *e, uint8_t *arrived)
+{
+    for (int o = 0; o < e->n_out; ++o)
+        arrived[o] = tare_head(b, o) != NULL;
+    for (int i = 0; i < e->n_operands; ++i)
+        arrived[e->n_out + i] = tare_wanted(b, i) && tare_partial(b, i) != NULL;
+}
+
+static size_t key_bytes(const tare_entry *e)
+{
+    return (size_t)(e->n_out + e->n_operands);
+}
+
+/* ---- capture
+ * -----------------------------------------------------------------------------------------------------------------*/
+static tare_value *symbol_of_operand(const tare_entry *e, int i)
+{
+    return e->graph->external[e->external[i]].symbol;
+}
+
+/* Placeholders for what arrives, and the walk from them. */
+static tare_status walk_back(tare_entry *e, tare_backward *w)
+{
+    tare_graph *g = e->graph;
+    tare_mode *gm = tare_graph_mode(g);
+    int most = e->n_out + e->n_operands, n = 0;
+    tare_value *root[most], *head[most];
+    for (int k = 0; k < most; ++k) {
+        if (!w->arrived[k])
+            continue;
+        bool output = k < e->n_out;
+        root[n] = output ? g->program.value[e->plan->part.result[k]] : symbol_of_operand(e, k - e->n_out);
+        head[n] = tare_graph_input(g, &root[n]->d, output ? "head" : "partial sum");
+        if (gm->error)
+            return gm->error;
+        if (output)
+            w->head[w->n_head++] = g->n_external - 1;
+        else
+            w->partial[w->n_partial++] = g->n_external - 1;
+        ++n;
+    }
+    return gm->backward(gm, root, head, n, true);
+}
+
+/* Reads the sums off the leaves, leaves the slots empty for the next walk, and lists what the part must make. */
+static tare_status collect(tare_entry *e, tare_backward *w, int32_t from, int32_t *result, int *n_result)
+{
+    tare_graph *g = e->graph;
+    tare_mode *gm = tare_graph_mode(g);
+    *n_result = 0;
+    for (int i = 0; i < e->n_operands; ++i) {
+        tare_value *symbol = symbol_of_operand(e, i), *sum = symbol->gradient;
+        w->sum[i] = -1;
+        if (!sum || !symbol->wants_gradient)
+            continue;
+        if (sum->node >= 0) {
+            if (sum->node < from || sum->base)
+                sum = tare__captured_own_result(gm, sum, from, NULL, 0);
+            if (gm->error)
+                return gm->error;
+            bool again = false;
+            for (int r = 0; r < *n_result; ++r)
+                again |= result[r] == sum->id;
+            if (!again)
+                result[(*n_result)++] = sum->id;
+        }
+        w->sum[i] = sum->id;
+    }
+    for (int32_t k = 0; k < g->n_external; ++k)
+        tare_record_clear(g->external[k].symbol);
+    return TARE_OK;
+}
+
+/* ---- the backward operator
+ * -----------------------------------------------------------------------------------------------------*/
+static tare_status infer(const tare_args *a, const tare_desc_out *out)
+{
+    const tare_backward *w = a->op->own;
+    for (int r = 0; r < w->plan->part.n_result; ++r)
+        *out[r] = w->entry->graph->program.value[w->plan->part.result[r]]->d;
+    return TARE_OK;
+}
+
+static int32_t index_of(const int32_t *list, int32_t n, int32_t wanted)
+{
+    for (int32_t i = 0; i < n; ++i)
+        if (list[i] == wanted)
+            return i;
+    return -1;
+}
+
+/* Operands of this operator: heads, partial sums, instance, forward operands. */
+static int32_t operand_of(const tare_backward *w, int32_t external)
+{
+    int32_t at = index_of(w->head, w->n_head, external);
+    if (at >= 0)
+        return at;
+    at = index_of(w->partial, w->n_partial, external);
+    if (at >= 0)
+        return w->n_head + at;
+    return w->n_head + w->n_partial + 1 + index_of(w->entry->external, w->entry->n_operands, external);
+}
+
+/* Lists the places of one kind that some call has an address in; another backward's placeholders have none. */
+static int32_t list_places(tare_backward *w, tare_place *out, bool result, bool external)
+{
+    const tare_plan *p = w->plan;
+    int32_t n = 0;
+    for (int32_t o = 0; o < p->n_outside; ++o) {
+        const tare_outside *u = &p->outside[o];
+        if (u->result != result || (u->external >= 0) != external || !tare__instance_reads(w->instance, o))
+            continue;
+        out[n++] = (tare_place){o, external ? operand_of(w, u->external)
+                                   : result ? index_of(p->part.result, p->part.n_result, u->value)
+                                            : u->value};
+    }
+    return n;
+}
+
+/* Which of heads, partial sums, results is the gradient of forward operand i. */
+static int32_t gradient_from(const tare_backward *w, int i)
+{
+    const tare_graph *g = w->entry->graph;
+    if (w->sum[i] < 0)
+        return -1;
+    for (int32_t k = 0; k < w->n_head + w->n_partial; ++k) {
+        int32_t external = k < w->n_head ? w->head[k] : w->partial[k - w->n_head];
+        if (g->external[external].symbol->id == w->sum[i])
+            return k;
+    }
+    return w->n_head + w->n_partial + index_of(w->plan->part.result, w->plan->part.n_result, w->sum[i]);
+}
+
+static tare_status map(tare_backward *w)
+{
+    tare_entry *e = w->entry;
+    w->place = tare_arena_take(&e->arena, ((size_t)w->plan->n_outside + 1) * sizeof *w->place);
+    w->from = tare_arena_take(&e->arena, ((size_t)e->n_operands + 1) * sizeof *w->from);
+    if (!w->place || !w->from)
+        return TARE_NO_MEMORY;
+    w->n_place_operands = list_places(w, w->place, false, true);
+    w->n_place_kept = list_places(w, w->place + w->n_place_operands, false, false);
+    w->n_place_results = list_places(w, w->place + w->n_place_operands + w->n_place_kept, true, false);
+    for (int i = 0; i < e->n_operands; ++i)
+        w->from[i] = gradient_from(w, i);
+    return TARE_OK;
+}
+
+/* Operands move as they like; kept values move with the forward arena, results with their block. */
+static void place_all(tare_backward *w, const tare_node *n, const tare_instance *forward)
+{
+    tare_instance *r = w->instance;
+    const tare_place *p = w->place;
+    for (int32_t i = 0; i < w->n_place_operands; ++i, ++p)
+        tare__instance_place(r, p->outside, n->operand[p->what]->address);
+    tare_value *const *value = w->entry->graph->program.value;
+    bool moved =
+        forward != w->last_forward || forward->arena->base != w->last_arena || forward->n_moves != w->last_moves;
+    for (int32_t i = 0; i < w->n_place_kept; ++i, ++p)
+        if (moved)
+            tare__instance_place(r, p->outside, tare__instance_address(forward, value[p->what]));
+    w->last_forward = forward;
+    w->last_arena = forward->arena->base;
+    w->last_moves = forward->n_moves;
+    const void *block = n->n_out ? n->operand[n->n_in]->storage->base : NULL;
+    for (int32_t i = 0; block != w->last_block && i < w->n_place_results; ++i, ++p)
+        tare__instance_place(r, p->outside, n->operand[n->n_in + p->what]->address);
+    w->last_block = block;
+}
+
+static tare_status execute(tare_mode *m, const tare_node *n)
+{
+    (void)m;
+    tare_backward *w = (tare_backward *)(uintptr_t)n->op->own;
+    const tare_capture_options *o = &w->entry->captured->options;
+    tare_status status = tare__captured_arena(w->instance, o->keep);
+    if (status != TARE_OK)
+        return status;
+    const tare_lease *l = n->operand[w->n_head + w->n_partial]->address;
+    place_all(w, n, l->forward);
+    status = tare__captured_replay(w->instance, o->bound);
+    if (!o->keep) {
+        tare_storage_drop(w->instance->arena);
+        w->instance->arena = NULL;
+    }
+    return status;
+}
+
+static tare_status build(tare_entry *e, tare_backward *w)
+{
+    tare_graph *g = e->graph;
+    tare_mode *gm = tare_graph_mode(g);
+    int32_t from = g->program.n;
+    tare_status status = walk_back(e, w);
+    int32_t *result = tare_arena_take(&e->arena, (size_t)e->n_operands * sizeof *result);
+    tare_part part = {.from = from, .result = result};
+    if (status == TARE_OK)
+        status = result ? collect(e, w, from, result, &part.n_result) : TARE_NO_MEMORY;
+    part.to = g->program.n;
+    part.n_patched = part.n_result;
+    if (status == TARE_OK)
+        status = tare__plan_part(g, &part, NULL, &w->plan);
+    if (status == TARE_OK)
+        status = tare__instance_make(w->plan, e->captured->options.keep, &w->instance);
+    if (status == TARE_OK)
+        status = map(w);
+    tare_mode_clear(gm);
+    w->op = (tare_op){.name = "captured_backward",
+                      .doc = "the gradient of a captured function",
+                      .n_in = -1,
+                      .n_out = (int16_t)part.n_result,
+                      .infer = infer,
+                      .not_differentiable = true,
+                      .execute = execute,
+                      .own = w};
+    return status;
+}
+
+static tare_backward *backward_for(tare_entry *e, const uint8_t *arrived)
+{
+    for (tare_backward *w = e->backward; w; w = w->next)
+        if (memcmp(w->arrived, arrived, key_bytes(e)) == 0)
+            return w;
+    tare_memory *memory = &e->captured->runtime->memory;
+    tare_backward *w = tare_memory_take_zeroed(memory, TARE_MEMORY_RECORD, 1, sizeof *w);
+    if (!w)
+        return NULL;
+    size_t n = key_bytes(e) + 1;
+    w->entry = e;
+    w->arrived = tare_arena_take(&e->arena, n);
+    w->head = tare_arena_take(&e->arena, n * sizeof *w->head);
+    w->partial = tare_arena_take(&e->arena, n * sizeof *w->partial);
+    w->sum = tare_arena_take(&e->arena, n * sizeof *w->sum);
+    tare_status status = w->arrived && w->head && w->partial && w->sum ? TARE_OK : TARE_NO_MEMORY;
+    if (status == TARE_OK) {
+        memcpy(w->arrived, arrived, key_bytes(e));
+        status = build(e, w);
+    }
+    if (status != TARE_OK) {
+        tare_instance_free(w->instance);
+        tare_plan_free(w->plan);
+        tare_memory_give(memory, TARE_MEMORY_RECORD, w, sizeof *w);
+        return NULL;
+    }
+    w->next = e->backward;
+    e->backward = w;
+    return w;
+}
+
+void tare__captured_backwards_free(tare_entry *e)
+{
+    while (e->backward) {
+        tare_backward *next = e->backward->next;
+        tare_instance_free(e->backward->instance);
+        tare_plan_free(e->backward->plan);
+        tare_memory_give(&e->captured->runtime->memory, TARE_MEMORY_RECORD, e->backward, sizeof *e->backward);
+        e->backward = next;
+    }
+}
+
+/* ---- emission
+ * ----------------------------------------------------------------------------------------------------------------*/
+void tare__captured_gradient(tare_builder *b)
+{
+    tare_entry *e = (tare_entry *)(uintptr_t)b->node->op->own;
+    tare_mode *m = b->mode;
+    uint8_t arrived[key_bytes(e)];
+    find_arrived(b, e, arrived);
+    tare_backward *w = backward_for(e, arrived);
+    if (!w) {
+        m->error = TARE_NO_MEMORY;
+        return;
+    }
+    int n = 0, n_arrived = w->n_head + w->n_partial, n_result = w->plan->part.n_result;
+    /* what arrived, then the results: where gradients come from; and what arrived, instance, operands: the inputs */
+    tare_value *source[n_arrived + n_result + 1], *in[n_arrived + 1 + e->n_operands];
+    for (int o = 0; o < e->n_out; ++o)
+        if (arrived[o])
+            source[n++] = tare_head(b, o);
+    for (int i = 0; i < e->n_operands; ++i)
+        if (arrived[e->n_out + i])
+            source[n++] = tare_partial(b, i);
+    memcpy(in, source, (size_t)n * sizeof *in);
+    in[n++] = tare_output(b, e->n_out);
+    memcpy(in + n, b->node->operand, (size_t)e->n_operands * sizeof *in);
+    n += e->n_operands;
+    if (n_result > 0 && m->apply(m, &w->op, NULL, in, n, source + n_arrived, 0) != TARE_OK)
+        return;
+    for (int i = 0; i < e->n_operands; ++i)
+        if (w->from[i] >= 0 && tare_wanted(b, i))
+            tare_continue(b, i, source[w->from[i]]);
+}

@@ -1,0 +1,176 @@
+/* captured_run.c - running a captured function: an instance leased for each call, given back by the tape.
+ *
+ * Three ways, each a factor: the arena kept with the instance or taken at each call; the calls replayed as bound or
+ * dispatched one by one (variant and geometry chosen anew, addresses from the table). */
+#include "captured_private.h"
+
+/* ---- leases
+ * ------------------------------------------------------------------------------------------------------------------*/
+static void give_back(tare_lease *l)
+{
+    tare_entry *e = l->entry;
+    if (!e->captured->options.keep && l->forward->arena) {
+        tare_storage_drop(l->forward->arena);
+        l->forward->arena = NULL;
+    }
+    --e->n_busy;
+    l->next = e->idle;
+    e->idle = l;
+}
+
+static void release(tare_storage *s)
+{
+    give_back(s->owner);
+}
+
+static tare_status new_lease(tare_entry *e, tare_lease **out)
+{
+    const tare_capture_options *o = &e->captured->options;
+    if (e->n_leased >= o->most_instances)
+        return tare_error(TARE_BUSY, "captured: %d calls of one signature wait for their backward (need fewer)",
+                          e->n_leased);
+    tare_memory *memory = &e->captured->runtime->memory;
+    tare_lease *l = tare_memory_take_zeroed(memory, TARE_MEMORY_RECORD, 1, sizeof *l);
+    tare_status status = l ? tare__instance_make(e->plan, o->keep, &l->forward) : TARE_NO_MEMORY;
+    if (status != TARE_OK) {
+        tare_memory_give(memory, TARE_MEMORY_RECORD, l, sizeof *l);
+        return status;
+    }
+    l->entry = e;
+    ++e->n_leased;
+    *out = l;
+    return TARE_OK;
+}
+
+static tare_status lease(tare_entry *e, tare_lease **out)
+{
+    tare_lease *l = e->idle;
+    tare_status status = TARE_OK;
+    if (l)
+        e->idle = l->next;
+    else
+        status = new_lease(e, &l);
+    if (status != TARE_OK)
+        return status;
+    ++e->n_busy;
+    *out = l;
+    status = tare__captured_arena(l->forward, e->captured->options.keep);
+    if (status != TARE_OK)
+        give_back(l);
+    return status;
+}
+
+void tare__captured_leases_free(tare_entry *e)
+{
+    while (e->idle) {
+        tare_lease *next = e->idle->next;
+        tare_instance_free(e->idle->forward);
+        tare_memory_give(&e->captured->runtime->memory, TARE_MEMORY_RECORD, e->idle, sizeof *e->idle);
+        e->idle = next;
+    }
+}
+
+/* ---- replay
+ * ------------------------------------------------------------------------------------------------------------------*/
+tare_status tare__captured_arena(tare_instance *r, bool keep)
+{
+    if (keep)
+        return TARE_OK;
+    tare_storage *s = tare_storage_take(r->plan->runtime, TARE_MEMORY_WORK, (size_t)r->plan->bytes.arena);
+    if (!s)
+        return TARE_NO_MEMORY;
+    r->arena = s;
+    tare__instance_resolve(r);
+    return TARE_OK;
+}
+
+/* Each node as the imperative mode would run it, but for inference and storage. */
+static int dispatch_calls(tare_instance *r, int *failed)
+{
+    const tare_plan *p = r->plan;
+    tare_runtime *rt = p->runtime;
+    for (int32_t c = 0; c < p->n_calls; ++c) {
+        const tare_node *n = p->node[c];
+        tare_args a = tare_node_args(n);
+        const tare_desc *first = n->operand[0] ? &n->operand[0]->d : &n->operand[n->n_in]->d;
+        const tare_kernels *k = tare_runtime_kernels(rt, n->op);
+        uint32_t strided = 0, copies;
+        for (int i = 0; i < n->n_in; ++i)
+            strided |= n->operand[i] && !n->operand[i]->d.contiguous ? 1u << i : 0;
+        /* the copies that strides ask for are nodes of the program already */
+        const tare_variant *v = strided ? tare__choose_strided(k, &a, TARE_BIT(first->dtype), strided, &copies)
+                                        : tare__choose(k, &a, TARE_BIT(first->dtype));
+        tare_work w;
+        w.n_g = 0;
+        w.n_pieces = 1;
+        w.piece_bytes = w.worker_bytes = 0;
+        v->prepare(&a, (const tare_desc_ref *)(n->operand + n->n_in), &w);
+        tare_call call = {v->run, v->combine, r->call[c].ptr, w.g, w.n_pieces, r->call[c].n_ptr, (int16_t)w.n_g, c};
+        int error = rt->device->run(rt->device, &call, 1, failed);
+        if (error) {
+            *failed = c;
+            return error;
+        }
+    }
+    return 0;
+}
+
+tare_status tare__captured_replay(tare_instance *r, bool bound)
+{
+    const tare_plan *p = r->plan;
+    tare_device *d = p->runtime->device;
+    int failed = 0;
+    int error = bound ? d->run(d, r->call, p->n_calls, &failed) : dispatch_calls(r, &failed);
+    const tare_trace *trace = &p->runtime->trace;
+    for (int32_t c = 0; trace->event && c < p->n_calls; ++c)
+        trace->event(trace->owner, TARE_EVENT_KERNEL, p->node[c]);
+    return error ? tare__dispatch_data_error(p->node[failed]->op, p->node[failed]->path) : TARE_OK;
+}
+
+/* State that the function writes (running statistics): operands tied inside. */
+static void raise_versions(const tare_entry *e, const tare_node *n)
+{
+    for (int32_t i = 0; i < e->plan->n_written; ++i) {
+        tare_storage *s = n->operand[e->operand_of[e->plan->written[i]]]->storage;
+        ++s->version;
+        s->writer = e->plan->writer[i];
+    }
+}
+
+static tare_status hand_over(tare_lease *l, tare_value *aux)
+{
+    tare_runtime *rt = l->entry->captured->runtime;
+    tare_storage *s = tare__storage_record(rt);
+    if (!s)
+        return TARE_NO_MEMORY;
+    *s = (tare_storage){.base = l,
+                        .refs = 1,
+                        .runtime = rt,
+                        .bin = TARE_BIN_NONE,
+                        .category = TARE_MEMORY_RECORD,
+                        .release = release,
+                        .owner = l};
+    aux->storage = s;
+    aux->address = l;
+    return TARE_OK;
+}
+
+tare_status tare__captured_execute(tare_mode *m, const tare_node *n)
+{
+    (void)m;
+    tare_entry *e = (tare_entry *)(uintptr_t)n->op->own;
+    tare_lease *l;
+    tare_status status = lease(e, &l);
+    if (status != TARE_OK)
+        return status;
+    for (int32_t o = 0; o < e->plan->n_outside; ++o)
+        tare__instance_place(l->forward, o, n->operand[e->operand_of[o]]->address);
+    status = tare__captured_replay(l->forward, e->captured->options.bound);
+    raise_versions(e, n);
+    tare_value *aux = n->operand[n->n_in + n->n_out];
+    if (status == TARE_OK && aux)
+        status = hand_over(l, aux);
+    if (status != TARE_OK || !aux)
+        give_back(l);
+    return status;
+}
