@@ -144,7 +144,7 @@ END_TEST
 
 /* ---- data errors
  * ----------------------------------------------------------------------------------------------------*/
-static const char *const erring[] = {"functional", "symbol", "step"};
+static const char *const erring[] = {"functional", "symbol", "step", "hybridized", "static_shape"};
 static const char told[] = "softmax_cross_entropy 'loss': the data hold an index out of range";
 
 /* A batch whose labels are those of the seed, or beyond the classes. */
@@ -503,8 +503,8 @@ int main(void)
     tcase_set_timeout(all, 120);
     tcase_add_loop_test(all, rungs_have_the_bits_of_the_cpu, 0, sizeof tasks / sizeof *tasks);
     tcase_add_loop_test(all, a_captured_step_is_launched, 0, 2);
-    tcase_add_loop_test(all, bad_data_are_told_once_and_stop_the_queue, 0, 3);
-    tcase_add_loop_test(all, bad_data_come_to_light, 0, 3);
+    tcase_add_loop_test(all, bad_data_are_told_once_and_stop_the_queue, 0, 5);
+    tcase_add_loop_test(all, bad_data_come_to_light, 0, 5);
     tcase_add_test(all, bad_data_of_a_net_that_is_gone);
     tcase_add_loop_test(all, freed_while_queued, 0, 2);
     tcase_add_loop_test(all, copies_keep_their_place, 0, 2);
