@@ -46,8 +46,11 @@ static bool reach(tare_mode *m, tare_value *leaf)
 /* Whether the slot of v may be written: notes leaves, refuses values whose tape is gone. */
 static bool open_slot(tare_mode *m, tare_value *v)
 {
-    if (v->node >= 0)
-        return true;
+    if (v->node >= 0) {
+        if (v->program != m->program)
+            m->error = tare_error(TARE_BAD_ARGUMENT, "backward reaches a value of another tape");
+        return v->program == m->program;
+    }
     if (v->node == TARE_SPENT) {
         m->error =
             tare_error(TARE_STALE, "backward reaches a value whose tape was walked already (keep it with keep = true)");
@@ -172,21 +175,32 @@ static void settle_leaves(tare_mode *m)
     m->n_reached = 0;
 }
 
+/* A head is kept as a gradient, so it is looked at like an operator's input. */
+static tare_status check_head(const tare_mode *m, const tare_value *root, const tare_value *head, int i)
+{
+    bool there = head->id >= 0 ? head->program == m->program : head->storage != NULL;
+    if (head->runtime != m->runtime || !there)
+        return tare_error(TARE_BAD_ARGUMENT, "backward: head %d is not a value of this runtime with data", i);
+    if (!tare_desc_same_shape(&root->d, &head->d) || root->d.dtype != head->d.dtype)
+        return tare_error(TARE_BAD_SHAPE, "backward: head %d does not look like its root", i);
+    return TARE_OK;
+}
+
 static tare_status seed_root(tare_mode *m, tare_value *root, tare_value *head, int i)
 {
     const double one = 1;
+    if (!root)
+        return tare_error(TARE_BAD_ARGUMENT, "backward: root %d is missing", i);
     if (root->poison || !root->wants_gradient)
         return tare_error(TARE_BAD_ARGUMENT, "backward: root %d depends on nothing that wants a gradient", i);
-    if (root->node >= 0 && root->program != m->program)
+    if (root->runtime != m->runtime || (root->node >= 0 && root->program != m->program))
         return tare_error(TARE_BAD_ARGUMENT, "backward: root %d is not on this tape", i);
     if (!head)
         head = tare_apply1(m, m->runtime->fill, &one, &root, 1);
-    if (m->error)
-        return m->error;
-    if (!tare_desc_same_shape(&root->d, &head->d) || root->d.dtype != head->d.dtype)
-        return tare_error(TARE_BAD_SHAPE, "backward: head %d does not look like its root", i);
-    contribute(m, root, head);
-    return m->error;
+    tare_status status = m->error ? m->error : check_head(m, root, head, i);
+    if (status == TARE_OK)
+        contribute(m, root, head);
+    return status ? status : m->error;
 }
 
 static tare_status seed(tare_mode *m, tare_value *const *root, tare_value *const *head, int n, int32_t *last)
@@ -196,7 +210,8 @@ static tare_status seed(tare_mode *m, tare_value *const *root, tare_value *const
     m->scope_begin(m, NULL);
     for (int i = 0; i < n && status == TARE_OK; ++i) {
         status = seed_root(m, root[i], head ? head[i] : NULL, i);
-        *last = root[i]->node > *last ? root[i]->node : *last;
+        if (status == TARE_OK && root[i]->node > *last)
+            *last = root[i]->node;
     }
     m->scope_end(m, NULL, 0);
     return status;
@@ -208,7 +223,7 @@ tare_status tare_reverse(tare_mode *m, tare_value *const *root, tare_value *cons
     const char *path = m->path;
     bool recording = m->recording;
     int32_t last;
-    ++m->walk;
+    m->walk = ++m->runtime->n_walks;
     m->recording = false;
     tare_status status = seed(m, root, head, n, &last);
     for (int32_t i = last; i >= 0 && status == TARE_OK; --i) {

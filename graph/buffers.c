@@ -68,7 +68,7 @@ static void measure_lifetimes(tare_plan *p)
     for (int32_t c = 0; c < p->n_calls; ++c) {
         const tare_node *n = p->node[c];
         for (int k = 0; k < n->n_in + n->n_out + n->n_aux; ++k)
-            if (n->operand[k])
+            if (n->operand[k] && !tare__plan_shape_only(n, k))
                 touch(p, n->operand[k], c);
     }
     for (int32_t k = 0; k < p->part.n_result; ++k)
@@ -86,7 +86,7 @@ static bool patched(const tare_plan *p, const tare_value *v)
 static void lay_call(tare_plan *p, const tare_node *n, int32_t call)
 {
     for (int k = 0; k < n->n_in; ++k)
-        if (n->operand[k])
+        if (n->operand[k] && !tare__plan_shape_only(n, k))
             lay_operand(p, n->operand[k]);
     for (int k = n->n_in; k < n->n_in + n->n_out + n->n_aux; ++k) {
         const tare_value *v = n->operand[k];
@@ -123,7 +123,8 @@ static int taken_over(const tare_plan *p, const tare_node *n, int32_t call, int 
 {
     const tare_value *out = n->operand[n->n_in + o];
     int k = o < TARE_OPERANDS ? n->op->overwrites[o] - 1 : -1;
-    if (!out || out->base || k < 0 || k >= n->n_in || !n->operand[k] || !n->operand[k]->d.contiguous)
+    if (!out || out->base || k < 0 || k >= n->n_in || !n->operand[k] || !n->operand[k]->d.contiguous ||
+        tare__plan_shape_only(n, k))
         return -1;
     int32_t from = p->buffer_of[n->operand[k]->id];
     const tare_buffer *b = &p->buffer[from];

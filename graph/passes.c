@@ -25,7 +25,7 @@ void tare__plan_dce(const tare_graph *g, const tare_part *part, bool *live)
     for (int32_t i = part->to - 1; i >= from; --i) {
         for (int k = 0; live[i - from] && k < p->node[i].n_in; ++k) {
             const tare_value *v = p->node[i].operand[k];
-            if (v && v->node >= from)
+            if (v && v->node >= from && !tare__plan_shape_only(&p->node[i], k))
                 live[v->node - from] = true;
         }
     }

@@ -20,7 +20,11 @@ typedef struct {
     int32_t n_owned, capacity_owned;
     scope *scopes; /* by depth; depth d's is scopes[d - 1] */
     int32_t capacity_scopes;
+    int32_t refused; /* begun without memory: their values belong to the scope around */
     uint64_t float_before;
+    bool by_name;
+    tare_status (*direct)(tare_mode *, const tare_op *, const void *, tare_value *const *, int, tare_value **,
+                          uint32_t);
 } imperative;
 
 static imperative *of(tare_mode *m)
@@ -57,7 +61,7 @@ static inline bool own(tare_mode *m, tare_value *v)
 static tare_status refuse_outside(tare_mode *m, const tare_op *op, tare_value **out)
 {
     tare_args a = {.op = op};
-    tare_status status = tare_op_error(&a, TARE_BAD_ARGUMENT, "no scope is open (scope_begin)");
+    tare_status status = m->error ? m->error : tare_op_error(&a, TARE_BAD_ARGUMENT, "no scope is open (scope_begin)");
     return tare__dispatch_failed(m, op, out, op->n_out, status);
 }
 
@@ -81,9 +85,42 @@ static tare_status apply_traced(tare_mode *m, const tare_op *op, const void *att
     return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN | TARE_DISPATCH_TRACED, own);
 }
 
+enum { ATTRIBUTE_TEXT = 512, ATTRIBUTE_BYTES = 512 };
+
+static tare_status apply_by_name(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
+                                 tare_value **out, uint32_t absent)
+{
+    char text[ATTRIBUTE_TEXT];
+    _Alignas(16) char parsed[ATTRIBUTE_BYTES];
+    tare_runtime *rt = m->runtime;
+    if (m->error || op->execute || op->attr_bytes > sizeof parsed)
+        return of(m)->direct(m, op, attr, in, n_in, out, absent);
+    tare_attr_print(op->attrs, op->n_attrs, attr, text, sizeof text);
+    const tare_op *found = tare_find(rt, TARE_KIND_OPERATOR, op->name);
+    if (rt->trace.event)
+        rt->trace.event(rt->trace.owner, TARE_EVENT_LOOKUP, &(tare_node){.op = op});
+    if (!found)
+        return tare__dispatch_failed(m, op, out, op->n_out, TARE_NOT_FOUND);
+    ++rt->counts.parses;
+    tare_status status = tare_attr_parse(found->name, found->attrs, found->n_attrs, text, parsed);
+    if (rt->trace.event)
+        rt->trace.event(rt->trace.owner, TARE_EVENT_PARSE, &(tare_node){.op = op});
+    if (status != TARE_OK)
+        return tare__dispatch_failed(m, op, out, op->n_out, status);
+    return of(m)->direct(m, found, attr ? parsed : NULL, in, n_in, out, absent);
+}
+
 void tare_imperative_retrace(tare_mode *m)
 {
-    m->apply = m->runtime->trace.event ? apply_traced : apply;
+    imperative *im = of(m);
+    im->direct = m->runtime->trace.event ? apply_traced : apply;
+    m->apply = im->by_name ? apply_by_name : im->direct;
+}
+
+void tare_imperative_by_name(tare_mode *m, bool by_name)
+{
+    of(m)->by_name = by_name;
+    tare_imperative_retrace(m);
 }
 
 /* ---- scopes
@@ -98,20 +135,20 @@ static void enter_outermost(tare_mode *m)
 static void scope_begin(tare_mode *m, const char *path)
 {
     imperative *im = of(m);
-    if (m->depth == 0)
-        enter_outermost(m);
     if (m->depth >= im->capacity_scopes && !grow(m, (void **)&im->scopes, &im->capacity_scopes, sizeof *im->scopes)) {
         if (m->error == TARE_OK)
             m->error = TARE_NO_MEMORY;
-        ++m->depth; /* matched by its scope_end, which finds no mark and lets nothing go */
+        ++im->refused;
         return;
     }
+    if (m->depth == 0)
+        enter_outermost(m);
     im->scopes[m->depth++] = (scope){im->n_owned, m->path};
     if (path)
         m->path = path;
 }
 
-enum { GIVEN_UP = -1, PROMOTED = -2 };
+enum { LET_GO = 0, GIVEN_UP = -1, PROMOTED = -2 };
 
 /* A result goes to the scope around; outermost each entry is a handle of the caller's. */
 static void promote(tare_mode *m, tare_value **keep)
@@ -119,13 +156,13 @@ static void promote(tare_mode *m, tare_value **keep)
     tare_value *v = *keep;
     if (v->poison)
         return;
-    if (v->depth == GIVEN_UP) {
+    if (v->depth == m->depth) {
+        ++v->refs; /* for the list of the scope around, or the caller */
+        v->depth = PROMOTED;
+    } else if (v->depth == GIVEN_UP || !v->storage) {
         if (m->error == TARE_OK)
             m->error = tare_error(TARE_BAD_ARGUMENT, "scope_end keeps a value that was given up by tare_move");
         *keep = &m->poison;
-    } else if (v->depth == m->depth) {
-        ++v->refs; /* for the list of the scope around, or the caller */
-        v->depth = PROMOTED;
     } else if (m->depth == 1) {
         tare_record_share(v);
     }
@@ -148,13 +185,30 @@ static void settle_promoted(tare_mode *m, tare_value *v)
     }
 }
 
+/* The end of a scope that had no memory to begin: nothing is let go, and kept outermost there are only the caller's. */
+static void end_refused(tare_mode *m, tare_value **keep, int n)
+{
+    imperative *im = of(m);
+    if (im->refused == 0)
+        return; /* an end without a begin */
+    --im->refused;
+    for (int i = 0; m->depth == 0 && i < n; ++i)
+        (void)tare_value_share(keep[i]);
+}
+
+/* What a device that queues has met by now; the rest comes with a later scope, a read or a wait. */
+static void raise_fault(tare_mode *m)
+{
+    tare_device *d = m->runtime->device;
+    if (__builtin_expect(tare_device_faulted(d), 0) && m->error == TARE_OK)
+        m->error = d->wait(d);
+}
+
 static void scope_end(tare_mode *m, tare_value **keep, int n)
 {
     imperative *im = of(m);
-    if (m->depth == 0)
-        return;
-    if (m->depth > im->capacity_scopes) {
-        --m->depth;
+    if (__builtin_expect(m->depth == 0 || im->refused > 0, 0)) {
+        end_refused(m, keep, n);
         return;
     }
     for (int i = 0; i < n; ++i)
@@ -163,15 +217,17 @@ static void scope_end(tare_mode *m, tare_value **keep, int n)
     for (int32_t i = im->n_owned - 1; i >= s.mark; --i) {
         tare_value *v = im->owned[i];
         if (v->depth == m->depth) {
-            v->depth = GIVEN_UP;
+            v->depth = LET_GO; /* who else holds it may keep it again: a gradient, a handle shared */
             tare_record_unhold(v);
         }
         tare_record_unref(v);
     }
     im->n_owned = s.mark;
     m->path = s.path;
-    if (--m->depth == 0)
+    if (--m->depth == 0) {
         tare_program_clear(&im->tape);
+        raise_fault(m);
+    }
     for (int i = 0; i < n; ++i)
         settle_promoted(m, keep[i]);
     if (m->depth == 0)
@@ -196,9 +252,13 @@ static void adopt(tare_mode *m, tare_value *const *in, int n)
  * -------------------------------------------------------------------------------------------------------*/
 static tare_status backward(tare_mode *m, tare_value *const *root, tare_value *const *head, int n, bool keep)
 {
-    if (m->depth == 0)
-        return m->error = tare_error(TARE_BAD_ARGUMENT, "backward: no scope is open (scope_begin)");
+    if (m->depth == 0 && m->error == TARE_OK)
+        m->error = tare_error(TARE_BAD_ARGUMENT, "backward: no scope is open (scope_begin)");
+    if (m->error)
+        return m->error;
+    m->apply = of(m)->direct;
     tare_status status = tare_reverse(m, root, head, n, keep);
+    tare_imperative_retrace(m);
     if (!keep)
         tare_program_trim(&of(m)->tape);
     return status;

@@ -49,12 +49,13 @@ TARE_API tare_status tare_batch_norm_layer_build(tare_net *net, tare_batch_norm_
 
 static inline tare_value *tare_batch_norm_layer_forward(tare_mode *m, const tare_batch_norm_layer *l, tare_value *x)
 {
-    const tare_batch_norm_inference_attr attr = {l->attr.epsilon};
-    tare_value *mean = l->running_mean, *var = l->running_var;
     m->scope_begin(m, l->path);
     m->adopt(m, &x, 1);
-    tare_value *y = m->training ? tare_batch_norm(m, tare_move(x), l->scale, l->shift, mean, var, l->attr)
-                                : tare_batch_norm_inference(m, tare_move(x), l->scale, l->shift, mean, var, attr);
+    tare_batch_norm_inference_attr frozen = {l->attr.epsilon};
+    tare_value *y =
+        m->training
+            ? tare_batch_norm(m, tare_move(x), l->scale, l->shift, l->running_mean, l->running_var, l->attr)
+            : tare_batch_norm_inference(m, tare_move(x), l->scale, l->shift, l->running_mean, l->running_var, frozen);
     m->scope_end(m, &y, 1);
     return y;
 }

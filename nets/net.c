@@ -71,6 +71,7 @@ void tare_net_free(tare_net *net)
     if (!net)
         return;
     tare_memory *memory = &net->runtime->memory;
+    (void)tare_block_hybridize(net->runtime, &net->root, NULL);
     for (int i = 0; i < net->n_parameters; ++i) {
         tare_value_clear_gradient(net->parameter[i].value);
         tare_value_drop(net->parameter[i].value);

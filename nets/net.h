@@ -9,7 +9,7 @@
 #ifndef TARE_NETS_NET_H
 #define TARE_NETS_NET_H
 
-#include "../core/runtime.h"
+#include "block.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,7 +31,9 @@ struct tare_net_type {
     void (*output)(const void *options, tare_desc *sample);
     size_t net_bytes; /* the instance, which begins with a tare_net */
     tare_status (*build)(tare_net *, const void *options);
-    tare_value *(*forward)(tare_mode *, tare_net *, tare_value *x); /* layer calls direct */
+    /* By tare_api: the same body with layers called directly, as objects, as hybrid objects (block.h); a net
+     * without layer objects has the first alone. */
+    tare_value *(*forward[TARE_API_COUNT])(tare_mode *, tare_net *, tare_value *x);
 };
 
 typedef struct {
@@ -51,12 +53,19 @@ struct tare_net {
     tare_value *random_calls; /* one of the state: 0-d int64, random operators so far; NULL: the net has none */
     uint64_t seed;
     tare_arena arena; /* names, layers' arrays */
+    tare_block root;  /* the net as an object: its layers are the children */
 };
 
 /* Builds the net that `text` names ("mlp", "chain:depth=5"), Xavier uniform weights from `seed`, zero biases.
  * NOT_FOUND, BAD_ARGUMENT with the text set. */
 TARE_API tare_status tare_net_new(tare_runtime *, const char *text, uint64_t seed, tare_net **out);
 TARE_API void tare_net_free(tare_net *);
+/* The net's function with layers called directly. */
+static inline tare_value *tare_net_forward(tare_mode *m, tare_net *net, tare_value *x)
+{
+    return net->type->forward[TARE_API_DIRECT](m, net, x);
+}
+
 /* Registers the built-in nets and optimizers. */
 TARE_API tare_status tare_nets_register(tare_runtime *);
 

@@ -350,7 +350,7 @@ static const tare_net_type state_type = {.name = "state",
                                          .output = state_output,
                                          .net_bytes = sizeof(state_net),
                                          .build = state_build,
-                                         .forward = state_forward};
+                                         .forward = {state_forward}};
 
 /* A net, its data and optimizer on the test's runtime, and what is left after the steps. */
 typedef struct {
@@ -408,7 +408,7 @@ typedef tare_value *forward_of(tare_mode *, trained *, tare_value *x);
 
 static tare_value *forward_plain(tare_mode *m, trained *t, tare_value *x)
 {
-    return t->net->type->forward(m, t->net, x);
+    return tare_net_forward(m, t->net, x);
 }
 
 static void train_now(trained *t, forward_of *forward)
