@@ -103,6 +103,13 @@ static bool meet(region a, region b)
 
 /* ---- one call
  * ----------------------------------------------------------------------------------------------------------------*/
+/* Scratch of all workers: a call has no more of them than pieces, and no more than the runtime has threads. */
+static size_t workers_bytes(const tare_plan *p, const tare_work *w)
+{
+    int threads = p->runtime->options.threads;
+    return w->worker_bytes * (size_t)(threads > w->n_pieces ? w->n_pieces : threads);
+}
+
 /* Visits every region of a call: operands, then scratch of pieces and of workers. */
 static region call_region(const tare_plan *p, int32_t call, int32_t from, int k)
 {
@@ -111,7 +118,7 @@ static region call_region(const tare_plan *p, int32_t call, int32_t from, int k)
     if (k < total)
         return n->operand[k] ? region_of(p, from + k, value_bytes(n->operand[k])) : (region){-1, 0};
     const tare_work *w = n->work;
-    return region_of(p, from + k, (int64_t)(k == total ? w->piece_bytes * (size_t)w->n_pieces : w->worker_bytes));
+    return region_of(p, from + k, (int64_t)(k == total ? w->piece_bytes * (size_t)w->n_pieces : workers_bytes(p, w)));
 }
 
 static tare_status check_bounds(const check *k, int32_t call, int32_t from)
@@ -238,7 +245,7 @@ static int64_t born(const check *k, int32_t call, int32_t from, int64_t *scratch
             bytes += whole_lines(value_bytes(v));
     }
     const tare_work *w = n->work;
-    size_t used = w->piece_bytes * (size_t)w->n_pieces + w->worker_bytes;
+    size_t used = w->piece_bytes * (size_t)w->n_pieces + workers_bytes(p, w);
     *scratch = used ? whole_lines((int64_t)used) : 0;
     return bytes;
 }
