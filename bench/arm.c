@@ -22,6 +22,8 @@ static tare_status make_runtime(tare__arm *a)
         .storage = level[TARE__STORAGE] == TARE__STORAGE_MALLOC ? TARE_STORAGE_MALLOC : TARE_STORAGE_POOL,
         .isa_limit = TARE_ISA_COUNT,
         .seed = a->task.seed,
+        .open_device = a->task.open_device,
+        .device_owner = a->task.device_owner,
     };
     tare_status status = tare_start(&options, &a->rt);
     if (status == TARE_OK)

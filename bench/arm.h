@@ -22,6 +22,8 @@ typedef struct {
     const char *optimizer; /* NULL: none */
     bool training_loss;    /* the net's training loss, not its bench head */
     uint64_t seed;
+    tare_device_open *open_device; /* NULL: the CPU */
+    void *device_owner;
 } tare__task;
 
 typedef struct tare__arm tare__arm;

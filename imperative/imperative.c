@@ -196,6 +196,14 @@ static void end_refused(tare_mode *m, tare_value **keep, int n)
         (void)tare_value_share(keep[i]);
 }
 
+/* What a device that queues has met by now; the rest comes with a later scope, a read or a wait. */
+static void raise_fault(tare_mode *m)
+{
+    tare_device *d = m->runtime->device;
+    if (__builtin_expect(tare_device_faulted(d), 0) && m->error == TARE_OK)
+        m->error = d->wait(d);
+}
+
 static void scope_end(tare_mode *m, tare_value **keep, int n)
 {
     imperative *im = of(m);
@@ -216,8 +224,10 @@ static void scope_end(tare_mode *m, tare_value **keep, int n)
     }
     im->n_owned = s.mark;
     m->path = s.path;
-    if (--m->depth == 0)
+    if (--m->depth == 0) {
         tare_program_clear(&im->tape);
+        raise_fault(m);
+    }
     for (int i = 0; i < n; ++i)
         settle_promoted(m, keep[i]);
     if (m->depth == 0)

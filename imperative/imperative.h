@@ -12,6 +12,9 @@
  * outermost scope ends. A gradient left by an earlier backward on a leaf is added to, once and last: clear it
  * (tare_value_clear_gradient) for a fresh one. No-grad is m->recording = false; tare_detach(m, x) cuts one value.
  *
+ * On a device that queues, bad data come to light later: at the end of an outermost scope, where they become the mode's
+ * error, or at a read or a wait, which answer them.
+ *
  * Ownership: the caller frees the mode before the runtime. Threads: the runtime's. */
 #ifndef TARE_IMPERATIVE_IMPERATIVE_H
 #define TARE_IMPERATIVE_IMPERATIVE_H
