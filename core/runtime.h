@@ -125,6 +125,7 @@ struct tare_runtime {
     int64_t work_bytes_live, work_bytes_peak; /* of TARE_MEMORY_WORK storages handed out, 64-byte units */
     int64_t reserved_bytes;                   /* blocks held by the pool, handed out or not */
     uint32_t n_walks;                         /* reverse walks so far, of all modes: a leaf belongs to none of them */
+    uint32_t n_wants;                         /* calls of tare_value_want_gradient: what was captured may be stale */
     uint64_t random_calls;                    /* 64-bit count of random operators in program order */
     pthread_mutex_t dropped_lock;
     tare_value *dropped; /* handles let go on other threads, drained at the next apply or value call */
