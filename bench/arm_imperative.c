@@ -73,6 +73,8 @@ tare_status tare__arm_imperative(tare__arm *a)
     a->api = level[TARE__API] == TARE__API_BLOCK         ? TARE_API_BLOCK
              : level[TARE__API] == TARE__API_HYBRIDBLOCK ? TARE_API_HYBRID
                                                          : TARE_API_DIRECT;
+    if (!a->net->type->forward[a->api])
+        return tare_error(TARE_IMPOSSIBLE, "%s: the net '%s' has no layer objects", a->name, a->net->type->name);
     tare_imperative_by_name(a->mode, level[TARE__API] == TARE__API_INVOKE);
     a->step = step;
     return capture(a, &(tare_capture_options){.keep = level[TARE__KEEP] == TARE__KEEP_KEPT,

@@ -53,7 +53,7 @@ static inline __attribute__((always_inline)) tare_value *body(tare_mode *m, tare
     m->scope_begin(m, NULL);
     m->adopt(m, &x, 1);
     for (int i = 0; i < net->n_layers; ++i)
-        x = tare_block_call(m, &net->block[i], tare_dense_layer_forward, tare_move(x), api);
+        x = tare_block_call(m, &net->block[i], tare_dense_layer_direct, tare_move(x), api);
     m->scope_end(m, &x, 1);
     return x;
 }

@@ -41,14 +41,34 @@ static inline tare_value *tare_dense_layer_apply(tare_mode *m, const tare_dense_
     return y;
 }
 
-static inline tare_value *tare_dense_layer_forward(tare_mode *m, tare_block *b, tare_value *x)
+static inline tare_value *tare_dense_layer_forward(tare_mode *m, const tare_dense_layer *l, tare_value *x)
 {
-    const tare_dense_layer *l = (const tare_dense_layer *)b->layer;
     return tare_dense_layer_apply(m, l, &tare_op_dense, &tare_op_relu, x, l->weight, l->bias);
+}
+
+/* The same, given the layer's object: what a net's body calls directly. */
+static inline tare_value *tare_dense_layer_direct(tare_mode *m, tare_block *b, tare_value *x)
+{
+    return tare_dense_layer_forward(m, (const tare_dense_layer *)b->layer, x);
 }
 
 /* The layer as an object of its net. */
 TARE_API void tare_dense_layer_block(tare_dense_layer *, tare_block *out);
+
+/* y = the largest of each window; x [N,C,H,W], y [N,C,OH,OW]. No parameters: fill it in. */
+typedef struct {
+    const char *path;
+    tare_max_pool2d_attr attr;
+} tare_max_pool_layer;
+
+static inline tare_value *tare_max_pool_layer_forward(tare_mode *m, const tare_max_pool_layer *l, tare_value *x)
+{
+    m->scope_begin(m, l->path);
+    m->adopt(m, &x, 1);
+    tare_value *y = tare_max_pool2d(m, tare_move(x), l->attr);
+    m->scope_end(m, &y, 1);
+    return y;
+}
 
 #ifdef __cplusplus
 }

@@ -61,7 +61,7 @@ START_TEST(random_packings_are_valid_bounded_and_repeatable)
 {
     enum { MOST = 120 };
     tare_interval v[MOST], again[MOST];
-    for (int round = 0; round < 3000; ++round) {
+    for (int round = 0; round < 600; ++round) {
         state = (uint64_t)round;
         int n = (int)below(round % 10 ? 30 : MOST);
         int64_t times = 1 + below(40), alignment = INT64_C(1) << below(8);
@@ -121,7 +121,7 @@ static int64_t best_height(tare_interval *v, int n, int placed, int64_t height, 
 START_TEST(small_packings_are_near_the_best)
 {
     int optimal = 0, all = 0;
-    for (int round = 0; round < 150; ++round) {
+    for (int round = 0; round < 60; ++round) {
         tare_interval v[6], trial[6];
         state = 7000 + (uint64_t)round;
         int n = 1 + (int)below(6);
