@@ -189,7 +189,7 @@ static tare_status execute(tare_mode *m, const tare_node *n)
         return status;
     const tare_lease *l = n->operand[w->n_head + w->n_partial]->address;
     place_all(w, n, l->forward);
-    status = tare__captured_replay(w->instance, o->bound);
+    status = tare__captured_replay(w->instance, n, o->bound);
     if (!o->keep) {
         tare_storage_drop(w->instance->arena);
         w->instance->arena = NULL;

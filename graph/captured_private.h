@@ -82,7 +82,8 @@ struct tare_captured {
 
 /* captured_run.c */
 tare_status tare__captured_execute(tare_mode *, const tare_node *);
-tare_status tare__captured_replay(tare_instance *, bool bound);
+/* captured: the node that is run, for the trace. */
+tare_status tare__captured_replay(tare_instance *, const tare_node *captured, bool bound);
 tare_status tare__captured_arena(tare_instance *, bool keep);
 void tare__captured_leases_free(tare_entry *);
 
