@@ -35,7 +35,7 @@ static tare_status sequence_build(tare_net *n, const void *options)
 static const tare_net_type sequence_type = {
     .name = "sequence", .doc = "embedding, LSTM cell", .net_bytes = sizeof(sequence_net), .build = sequence_build};
 
-/* The cell's gates take their part of torch.nn.LSTMCell's weights; the embedding holds the inputs. */
+/* The cell takes torch.nn.LSTMCell's weights; the embedding holds the inputs. */
 static sequence_net *sequence_new(void)
 {
     tare_net *n;
@@ -44,14 +44,10 @@ static sequence_net *sequence_new(void)
     OK(tare_net_new(rt, "sequence", 1, &n));
     sequence_net *s = (sequence_net *)n;
     OK(tare_value_write(s->embedding.weight, golden_lstm_x, sizeof golden_lstm_x));
-    for (int k = 0; k < TARE_GATES; ++k) {
-        OK(tare_value_write(s->cell.w_input[k], golden_lstm_weight_ih + k * UNITS * INPUTS,
-                            UNITS * INPUTS * sizeof(float)));
-        OK(tare_value_write(s->cell.w_hidden[k], golden_lstm_weight_hh + k * UNITS * UNITS,
-                            UNITS * UNITS * sizeof(float)));
-        OK(tare_value_write(s->cell.b_input[k], golden_lstm_bias_ih + k * UNITS, UNITS * sizeof(float)));
-        OK(tare_value_write(s->cell.b_hidden[k], golden_lstm_bias_hh + k * UNITS, UNITS * sizeof(float)));
-    }
+    OK(tare_value_write(s->cell.w_input, golden_lstm_weight_ih, sizeof golden_lstm_weight_ih));
+    OK(tare_value_write(s->cell.w_hidden, golden_lstm_weight_hh, sizeof golden_lstm_weight_hh));
+    OK(tare_value_write(s->cell.b_input, golden_lstm_bias_ih, sizeof golden_lstm_bias_ih));
+    OK(tare_value_write(s->cell.b_hidden, golden_lstm_bias_hh, sizeof golden_lstm_bias_hh));
     return s;
 }
 
@@ -102,14 +98,10 @@ START_TEST(lstm_cell_is_pytorchs)
         near(c, golden_lstm_c, BATCH * UNITS);
         OK(now->backward(now, &h, &head, 1, false));
         now->scope_end(now, NULL, 0);
-        for (int k = 0; k < TARE_GATES; ++k) {
-            near(tare_value_gradient(s->cell.w_input[k]), golden_lstm_weight_ih_grad + k * UNITS * INPUTS,
-                 UNITS * INPUTS);
-            near(tare_value_gradient(s->cell.w_hidden[k]), golden_lstm_weight_hh_grad + k * UNITS * UNITS,
-                 UNITS * UNITS);
-            near(tare_value_gradient(s->cell.b_input[k]), golden_lstm_bias_ih_grad + k * UNITS, UNITS);
-            near(tare_value_gradient(s->cell.b_hidden[k]), golden_lstm_bias_hh_grad + k * UNITS, UNITS);
-        }
+        near(tare_value_gradient(s->cell.w_input), golden_lstm_weight_ih_grad, 4 * UNITS * INPUTS);
+        near(tare_value_gradient(s->cell.w_hidden), golden_lstm_weight_hh_grad, 4 * UNITS * UNITS);
+        near(tare_value_gradient(s->cell.b_input), golden_lstm_bias_ih_grad, 4 * UNITS);
+        near(tare_value_gradient(s->cell.b_hidden), golden_lstm_bias_hh_grad, 4 * UNITS);
         near(tare_value_gradient(s->embedding.weight), golden_lstm_x_grad, TIME * BATCH * INPUTS);
         now->recording = false;
         tare_net_free(&s->net);
