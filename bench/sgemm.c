@@ -42,7 +42,7 @@ static int columns(const tare_call *call, int piece, int worker)
 
 void tare__sgemm_run(const tare__sgemm *s)
 {
-    tare_call call = {.run = columns, .ptr = s->ptr, .n_pieces = s->threads, .n_ptr = 3, .node = -1};
+    tare_call call = {.run = columns, .ptr = s->ptr, .n_pieces = s->threads, .n_ptr = 3, .site = -1};
     int failed;
     (void)s->rt->device->run(s->rt->device, &call, 1, &failed);
 }

@@ -18,10 +18,11 @@ enum { NOT_DEFINED = -1, NOT_IN_ARENA = -2 }; /* places of a root */
 
 typedef struct {
     const tare_plan *plan;
-    int64_t *cut;          /* sorted distinct addresses; cell i = [cut[i], cut[i + 1]) */
-    int32_t *owner;        /* of each cell: a root's id */
-    int64_t *where;        /* root's id -> arena address, or one of the above */
-    int32_t *first, *last; /* root's id -> calls */
+    int64_t *cut;             /* sorted distinct addresses; cell i = [cut[i], cut[i + 1]) */
+    int32_t *owner;           /* of each cell: a root's id */
+    int64_t *where;           /* root's id -> arena address, or one of the above */
+    int32_t *first, *last;    /* root's id -> calls */
+    int32_t *reader, *writer; /* root's id -> the latest node of the program that has read it, written it again */
     int32_t n_cut, n_values;
 } check;
 
@@ -34,6 +35,15 @@ static const tare_value *root_of(const tare_value *v)
     while (v->base)
         v = v->base;
     return v;
+}
+
+/* Bytes from its root's first. */
+static int64_t offset_of(const tare_value *v)
+{
+    int64_t offset = 0;
+    for (; v->base; v = v->base)
+        offset += v->view_offset * (int64_t)tare_dtype_bytes((tare_dtype)v->d.dtype);
+    return offset;
 }
 
 static int64_t value_bytes(const tare_value *v)
@@ -138,7 +148,83 @@ static tare_status check_bounds(const check *k, int32_t call, int32_t from)
 
 static bool shape_only(const tare_node *n, int i)
 {
-    return n->op->shape_only >> (i & 31) & 1;
+    return i < n->n_in && n->op->shape_only >> (i & 31) & 1;
+}
+
+/* ---- places: the call is its node's, and each address where its value is
+ * -------------------------------------------------------------------------------------------------------------*/
+static bool same_call(const tare_call *c, const tare_node *n)
+{
+    return c->run == n->variant->run && c->combine == n->variant->combine && c->g == n->work->g &&
+           c->n_g == n->work->n_g && c->n_pieces == n->work->n_pieces && c->n_ptr == n->n_in + n->n_out + n->n_aux + 2;
+}
+
+/* Whether operand v may be at this entry: at its root's place if that is known, outside if it is not the part's own. */
+static bool in_place(const check *k, int32_t entry, const tare_value *v)
+{
+    const tare_plan *p = k->plan;
+    const tare_address *a = &p->address[entry];
+    const tare_value *root = root_of(v);
+    int64_t offset = offset_of(v), where = k->where[root->id];
+    if (a->buffer < 0)
+        return false;
+    int32_t outside = p->buffer[a->buffer].outside;
+    if (outside >= 0)
+        return p->outside[outside].value == root->id && a->offset == offset;
+    return root->node >= p->part.from &&
+           (where == NOT_DEFINED || p->buffer[a->buffer].offset + a->offset == where + offset);
+}
+
+static tare_status check_places(const check *k, int32_t call, int32_t from)
+{
+    const tare_plan *p = k->plan;
+    const tare_node *n = p->node[call];
+    int total = n->n_in + n->n_out + n->n_aux;
+    if (!same_call(&p->call[call], n))
+        return wrong(k, call, "the call is another node's");
+    for (int i = 0; i < total; ++i) {
+        bool none = !n->operand[i] || shape_only(n, i);
+        if (none ? p->address[from + i].buffer >= 0 : !in_place(k, from + i, n->operand[i]))
+            return wrong(k, call, "an operand is not where its value is");
+    }
+    const size_t scratch[2] = {n->work->piece_bytes, n->work->worker_bytes};
+    for (int s = 0; s < 2; ++s) {
+        int32_t b = p->address[from + total + s].buffer;
+        if (scratch[s] ? b < 0 || p->buffer[b].outside >= 0 : b >= 0)
+            return wrong(k, call, "its scratch is missing, or in the way");
+    }
+    return TARE_OK;
+}
+
+/* ---- order: a value that is written again (ties) is read and written in the order of the program
+ * -------------------------------------------------------------------------------------------------------------*/
+static int32_t index_of(const tare_node *n)
+{
+    int o = n->n_in;
+    while (!n->operand[o])
+        ++o;
+    return n->operand[o]->node;
+}
+
+static tare_status check_order(check *k, int32_t call)
+{
+    const tare_node *n = k->plan->node[call];
+    int32_t index = index_of(n);
+    for (int pass = 0; pass < 2; ++pass) { /* look first: a node may read what it writes */
+        for (int i = 0; i < n->n_in + n->n_out + n->n_aux; ++i) {
+            const tare_value *v = n->operand[i];
+            if (!v || shape_only(n, i) || (i >= n->n_in && !v->base))
+                continue;
+            int32_t id = root_of(v)->id;
+            if (pass == 0 && (k->writer[id] >= index || (i >= n->n_in && k->reader[id] >= index)))
+                return wrong(k, call, "it comes after what it should come before");
+            if (pass == 1 && i < n->n_in)
+                k->reader[id] = index > k->reader[id] ? index : k->reader[id];
+            else if (pass == 1)
+                k->writer[id] = index;
+        }
+    }
+    return TARE_OK;
 }
 
 static tare_status check_reads(const check *k, int32_t call, int32_t from)
@@ -210,7 +296,7 @@ static void find_lifetimes(check *k)
     for (int32_t c = 0; c < p->n_calls; ++c) {
         const tare_node *n = p->node[c];
         for (int i = 0; i < n->n_in + n->n_out + n->n_aux; ++i) {
-            if (!n->operand[i] || (i < n->n_in && shape_only(n, i)))
+            if (!n->operand[i] || shape_only(n, i))
                 continue;
             int32_t id = root_of(n->operand[i])->id;
             if (k->first[id] < 0)
@@ -258,12 +344,12 @@ static int64_t died(const check *k, int32_t call, int32_t from)
     int operands = n->n_in + n->n_out + n->n_aux;
     int64_t bytes = 0;
     for (int i = 0; i < operands; ++i) {
-        if (!n->operand[i] || (i < n->n_in && shape_only(n, i)))
+        if (!n->operand[i] || shape_only(n, i))
             continue;
         const tare_value *root = root_of(n->operand[i]);
         bool counted = k->where[root->id] < 0 || k->last[root->id] != call;
         for (int e = 0; e < i && !counted; ++e)
-            counted = n->operand[e] && !(e < n->n_in && shape_only(n, e)) && root_of(n->operand[e]) == root;
+            counted = n->operand[e] && !shape_only(n, e) && root_of(n->operand[e]) == root;
         for (int w = n->n_in; w < operands && !counted && i < n->n_in; ++w)
             counted = n->operand[w] && root_of(n->operand[w]) != root && n->operand[w]->node >= 0 &&
                       call_region(p, call, from, w).address >= 0 &&
@@ -284,7 +370,11 @@ static tare_status walk(check *k)
     tare_status status = TARE_OK;
     for (int32_t c = 0; c < p->n_calls && status == TARE_OK; ++c) {
         int64_t scratch;
-        status = check_bounds(k, c, from);
+        status = check_places(k, c, from);
+        if (status == TARE_OK)
+            status = check_order(k, c);
+        if (status == TARE_OK)
+            status = check_bounds(k, c, from);
         if (status == TARE_OK)
             status = check_reads(k, c, from);
         if (status == TARE_OK)
@@ -299,8 +389,9 @@ static tare_status walk(check *k)
         const tare_value *v = p->graph->program.value[p->part.result[i]];
         const tare_buffer *b = &p->buffer[p->buffer_of[v->id]];
         region r = {b->outside < 0 ? b->offset + p->offset_of[v->id] : -1, value_bytes(v)};
-        if (!owns(k, r, root_of(v)->id))
-            status = tare_error(TARE_IMPOSSIBLE, "the plan is wrong: result %d is overwritten before the end", i);
+        bool there = r.address < 0 || r.address == k->where[root_of(v)->id] + offset_of(v);
+        if (!there || !owns(k, r, root_of(v)->id))
+            status = tare_error(TARE_IMPOSSIBLE, "the plan is wrong: result %d is not in its place at the end", i);
     }
     if (status == TARE_OK && (peak != p->bytes.lower_bound || p->bytes.arena < peak))
         status = tare_error(TARE_IMPOSSIBLE, "the plan is wrong: %lld bytes are live at once, it claims %lld in %lld",
@@ -337,54 +428,18 @@ tare_status tare__plan_check(const tare_plan *p)
     k.where = tare_arena_take(&arena, values * sizeof *k.where);
     k.first = tare_arena_take(&arena, values * sizeof *k.first);
     k.last = tare_arena_take(&arena, values * sizeof *k.last);
+    k.reader = tare_arena_take(&arena, values * sizeof *k.reader);
+    k.writer = tare_arena_take(&arena, values * sizeof *k.writer);
     tare_status status = TARE_NO_MEMORY;
-    if (k.cut && k.owner && k.where && k.first && k.last) {
+    if (k.cut && k.owner && k.where && k.first && k.last && k.reader && k.writer) {
         memset(k.owner, 0xff, entries * sizeof *k.owner); /* NOBODY */
         memset(k.where, 0xff, values * sizeof *k.where);
+        memset(k.reader, 0xff, values * sizeof *k.reader);
+        memset(k.writer, 0xff, values * sizeof *k.writer);
         cut_arena(&k);
         find_lifetimes(&k);
         status = walk(&k);
     }
     tare_arena_fini(&arena);
-    return status;
-}
-
-/* ---- intervals alone
- * -----------------------------------------------------------------------------------------------------------*/
-static int by_lower(const void *a, const void *b)
-{
-    const tare_interval *x = *(const tare_interval *const *)a, *y = *(const tare_interval *const *)b;
-    return x->lower < y->lower ? -1 : x->lower > y->lower;
-}
-
-static tare_status verify_sorted(const tare_interval *const *sorted, const tare_interval *first, int n,
-                                 int64_t alignment, int64_t height)
-{
-    for (int i = 0; i < n; ++i) {
-        const tare_interval *a = sorted[i];
-        if (a->offset < 0 || a->offset % alignment || a->bytes > height - a->offset)
-            return tare_error(TARE_IMPOSSIBLE, "interval %d at %lld does not fit (height %lld, alignment %lld)",
-                              (int)(a - first), (long long)a->offset, (long long)height, (long long)alignment);
-        for (int j = i + 1; j < n && sorted[j]->lower < a->upper; ++j) {
-            const tare_interval *b = sorted[j];
-            if (b->upper > b->lower && a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes)
-                return tare_error(TARE_IMPOSSIBLE, "intervals %d and %d meet in time and space", (int)(a - first),
-                                  (int)(b - first));
-        }
-    }
-    return TARE_OK;
-}
-
-tare_status tare_pack_verify(tare_memory *memory, const tare_interval *block, int n, int64_t alignment, int64_t height)
-{
-    size_t bytes = (size_t)n * sizeof(tare_interval *);
-    const tare_interval **sorted = tare_memory_take(memory, TARE_MEMORY_RECORD, bytes);
-    if (!sorted)
-        return TARE_NO_MEMORY;
-    for (int i = 0; i < n; ++i)
-        sorted[i] = &block[i];
-    qsort(sorted, (size_t)n, sizeof *sorted, by_lower);
-    tare_status status = verify_sorted(sorted, block, n, alignment, height);
-    tare_memory_give(memory, TARE_MEMORY_RECORD, sorted, bytes);
     return status;
 }
