@@ -292,7 +292,8 @@ void tare__captured_gradient(tare_builder *b)
     for (int i = 0; i < e->n_operands; ++i)
         if (arrived[e->n_out + i])
             source[n++] = tare_partial(b, i);
-    memcpy(in, source, (size_t)n * sizeof *in);
+    for (int k = 0; k < n; ++k) /* views may arrive; the plan was made for what is contiguous */
+        in[k] = source[k]->d.contiguous ? source[k] : tare_apply1(m, m->runtime->copy, NULL, &source[k], 1);
     in[n++] = tare_output(b, e->n_out);
     memcpy(in + n, b->node->operand, (size_t)e->n_operands * sizeof *in);
     n += e->n_operands;

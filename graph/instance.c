@@ -81,7 +81,13 @@ tare_status tare_instance_bind(tare_instance *r, int input, tare_value *v)
     if (v->storage == r->arena)
         return tare_error(TARE_BAD_ARGUMENT, "bind: placeholder %d '%s' cannot be a result of the instance's own",
                           input, name);
-    bind(r, outside_of_external(r->plan, g->input[input]), v);
+    int32_t outside = outside_of_external(r->plan, g->input[input]);
+    for (int32_t i = 0; i < r->plan->n_written && v->view; ++i)
+        if (r->plan->written[i] == outside)
+            return tare_error(TARE_BAD_ARGUMENT,
+                              "bind: placeholder %d '%s' is written by %s, the value is a view (need a whole one)",
+                              input, name, r->plan->writer[i]->name);
+    bind(r, outside, v);
     return TARE_OK;
 }
 
@@ -173,6 +179,7 @@ static tare_status make_outputs(tare_instance *r)
         r->output[k] = v;
         v->d = symbol->d;
         v->name = symbol->name;
+        v->view = symbol->view;
         if (p->buffer[p->buffer_of[symbol->id]].outside < 0) {
             v->storage = r->arena;
             ++r->arena->refs;

@@ -58,18 +58,18 @@ static inline bool own(tare_mode *m, tare_value *v)
 
 /* ---- apply
  * ----------------------------------------------------------------------------------------------------------*/
-static tare_status refuse_outside(tare_mode *m, const tare_op *op, tare_value **out)
+static tare_status refuse_outside(tare_mode *m, const tare_op *op, const void *attr, tare_value **out)
 {
     tare_args a = {.op = op};
     tare_status status = m->error ? m->error : tare_op_error(&a, TARE_BAD_ARGUMENT, "no scope is open (scope_begin)");
-    return tare__dispatch_failed(m, op, out, op->n_out, status);
+    return tare__dispatch_failed(m, op, attr, out, status);
 }
 
 static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
                          tare_value **out, uint32_t absent)
 {
     if (__builtin_expect(m->depth == 0, 0))
-        return refuse_outside(m, op, out);
+        return refuse_outside(m, op, attr, out);
     const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
     if (__builtin_expect(k->plain, 1))
         return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN | TARE_DISPATCH_PLAIN, own);
@@ -80,7 +80,7 @@ static tare_status apply_traced(tare_mode *m, const tare_op *op, const void *att
                                 tare_value **out, uint32_t absent)
 {
     if (__builtin_expect(m->depth == 0, 0))
-        return refuse_outside(m, op, out);
+        return refuse_outside(m, op, attr, out);
     const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
     return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN | TARE_DISPATCH_TRACED, own);
 }
@@ -100,13 +100,13 @@ static tare_status apply_by_name(tare_mode *m, const tare_op *op, const void *at
     if (rt->trace.event)
         rt->trace.event(rt->trace.owner, TARE_EVENT_LOOKUP, &(tare_node){.op = op});
     if (!found)
-        return tare__dispatch_failed(m, op, out, op->n_out, TARE_NOT_FOUND);
+        return tare__dispatch_failed(m, op, attr, out, TARE_NOT_FOUND);
     ++rt->counts.parses;
     tare_status status = tare_attr_parse(found->name, found->attrs, found->n_attrs, text, parsed);
     if (rt->trace.event)
         rt->trace.event(rt->trace.owner, TARE_EVENT_PARSE, &(tare_node){.op = op});
     if (status != TARE_OK)
-        return tare__dispatch_failed(m, op, out, op->n_out, status);
+        return tare__dispatch_failed(m, op, attr, out, status);
     return of(m)->direct(m, found, attr ? parsed : NULL, in, n_in, out, absent);
 }
 

@@ -1,8 +1,9 @@
 /* catalogue.h - every built-in operator in one line: from it come the prototypes, the registration, the tests, the
  * manual.
  *
- * OP(name, inputs) or OPA(name, inputs, attribute fields). The block that goes with a line is the record
- * tare_op_<name> in one file of ops/. Gradient operators are operators like any other. */
+ * OP(name, inputs) or OPA(name, inputs, attribute fields); inputs MANY: any number, TO_MANY: one, and several results.
+ * The block that goes with a line is the record tare_op_<name> in one file of ops/. Gradient operators are operators
+ * like any other. */
 #ifndef TARE_OPS_CATALOGUE_H
 #define TARE_OPS_CATALOGUE_H
 
@@ -28,8 +29,18 @@
     /* moving bits (copy.c) */                                                                                         \
     OP(copy, 1)                                                                                                        \
     OPA(fill, 1, double value;)                                                                                        \
-    /* views (view.c) */                                                                                               \
+    /* views (view.c, slice.c) */                                                                                      \
     OP(detach, 1)                                                                                                      \
+    OPA(reshape, 1, tare_ints shape;)                                                                                  \
+    OP(flatten, 1)                                                                                                     \
+    OPA(transpose, 1, tare_ints axes;)                                                                                 \
+    OPA(flip, 1, tare_ints axes;)                                                                                      \
+    OPA(expand, 1, tare_ints shape;)                                                                                   \
+    OPA(slice, 1, int64_t axis; int64_t begin; int64_t end; int64_t step;)                                             \
+    OPA(slice_grad, 2, int64_t axis; int64_t begin; int64_t end; int64_t step;)                                        \
+    /* joining and cutting (concat.c) */                                                                               \
+    OPA(concat, MANY, int64_t axis;)                                                                                   \
+    OPA(split, TO_MANY, int64_t axis; int64_t parts;)                                                                  \
     /* reductions (reduction.c, reduction_grad.c) */                                                                   \
     OPA(sum, 1, tare_ints axes; bool keep_dims;)                                                                       \
     OPA(sum_grad, 2, tare_ints axes; bool keep_dims;)                                                                  \

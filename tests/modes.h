@@ -57,11 +57,14 @@ static inline void *copy_out(const tare_value *v, outcome *o)
     return at;
 }
 
-static inline tare_value *value_from(tare_runtime *rt, const tare_desc *d, const void *data, outcome *o)
+/* Contiguous, whatever the strides of `like`. */
+static inline tare_value *value_from(tare_runtime *rt, const tare_desc *like, const void *data, outcome *o)
 {
     tare_value *v = NULL;
-    if (outcome_failed(o, tare_value_new(rt, d, TARE_MEMORY_INPUT, &v)) == TARE_OK)
-        (void)outcome_failed(o, tare_value_write(v, data, tare_desc_bytes(d)));
+    tare_desc d = *like;
+    tare_desc_pack(&d);
+    if (outcome_failed(o, tare_value_new(rt, &d, TARE_MEMORY_INPUT, &v)) == TARE_OK)
+        (void)outcome_failed(o, tare_value_write(v, data, tare_desc_bytes(&d)));
     return v;
 }
 
@@ -170,11 +173,13 @@ typedef struct {
     int out_at[TARE_OPERANDS], gradient_at[SAMPLE_INPUTS]; /* numbers among the results; -1 */
 } later;
 
-static inline tare_value *placeholder(tare_runtime *rt, later *g, const tare_desc *d, const void *data,
+static inline tare_value *placeholder(tare_runtime *rt, later *g, const tare_desc *like, const void *data,
                                       const char *name, outcome *o)
 {
-    tare_value *v = tare_graph_input(g->graph, d, name);
-    tare_value *bound = value_from(rt, d, data, o);
+    tare_desc d = *like;
+    tare_desc_pack(&d);
+    tare_value *v = tare_graph_input(g->graph, &d, name);
+    tare_value *bound = value_from(rt, &d, data, o);
     g->data[g->n_data++] = bound;
     (void)outcome_failed(o, tare_graph_mode(g->graph)->error);
     return v;
