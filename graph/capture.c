@@ -120,6 +120,18 @@ static tare_value *symbol_of(tare_graph *g, tare_value *v)
     return symbol ? symbol : external_new(g, &v->d, v, v->name);
 }
 
+/* A placeholder takes no memory, so what is made of it can be larger than any. */
+static tare_status check_sizes(tare_mode *m, const tare_op *op, tare_value **out)
+{
+    for (int o = 0; o < op->n_out; ++o) {
+        tare_args a = {.op = op, .path = m->path};
+        if (out[o] && tare_desc_check(&out[o]->d) != TARE_OK)
+            return tare__dispatch_failed(m, op, out, op->n_out,
+                                         tare_op_error(&a, TARE_BAD_SHAPE, "result %d takes more than 2^62 bytes", o));
+    }
+    return TARE_OK;
+}
+
 /* ---- the seam
  * ---------------------------------------------------------------------------------------------------------*/
 static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
@@ -147,7 +159,8 @@ static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare
                           sizeof *p->value))
         return tare__dispatch_failed(m, op, out, op->n_out, m->error ? m->error : TARE_NO_MEMORY);
     const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
-    return tare__dispatch(m, k, op, attr, mapped, n_in, out, absent, 0, own);
+    tare_status status = tare__dispatch(m, k, op, attr, mapped, n_in, out, absent, 0, own);
+    return status == TARE_OK ? check_sizes(m, op, out) : status;
 }
 
 static void scope_begin(tare_mode *m, const char *path)
