@@ -160,6 +160,8 @@ static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare
         return tare__dispatch_failed(m, op, out, op->n_out, m->error ? m->error : TARE_NO_MEMORY);
     const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
     tare_status status = tare__dispatch(m, k, op, attr, mapped, n_in, out, absent, 0, own);
+    for (int o = 0; status == TARE_OK && o < op->n_out && o < TARE_OPERANDS && p->n_before_ties == 0; ++o)
+        p->n_before_ties = op->ties[o] ? p->n - 1 : 0;
     return status == TARE_OK ? check_sizes(m, op, out) : status;
 }
 
