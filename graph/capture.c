@@ -85,6 +85,7 @@ static tare_value *external_new(tare_graph *g, const tare_desc *d, tare_value *c
     v->d = *d;
     v->name = name;
     v->wants_gradient = concrete && concrete->wants_gradient;
+    v->view = concrete && concrete->view;
     if (!own(&g->mode, v)) {
         tare_record_drop(v);
         return NULL;
@@ -145,19 +146,19 @@ static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare
         const char *why = foreign(of(m), in[i]);
         if (why) {
             tare_args a = {.op = op, .path = m->path};
-            return tare__dispatch_failed(m, op, out, op->n_out,
+            return tare__dispatch_failed(m, op, attr, out,
                                          tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d %s", i, why));
         }
         in[i]->moved = false;
         mapped[i] = symbol_of(of(m), in[i]);
         if (!mapped[i])
-            return tare__dispatch_failed(m, op, out, op->n_out, TARE_NO_MEMORY);
+            return tare__dispatch_failed(m, op, attr, out, TARE_NO_MEMORY);
     }
     /* Room for the results, and those of copies on the way, before the node that has them is appended. */
     tare_program *p = m->program;
     if (!tare__graph_room(of(m), (void **)&p->value, &p->capacity_values, p->n_values + TARE_OPERANDS_MOST,
                           sizeof *p->value))
-        return tare__dispatch_failed(m, op, out, op->n_out, m->error ? m->error : TARE_NO_MEMORY);
+        return tare__dispatch_failed(m, op, attr, out, m->error ? m->error : TARE_NO_MEMORY);
     const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
     tare_status status = tare__dispatch(m, k, op, attr, mapped, n_in, out, absent, 0, own);
     for (int o = 0; status == TARE_OK && o < op->n_out && o < TARE_OPERANDS && p->n_before_ties == 0; ++o)

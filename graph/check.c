@@ -7,7 +7,8 @@
  * end every result must still own its cells. On the way the live bytes are summed anew: the peak must be the bound that
  * the planner claims, and no arena can be smaller.
  *
- * Aliases (views, ties) are one value: the root of their chain of bases. */
+ * Aliases (views, ties) are one value: the root of their chain of bases. An operand that is an alias stands for all of
+ * its root's bytes, and must lie within them at every element. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,22 +114,61 @@ static bool meet(region a, region b)
 
 /* ---- one call
  * ----------------------------------------------------------------------------------------------------------------*/
-/* Visits every region of a call: operands, then scratch of pieces and of workers. */
-static region call_region(const tare_plan *p, int32_t call, int32_t from, int k)
+/* Visits every region of a call: operands, then scratch of pieces and of workers. An alias: its root's, as far as that
+ * is defined. */
+static region call_region(const check *k, int32_t call, int32_t from, int i)
 {
+    const tare_plan *p = k->plan;
     const tare_node *n = p->node[call];
     int total = n->n_in + n->n_out + n->n_aux;
-    if (k < total)
-        return n->operand[k] ? region_of(p, from + k, value_bytes(n->operand[k])) : (region){-1, 0};
+    if (i < total && n->operand[i] && n->operand[i]->base) {
+        const tare_value *root = root_of(n->operand[i]);
+        return (region){k->where[root->id], value_bytes(root)};
+    }
+    if (i < total)
+        return n->operand[i] ? region_of(p, from + i, value_bytes(n->operand[i])) : (region){-1, 0};
     const tare_work *w = n->work;
-    return region_of(p, from + k, (int64_t)(k == total ? w->piece_bytes * (size_t)w->n_pieces : w->worker_bytes));
+    return region_of(p, from + i, (int64_t)(i == total ? w->piece_bytes * (size_t)w->n_pieces : w->worker_bytes));
+}
+
+/* The bytes that the elements of a desc take, [low, high) from element 0. */
+static void reach_of(const tare_desc *d, int64_t *low, int64_t *high)
+{
+    int64_t item = (int64_t)tare_dtype_bytes((tare_dtype)d->dtype);
+    *low = 0;
+    *high = tare_desc_count(d) ? item : 0;
+    for (int i = 0; i < d->rank && *high; ++i)
+        *(d->stride[i] < 0 ? low : high) += (d->dim[i] - 1) * d->stride[i] * item;
+}
+
+/* Whether an alias that has its element 0 at `at` lies in its root, on the same buffer. */
+static bool inside_root(const check *k, const tare_value *v, tare_address at)
+{
+    const tare_plan *p = k->plan;
+    const tare_value *root = root_of(v);
+    int64_t low, high, root_low, root_high, address = at.offset, root_address = 0;
+    int32_t outside = at.buffer < 0 ? -1 : p->buffer[at.buffer].outside;
+    if (at.buffer < 0 || (outside < 0 ? k->where[root->id] < 0 : p->outside[outside].value != root->id))
+        return false;
+    if (outside < 0) {
+        address += p->buffer[at.buffer].offset;
+        root_address = k->where[root->id];
+    }
+    reach_of(&v->d, &low, &high);
+    reach_of(&root->d, &root_low, &root_high);
+    return high == 0 || (address + low >= root_address + root_low && address + high <= root_address + root_high);
+}
+
+static bool shape_only(const tare_node *n, int i)
+{
+    return i < n->n_in && n->op->shape_only >> (i & 31) & 1;
 }
 
 static tare_status check_bounds(const check *k, int32_t call, int32_t from)
 {
     const tare_plan *p = k->plan;
     for (int i = 0; i < p->call[call].n_ptr; ++i) {
-        region r = call_region(p, call, from, i);
+        region r = call_region(k, call, from, i);
         if (r.address >= 0 && r.address + r.bytes > p->bytes.arena)
             return wrong(k, call, "an address lies outside the arena");
         const tare_node *n = p->node[call];
@@ -137,11 +177,6 @@ static tare_status check_bounds(const check *k, int32_t call, int32_t from)
             return wrong(k, call, "an address is not aligned");
     }
     return TARE_OK;
-}
-
-static bool shape_only(const tare_node *n, int i)
-{
-    return i < n->n_in && n->op->shape_only >> (i & 31) & 1;
 }
 
 /* ---- places: the call is its node's, and each address where its value is
@@ -229,9 +264,13 @@ static tare_status check_reads(const check *k, int32_t call, int32_t from)
         const tare_value *root = root_of(n->operand[i]);
         if (root->node >= k->plan->part.from && k->where[root->id] == NOT_DEFINED)
             return wrong(k, call, "an input is read before it is written");
-        if (!owns(k, call_region(k->plan, call, from, i), root->id))
+        if (!owns(k, call_region(k, call, from, i), root->id))
             return wrong(k, call, "an input was overwritten before this last read");
     }
+    for (int i = 0; i < n->n_in + n->n_out + n->n_aux; ++i)
+        if (n->operand[i] && n->operand[i]->base && !shape_only(n, i) &&
+            !inside_root(k, n->operand[i], k->plan->address[from + i]))
+            return wrong(k, call, "a view or a tied value does not lie in what it is of");
     return TARE_OK;
 }
 
@@ -251,11 +290,11 @@ static tare_status check_writes(const check *k, int32_t call, int32_t from)
     const tare_node *n = p->node[call];
     int total = p->call[call].n_ptr;
     for (int w = n->n_in; w < total; ++w) {
-        region out = call_region(p, call, from, w);
+        region out = call_region(k, call, from, w);
         for (int i = 0; i < w; ++i) {
             if (i < n->n_in && (!n->operand[i] || shape_only(n, i)))
                 continue;
-            region other = call_region(p, call, from, i);
+            region other = call_region(k, call, from, i);
             if (meet(out, other) && !(i < n->n_in && allowed(k, n, call, w - n->n_in, i, out, other)))
                 return wrong(k, call, "it writes over an operand of its own");
         }
@@ -269,7 +308,7 @@ static void apply_writes(check *k, int32_t call, int32_t from)
     const tare_node *n = p->node[call];
     int operands = n->n_in + n->n_out + n->n_aux;
     for (int w = n->n_in; w < p->call[call].n_ptr; ++w) {
-        region r = call_region(p, call, from, w);
+        region r = call_region(k, call, from, w);
         if (w < operands && !n->operand[w])
             continue;
         int32_t owner = w < operands ? root_of(n->operand[w])->id : SCRATCH;
@@ -315,10 +354,10 @@ static int64_t born(const check *k, int32_t call, int32_t from, int64_t *scratch
     int64_t bytes = 0;
     for (int w = n->n_in; w < operands; ++w) {
         const tare_value *v = n->operand[w];
-        region out = call_region(p, call, from, w);
+        region out = call_region(k, call, from, w);
         bool on_input = false;
         for (int i = 0; i < n->n_in && v; ++i)
-            on_input |= n->operand[i] && out.address >= 0 && call_region(p, call, from, i).address == out.address &&
+            on_input |= n->operand[i] && out.address >= 0 && call_region(k, call, from, i).address == out.address &&
                         !shape_only(n, i);
         if (v && !v->base && !on_input && out.address >= 0)
             bytes += whole_lines(value_bytes(v));
@@ -345,8 +384,8 @@ static int64_t died(const check *k, int32_t call, int32_t from)
             counted = n->operand[e] && !shape_only(n, e) && root_of(n->operand[e]) == root;
         for (int w = n->n_in; w < operands && !counted && i < n->n_in; ++w)
             counted = n->operand[w] && root_of(n->operand[w]) != root && n->operand[w]->node >= 0 &&
-                      call_region(p, call, from, w).address >= 0 &&
-                      call_region(p, call, from, w).address == k->where[root->id];
+                      call_region(k, call, from, w).address >= 0 &&
+                      call_region(k, call, from, w).address == k->where[root->id];
         if (!counted)
             bytes += whole_lines(value_bytes(root));
     }
@@ -382,8 +421,10 @@ static tare_status walk(check *k)
         const tare_value *v = p->graph->program.value[p->part.result[i]];
         const tare_buffer *b = &p->buffer[p->buffer_of[v->id]];
         region r = {b->outside < 0 ? b->offset + p->offset_of[v->id] : -1, value_bytes(v)};
+        region whole = v->base ? (region){k->where[root_of(v)->id], value_bytes(root_of(v))} : r;
+        bool inside = !v->base || inside_root(k, v, (tare_address){p->buffer_of[v->id], p->offset_of[v->id]});
         bool there = r.address < 0 || r.address == k->where[root_of(v)->id] + offset_of(v);
-        if (!there || !owns(k, r, root_of(v)->id))
+        if (!there || !inside || !owns(k, whole, root_of(v)->id))
             status = tare_error(TARE_IMPOSSIBLE, "the plan is wrong: result %d is not in its place at the end", i);
     }
     if (status == TARE_OK && (peak != p->bytes.lower_bound || p->bytes.arena < peak))
@@ -398,7 +439,7 @@ static void cut_arena(check *k)
     int32_t from = 0, n = 0;
     for (int32_t c = 0; c < p->n_calls; from += p->call[c++].n_ptr) {
         for (int i = 0; i < p->call[c].n_ptr; ++i) {
-            region r = call_region(p, c, from, i);
+            region r = call_region(k, c, from, i);
             if (r.address < 0)
                 continue;
             k->cut[n++] = r.address;

@@ -11,13 +11,16 @@
 static tare_status prepare_node(tare_plan *p, tare_node *n)
 {
     tare_args a = tare_node_args(n);
-    tare_work w = {.n_pieces = 1}, *kept;
+    tare_work w, *kept;
+    w.n_g = 0;
+    w.n_pieces = 1;
+    w.piece_bytes = w.worker_bytes = 0;
     n->variant->prepare(&a, (const tare_desc_ref *)(n->operand + n->n_in), &w);
-    kept = tare_arena_take(&p->arena, sizeof w);
+    size_t bytes = offsetof(tare_work, g) + (size_t)w.n_g * sizeof *w.g; /* the words in use alone: calls lie close */
+    kept = tare_arena_take(&p->arena, bytes);
     if (!kept)
         return TARE_NO_MEMORY;
-    *kept = w;
-    n->work = kept;
+    n->work = memcpy(kept, &w, bytes);
     return TARE_OK;
 }
 
@@ -117,8 +120,9 @@ static tare_status lay_out(tare_plan *p)
                                  .g = w->g,
                                  .n_pieces = w->n_pieces,
                                  .n_ptr = (int16_t)(total + 2),
-                                 .n_g = (int16_t)w->n_g,
-                                 .node = c};
+                                 .n_g = (int16_t)w->n_g};
+        if (tare__site_of(p->runtime, n->op->name, n->path, &p->call[c].site) != TARE_OK)
+            return TARE_NO_MEMORY;
         for (int k = 0; k < total; ++k) {
             const tare_value *v = n->operand[k];
             bool none = !v || tare__plan_shape_only(n, k);

@@ -60,7 +60,7 @@ static inline void training_fini(training *t)
 static inline tare_status training_pass(training *t, tare_mode *m, tare_value *x, tare_value *target, tare_value **y,
                                         tare_value **root)
 {
-    *y = t->net->type->forward(m, t->net, x);
+    *y = tare_net_forward(m, t->net, x);
     *root = tare_net_loss(m, t->task.loss, *y, target);
     (void)m->backward(m, root, NULL, 1, false);
     return m->error;
