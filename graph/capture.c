@@ -122,12 +122,12 @@ static tare_value *symbol_of(tare_graph *g, tare_value *v)
 }
 
 /* A placeholder takes no memory, so what is made of it can be larger than any. */
-static tare_status check_sizes(tare_mode *m, const tare_op *op, tare_value **out)
+static tare_status check_sizes(tare_mode *m, const tare_op *op, const void *attr, tare_value **out)
 {
-    for (int o = 0; o < op->n_out; ++o) {
+    for (int o = 0; o < tare_op_outputs(op, attr); ++o) {
         tare_args a = {.op = op, .path = m->path};
         if (out[o] && tare_desc_check(&out[o]->d) != TARE_OK)
-            return tare__dispatch_failed(m, op, out, op->n_out,
+            return tare__dispatch_failed(m, op, attr, out,
                                          tare_op_error(&a, TARE_BAD_SHAPE, "result %d takes more than 2^62 bytes", o));
     }
     return TARE_OK;
@@ -146,8 +146,7 @@ static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare
         const char *why = foreign(of(m), in[i]);
         if (why) {
             tare_args a = {.op = op, .path = m->path};
-            return tare__dispatch_failed(m, op, attr, out,
-                                         tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d %s", i, why));
+            return tare__dispatch_failed(m, op, attr, out, tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d %s", i, why));
         }
         in[i]->moved = false;
         mapped[i] = symbol_of(of(m), in[i]);
@@ -163,7 +162,7 @@ static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare
     tare_status status = tare__dispatch(m, k, op, attr, mapped, n_in, out, absent, 0, own);
     for (int o = 0; status == TARE_OK && o < op->n_out && o < TARE_OPERANDS && p->n_before_ties == 0; ++o)
         p->n_before_ties = op->ties[o] ? p->n - 1 : 0;
-    return status == TARE_OK ? check_sizes(m, op, out) : status;
+    return status == TARE_OK ? check_sizes(m, op, attr, out) : status;
 }
 
 static void scope_begin(tare_mode *m, const char *path)

