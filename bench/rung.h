@@ -11,12 +11,17 @@
 
 /* X(NAME, text, exact, levels, doc): the levels, parted by blanks, in the order of the enumerations below. */
 #define TARE__FACTORS(X)                                                                                               \
-    X(API, "api", true, "functional kernels", "how an operator is reached: layer functions, or the bare call")         \
+    X(API, "api", true, "functional kernels block hybridblock invoke",                                                 \
+      "how an operator is reached: layer functions, the bare call, layer objects, hybrid objects, by name")            \
+    X(CAPTURE, "capture", true, "none child net step",                                                                 \
+      "what is captured: nothing, each layer as an operator, the net as an operator, the whole step")                  \
+    X(DISPATCH, "dispatch", true, "call bound", "a captured node is dispatched at each call, or its call is bound")    \
+    X(KEEP, "keep", true, "retaken kept", "an arena taken at each call, or kept")                                      \
     X(EXECUTION, "execution", true, "imperative replay",                                                               \
       "each operator run as it is met, or a captured graph replayed")                                                  \
     X(STORAGE, "storage", true, "pool malloc planned", "where results live: pool, the system's heap, a plan's arena")  \
-    X(JOINT, "joint", true, "none joint step",                                                                         \
-      "what is planned together: nothing, forward and backward, these and the update")                                 \
+    X(JOINT, "joint", true, "none joint step split",                                                                   \
+      "what is planned together: nothing, forward and backward, these and the update; split: each apart")              \
     X(AUTOGRAD, "autograd", true, "off tape graph",                                                                    \
       "no gradient, a tape walked backwards, gradient nodes in the graph")                                             \
     X(KERNELS, "kernels", false, "native reference openblas null",                                                     \
@@ -34,10 +39,13 @@ typedef enum {
         TARE__FACTOR_COUNT
 } tare__factor_index;
 
-enum { TARE__API_FUNCTIONAL, TARE__API_KERNELS };
+enum { TARE__API_FUNCTIONAL, TARE__API_KERNELS, TARE__API_BLOCK, TARE__API_HYBRIDBLOCK, TARE__API_INVOKE };
+enum { TARE__CAPTURE_NONE, TARE__CAPTURE_CHILD, TARE__CAPTURE_NET, TARE__CAPTURE_STEP };
+enum { TARE__DISPATCH_CALL, TARE__DISPATCH_BOUND };
+enum { TARE__KEEP_RETAKEN, TARE__KEEP_KEPT };
 enum { TARE__EXECUTION_IMPERATIVE, TARE__EXECUTION_REPLAY };
 enum { TARE__STORAGE_POOL, TARE__STORAGE_MALLOC, TARE__STORAGE_PLANNED };
-enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP };
+enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP, TARE__JOINT_SPLIT };
 enum { TARE__AUTOGRAD_OFF, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH };
 enum { TARE__ON, TARE__OFF };
 

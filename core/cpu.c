@@ -34,17 +34,17 @@ static __attribute__((noinline)) int run_pieces(const tare_call *c)
     return error;
 }
 
-static int cpu_run(tare_device *d, const tare_call *calls, int n, int *failed)
+static tare_status cpu_run(tare_device *d, const tare_call *calls, int n, int *failed)
 {
     d->runtime->counts.kernel_calls += n;
     for (const tare_call *c = calls, *end = calls + n; c < end; ++c) {
         int error = c->n_pieces == 1 ? c->run(c, 0, 0) : run_pieces(c);
         if (__builtin_expect(error, 0)) {
             *failed = (int)(c - calls);
-            return error;
+            return TARE_BAD_DATA;
         }
     }
-    return 0;
+    return TARE_OK;
 }
 
 static tare_status cpu_wait(tare_device *d)
@@ -62,7 +62,9 @@ tare_device *tare__cpu_open(tare_runtime *rt)
 {
     tare_device *d = tare_memory_take(&rt->memory, TARE_MEMORY_RECORD, sizeof *d);
     if (d)
-        *d = (tare_device){.name = "cpu",
+        *d = (tare_device){.abi = TARE_DEVICE_ABI,
+                           .close = cpu_close,
+                           .name = "cpu",
                            .host_visible = true,
                            .synchronous = true,
                            .direct = true,
@@ -71,7 +73,6 @@ tare_device *tare__cpu_open(tare_runtime *rt)
                            .copy = cpu_copy,
                            .run = cpu_run,
                            .wait = cpu_wait,
-                           .close = cpu_close,
                            .runtime = rt};
     return d;
 }

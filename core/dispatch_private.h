@@ -39,8 +39,9 @@ tare_status tare__dispatch_absent(const tare_mode *, const tare_op *);
 tare_status tare__dispatch_no_kernel(const tare_args *, bool registered);
 tare_status tare__dispatch_copies(tare_mode *, uint32_t copies, tare__apply *);
 tare_status tare__dispatch_tied_views(const tare__apply *);
-tare_status tare__dispatch_data_error(const tare_op *, const char *path);
 tare_status tare__dispatch_undo(tare_mode *, tare__apply *, int n_made, tare_value **out, tare_status);
+/* Hands a call to the device, which may queue it, and gives its scratch back: what is queued later may have it. */
+tare_status tare__dispatch_run(tare_mode *, const tare__apply *, tare_call *, tare_storage *scratch);
 void tare__dispatch_ties(const tare__apply *);
 tare_status tare__dispatch_block(tare_mode *, tare__apply *);
 tare_status tare__dispatch_execute(tare_mode *, const tare__apply *);
@@ -135,16 +136,13 @@ static inline __attribute__((always_inline)) tare_status tare__run(tare_mode *m,
         c->ptr[total + 1] = w.worker_bytes ? (char *)scratch->base + pieces : NULL;
     }
     tare_call call = {v->run, v->combine, c->ptr, w.g, w.n_pieces, (int16_t)(total + 2), (int16_t)w.n_g, -1};
-    int failed, error;
-    if (rt->device->direct && w.n_pieces == 1) {
-        ++rt->counts.kernel_calls;
-        error = v->run(&call, 0, 0);
-    } else {
-        error = rt->device->run(rt->device, &call, 1, &failed);
-    }
+    if (!rt->device->direct || w.n_pieces != 1)
+        return tare__dispatch_run(m, c, &call, scratch);
+    ++rt->counts.kernel_calls;
+    int error = v->run(&call, 0, 0);
     if (scratch)
         tare_storage_drop(scratch);
-    return __builtin_expect(error, 0) ? tare__dispatch_data_error(c->args.op, m->path) : TARE_OK;
+    return __builtin_expect(error, 0) ? tare__data_error(c->args.op->name, m->path) : TARE_OK;
 }
 
 /* Fills a node from the call; it borrows the call's operands. */
@@ -227,7 +225,7 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
         tare__records_drain(rt);
 
     /* inputs: one look at each; anything odd goes to the slow check */
-    bool wants = false, odd = n_in != op->n_in, moved = false, views = false;
+    bool wants = false, odd = n_in != op->n_in && (plain || !op->execute), moved = false, views = false;
     uint32_t strided = 0;
     int most = TARE_VARIABLE;
     if (!plain && op->execute) {
@@ -315,7 +313,8 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
             return tare__dispatch_undo(m, &c, made, out, status);
         if (!plain && !op->execute)
             tare__dispatch_ties(&c);
-        tare__trace(m, &c, TARE_EVENT_KERNEL, flags);
+        if (plain || !op->execute) /* which tells of its own kernels */
+            tare__trace(m, &c, TARE_EVENT_KERNEL, flags);
     }
 
     /* record, hand over */

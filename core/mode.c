@@ -150,10 +150,18 @@ tare_status tare__dispatch_tied_views(const tare__apply *c)
     return TARE_OK;
 }
 
-tare_status tare__dispatch_data_error(const tare_op *op, const char *path)
+tare_status tare__dispatch_run(tare_mode *m, const tare__apply *c, tare_call *call, tare_storage *scratch)
 {
-    tare_args a = {.op = op, .path = path};
-    return tare_op_error(&a, TARE_BAD_DATA, "the data hold an index out of range");
+    tare_device *d = m->runtime->device;
+    tare_status status = TARE_OK;
+    int failed = 0;
+    if (!d->synchronous) /* its error comes when this call is long over */
+        status = tare__site_of(m->runtime, c->args.op->name, m->path, &call->site);
+    if (status == TARE_OK)
+        status = d->run(d, call, 1, &failed);
+    if (scratch)
+        tare_storage_drop(scratch);
+    return status == TARE_BAD_DATA ? tare__data_error(c->args.op->name, m->path) : status;
 }
 
 tare_status tare__dispatch_undo(tare_mode *m, tare__apply *c, int n_made, tare_value **out, tare_status status)

@@ -48,7 +48,7 @@ struct tare_call {
     const int64_t *g; /* what prepare() left */
     int32_t n_pieces;
     int16_t n_ptr, n_g; /* entries of ptr and g, for a device that queues copies */
-    int32_t node;       /* index in its program, for messages and traces; -1 for none */
+    int32_t site;       /* operator and layer, for the message of a queued call (tare_site_error); -1: none */
 };
 
 /* What prepare() leaves: geometry, pieces, scratch. Before the call n_pieces is 1, n_g and the scratch sizes are 0,

@@ -82,6 +82,13 @@ typedef struct {
     bool plain; /* one output, nothing that asks for more than the shortest path through dispatch */
 } tare_kernels;
 
+/* ---- sites: operator and layer of queued calls, by number (site.c) --------------------------------------------*/
+typedef struct {
+    const char *op, *path; /* path NULL: in no layer */
+    int32_t next;          /* with the same head; -1 */
+} tare_site;
+enum { TARE_SITE_HEADS = 64 };
+
 /* ---- options: what a runtime is made with ---------------------------------------------------------------------*/
 typedef enum { TARE_KERNELS_NATIVE, TARE_KERNELS_REFERENCE, TARE_KERNELS_BLAS, TARE_KERNELS_NULL } tare_kernel_choice;
 typedef enum { TARE_STORAGE_POOL, TARE_STORAGE_MALLOC } tare_storage_choice;
@@ -91,6 +98,8 @@ typedef struct {
     tare_storage_choice storage; /* of what the imperative mode takes */
     tare_isa isa_limit;          /* best instruction set to use; TARE_ISA_COUNT: what the processor has */
     uint64_t seed;
+    tare_device_open *open_device; /* makes the runtime's device; NULL: the CPU */
+    void *device_owner;            /* for open_device, borrowed until it returns */
 } tare_options;
 
 enum { TARE_EXACT_BINS = 1024, TARE_BINS = TARE_EXACT_BINS + 512, TARE_BIN_NONE = 0xffff };
@@ -120,6 +129,9 @@ struct tare_runtime {
     pthread_mutex_t dropped_lock;
     tare_value *dropped; /* handles let go on other threads, drained at the next apply or value call */
     bool has_dropped;    /* read without the lock */
+    tare_site *site;
+    int32_t n_sites, capacity_sites, site_head[TARE_SITE_HEADS]; /* heads: site + 1; 0: empty */
+    tare_arena site_text;
 };
 
 /* The counters now (allocations = requests to the one allocator so far). */
@@ -127,11 +139,16 @@ TARE_API tare_counts tare_runtime_counts(const tare_runtime *);
 /* Hands the runtime to the calling thread. */
 TARE_API void tare_runtime_adopt(tare_runtime *);
 
-/* A runtime without operators (see tare_start in ops/ops.h for one with the built-in ones). NULL options: defaults. */
+/* A runtime without operators (see tare_start in ops/ops.h for one with the built-in ones). NULL options: defaults.
+ * IMPOSSIBLE: the device is of another ABI; BAD_ARGUMENT: a slot of its table is missing. It is closed then. */
 TARE_API tare_status tare_runtime_new(const tare_options *, tare_runtime **out);
 /* Ends it; values still held stay readable only until now. NULL is fine. The count of blocks still out is a bug's
  * measure in the tests: it is returned. */
 TARE_API int64_t tare_runtime_free(tare_runtime *);
+
+/* Waits for all that the device has queued. BAD_DATA, once, when a call met bad data since the wait before; reading a
+ * value waits too. */
+TARE_API tare_status tare_runtime_wait(tare_runtime *);
 
 /* Registers a record, which must outlive the runtime. BAD_ARGUMENT: the name is taken, or an operator record is
  * inconsistent (no gradient and not marked so, no kernel, no reference). */

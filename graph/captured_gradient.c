@@ -101,21 +101,32 @@ static int32_t index_of(const int32_t *list, int32_t n, int32_t wanted)
     return -1;
 }
 
-/* Operands of this operator: heads, partial sums, instance, forward operands, results. */
-static int32_t place_of(const tare_backward *w, const tare_outside *u)
+/* Operands of this operator: heads, partial sums, instance, forward operands. */
+static int32_t operand_of(const tare_backward *w, int32_t external)
 {
-    const tare_entry *e = w->entry;
-    int32_t before = w->n_head + w->n_partial, at;
-    if (u->result)
-        return before + 1 + e->n_operands + index_of(w->plan->part.result, w->plan->part.n_result, u->value);
-    if (u->external < 0)
-        return TARE_PLACE_FORWARD;
-    if ((at = index_of(w->head, w->n_head, u->external)) >= 0)
+    int32_t at = index_of(w->head, w->n_head, external);
+    if (at >= 0)
         return at;
-    if ((at = index_of(w->partial, w->n_partial, u->external)) >= 0)
+    at = index_of(w->partial, w->n_partial, external);
+    if (at >= 0)
         return w->n_head + at;
-    at = index_of(e->external, e->n_operands, u->external);
-    return at >= 0 ? before + 1 + at : TARE_PLACE_NOBODY; /* another backward's placeholder */
+    return w->n_head + w->n_partial + 1 + index_of(w->entry->external, w->entry->n_operands, external);
+}
+
+/* Lists the places of one kind that some call has an address in; another backward's placeholders have none. */
+static int32_t list_places(tare_backward *w, tare_place *out, bool result, bool external)
+{
+    const tare_plan *p = w->plan;
+    int32_t n = 0;
+    for (int32_t o = 0; o < p->n_outside; ++o) {
+        const tare_outside *u = &p->outside[o];
+        if (u->result != result || (u->external >= 0) != external || !tare__instance_reads(w->instance, o))
+            continue;
+        out[n++] = (tare_place){o, external ? operand_of(w, u->external)
+                                   : result ? index_of(p->part.result, p->part.n_result, u->value)
+                                            : u->value};
+    }
+    return n;
 }
 
 /* Which of heads, partial sums, results is the gradient of forward operand i. */
@@ -139,11 +150,34 @@ static tare_status map(tare_backward *w)
     w->from = tare_arena_take(&e->arena, ((size_t)e->n_operands + 1) * sizeof *w->from);
     if (!w->place || !w->from)
         return TARE_NO_MEMORY;
-    for (int32_t o = 0; o < w->plan->n_outside; ++o)
-        w->place[o] = place_of(w, &w->plan->outside[o]);
+    w->n_place_operands = list_places(w, w->place, false, true);
+    w->n_place_kept = list_places(w, w->place + w->n_place_operands, false, false);
+    w->n_place_results = list_places(w, w->place + w->n_place_operands + w->n_place_kept, true, false);
     for (int i = 0; i < e->n_operands; ++i)
         w->from[i] = gradient_from(w, i);
     return TARE_OK;
+}
+
+/* Operands move as they like; kept values move with the forward arena, results with their block. */
+static void place_all(tare_backward *w, const tare_node *n, const tare_instance *forward)
+{
+    tare_instance *r = w->instance;
+    const tare_place *p = w->place;
+    for (int32_t i = 0; i < w->n_place_operands; ++i, ++p)
+        tare__instance_place(r, p->outside, n->operand[p->what]->address);
+    tare_value *const *value = w->entry->graph->program.value;
+    bool moved =
+        forward != w->last_forward || forward->arena->base != w->last_arena || forward->n_moves != w->last_moves;
+    for (int32_t i = 0; i < w->n_place_kept; ++i, ++p)
+        if (moved)
+            tare__instance_place(r, p->outside, tare__instance_address(forward, value[p->what]));
+    w->last_forward = forward;
+    w->last_arena = forward->arena->base;
+    w->last_moves = forward->n_moves;
+    const void *block = n->n_out ? n->operand[n->n_in]->storage->base : NULL;
+    for (int32_t i = 0; block != w->last_block && i < w->n_place_results; ++i, ++p)
+        tare__instance_place(r, p->outside, n->operand[n->n_in + p->what]->address);
+    w->last_block = block;
 }
 
 static tare_status execute(tare_mode *m, const tare_node *n)
@@ -155,13 +189,7 @@ static tare_status execute(tare_mode *m, const tare_node *n)
     if (status != TARE_OK)
         return status;
     const tare_lease *l = n->operand[w->n_head + w->n_partial]->address;
-    for (int32_t k = 0; k < w->plan->n_outside; ++k) {
-        const tare_value *kept = w->entry->graph->program.value[w->plan->outside[k].value];
-        if (w->place[k] >= 0)
-            tare__instance_place(w->instance, k, n->operand[w->place[k]]->address);
-        else if (w->place[k] == TARE_PLACE_FORWARD)
-            tare__instance_place(w->instance, k, tare__instance_address(l->forward, kept));
-    }
+    place_all(w, n, l->forward);
     status = tare__captured_replay(w->instance, o->bound);
     if (!o->keep) {
         tare_storage_drop(w->instance->arena);

@@ -20,7 +20,10 @@ typedef struct tare_lease {
     struct tare_lease *next; /* in the entry's free list */
 } tare_lease;
 
-enum { TARE_PLACE_NOBODY = -1, TARE_PLACE_FORWARD = -2 }; /* not read; what the forward instance keeps */
+/* An outside place of a plan, and what lies there: an operand's index, or a value's id. */
+typedef struct {
+    int32_t outside, what;
+} tare_place;
 
 typedef struct tare_backward {
     tare_op op; /* own = this */
@@ -30,9 +33,14 @@ typedef struct tare_backward {
     uint8_t *arrived;        /* by output: a head; then by operand: a partial sum */
     int32_t *head, *partial; /* by operand of this operator: the placeholder's external */
     int32_t n_head, n_partial;
-    int32_t *sum;   /* by forward input: value id of its gradient, -1: none */
-    int32_t *from;  /* by forward operand: its gradient among what arrived, then the results; -1: none */
-    int32_t *place; /* by outside place of the plan: operand index of this operator, or a TARE_PLACE */
+    int32_t *sum;      /* by forward input: value id of its gradient, -1: none */
+    int32_t *from;     /* by forward operand: its gradient among what arrived, then the results; -1: none */
+    tare_place *place; /* the outside places that calls read or write: from operands, then kept, then results */
+    int32_t n_place_operands, n_place_kept, n_place_results;
+    /* where kept values and results were placed last: placed again only when that has changed */
+    const tare_instance *last_forward;
+    const void *last_arena, *last_block;
+    int64_t last_moves;
     struct tare_backward *next;
 } tare_backward;
 

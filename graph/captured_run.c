@@ -85,7 +85,7 @@ tare_status tare__captured_arena(tare_instance *r, bool keep)
 }
 
 /* Each node as the imperative mode would run it, but for inference and storage. */
-static int dispatch_calls(tare_instance *r, int *failed)
+static tare_status dispatch_calls(tare_instance *r, int *failed)
 {
     const tare_plan *p = r->plan;
     tare_runtime *rt = p->runtime;
@@ -105,14 +105,16 @@ static int dispatch_calls(tare_instance *r, int *failed)
         w.n_pieces = 1;
         w.piece_bytes = w.worker_bytes = 0;
         v->prepare(&a, (const tare_desc_ref *)(n->operand + n->n_in), &w);
-        tare_call call = {v->run, v->combine, r->call[c].ptr, w.g, w.n_pieces, r->call[c].n_ptr, (int16_t)w.n_g, c};
-        int error = rt->device->run(rt->device, &call, 1, failed);
-        if (error) {
+        tare_call call = {v->run,     v->combine,       r->call[c].ptr, w.g,
+                          w.n_pieces, r->call[c].n_ptr, (int16_t)w.n_g, r->call[c].site};
+        int one;
+        tare_status status = rt->device->run(rt->device, &call, 1, &one);
+        if (status != TARE_OK) {
             *failed = c;
-            return error;
+            return status;
         }
     }
-    return 0;
+    return TARE_OK;
 }
 
 tare_status tare__captured_replay(tare_instance *r, bool bound)
@@ -120,8 +122,11 @@ tare_status tare__captured_replay(tare_instance *r, bool bound)
     const tare_plan *p = r->plan;
     tare_device *d = p->runtime->device;
     int failed = 0;
-    int error = bound ? d->run(d, r->call, p->n_calls, &failed) : dispatch_calls(r, &failed);
-    return error ? tare__dispatch_data_error(p->node[failed]->op, p->node[failed]->path) : TARE_OK;
+    tare_status status = bound ? d->run(d, r->call, p->n_calls, &failed) : dispatch_calls(r, &failed);
+    const tare_trace *trace = &p->runtime->trace;
+    for (int32_t c = 0; trace->event && c < p->n_calls; ++c)
+        trace->event(trace->owner, TARE_EVENT_KERNEL, p->node[c]);
+    return status == TARE_BAD_DATA ? tare__data_error(p->node[failed]->op->name, p->node[failed]->path) : status;
 }
 
 /* State that the function writes (running statistics): operands tied inside. */

@@ -120,8 +120,9 @@ static tare_status lay_out(tare_plan *p)
                                  .g = w->g,
                                  .n_pieces = w->n_pieces,
                                  .n_ptr = (int16_t)(total + 2),
-                                 .n_g = (int16_t)w->n_g,
-                                 .node = c};
+                                 .n_g = (int16_t)w->n_g};
+        if (tare__site_of(p->runtime, n->op->name, n->path, &p->call[c].site) != TARE_OK)
+            return TARE_NO_MEMORY;
         for (int k = 0; k < total; ++k) {
             const tare_value *v = n->operand[k];
             bool none = !v || tare__plan_shape_only(n, k);
@@ -224,6 +225,7 @@ tare_status tare__plan_part(tare_graph *g, const tare_part *part, const tare_pla
         return TARE_NO_MEMORY;
     p->runtime = rt;
     p->graph = g;
+    p->n_input = g->n_input;
     p->arena.memory = &rt->memory;
     p->times = g->times;
     p->times.trace_ns = tare__graph_now_ns() - g->started_ns - g->times.gradient_ns;

@@ -22,6 +22,9 @@ typedef struct {
     int32_t capacity_scopes;
     int32_t refused; /* begun without memory: their values belong to the scope around */
     uint64_t float_before;
+    bool by_name;
+    tare_status (*direct)(tare_mode *, const tare_op *, const void *, tare_value *const *, int, tare_value **,
+                          uint32_t);
 } imperative;
 
 static imperative *of(tare_mode *m)
@@ -82,9 +85,42 @@ static tare_status apply_traced(tare_mode *m, const tare_op *op, const void *att
     return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN | TARE_DISPATCH_TRACED, own);
 }
 
+enum { ATTRIBUTE_TEXT = 512, ATTRIBUTE_BYTES = 512 };
+
+static tare_status apply_by_name(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
+                                 tare_value **out, uint32_t absent)
+{
+    char text[ATTRIBUTE_TEXT];
+    _Alignas(16) char parsed[ATTRIBUTE_BYTES];
+    tare_runtime *rt = m->runtime;
+    if (m->error || op->execute || op->attr_bytes > sizeof parsed)
+        return of(m)->direct(m, op, attr, in, n_in, out, absent);
+    tare_attr_print(op->attrs, op->n_attrs, attr, text, sizeof text);
+    const tare_op *found = tare_find(rt, TARE_KIND_OPERATOR, op->name);
+    if (rt->trace.event)
+        rt->trace.event(rt->trace.owner, TARE_EVENT_LOOKUP, &(tare_node){.op = op});
+    if (!found)
+        return tare__dispatch_failed(m, op, attr, out, TARE_NOT_FOUND);
+    ++rt->counts.parses;
+    tare_status status = tare_attr_parse(found->name, found->attrs, found->n_attrs, text, parsed);
+    if (rt->trace.event)
+        rt->trace.event(rt->trace.owner, TARE_EVENT_PARSE, &(tare_node){.op = op});
+    if (status != TARE_OK)
+        return tare__dispatch_failed(m, op, attr, out, status);
+    return of(m)->direct(m, found, attr ? parsed : NULL, in, n_in, out, absent);
+}
+
 void tare_imperative_retrace(tare_mode *m)
 {
-    m->apply = m->runtime->trace.event ? apply_traced : apply;
+    imperative *im = of(m);
+    im->direct = m->runtime->trace.event ? apply_traced : apply;
+    m->apply = im->by_name ? apply_by_name : im->direct;
+}
+
+void tare_imperative_by_name(tare_mode *m, bool by_name)
+{
+    of(m)->by_name = by_name;
+    tare_imperative_retrace(m);
 }
 
 /* ---- scopes
@@ -160,6 +196,14 @@ static void end_refused(tare_mode *m, tare_value **keep, int n)
         (void)tare_value_share(keep[i]);
 }
 
+/* What a device that queues has met by now; the rest comes with a later scope, a read or a wait. */
+static void raise_fault(tare_mode *m)
+{
+    tare_device *d = m->runtime->device;
+    if (__builtin_expect(tare_device_faulted(d), 0) && m->error == TARE_OK)
+        m->error = d->wait(d);
+}
+
 static void scope_end(tare_mode *m, tare_value **keep, int n)
 {
     imperative *im = of(m);
@@ -180,8 +224,10 @@ static void scope_end(tare_mode *m, tare_value **keep, int n)
     }
     im->n_owned = s.mark;
     m->path = s.path;
-    if (--m->depth == 0)
+    if (--m->depth == 0) {
         tare_program_clear(&im->tape);
+        raise_fault(m);
+    }
     for (int i = 0; i < n; ++i)
         settle_promoted(m, keep[i]);
     if (m->depth == 0)
@@ -210,7 +256,9 @@ static tare_status backward(tare_mode *m, tare_value *const *root, tare_value *c
         m->error = tare_error(TARE_BAD_ARGUMENT, "backward: no scope is open (scope_begin)");
     if (m->error)
         return m->error;
+    m->apply = of(m)->direct;
     tare_status status = tare_reverse(m, root, head, n, keep);
+    tare_imperative_retrace(m);
     if (!keep)
         tare_program_trim(&of(m)->tape);
     return status;

@@ -56,6 +56,24 @@
     OPA(sgd, 4, double momentum; double weight_decay;)                                                                 \
     OPA(adam, 5, double beta1; double beta2; double epsilon; double weight_decay;)                                     \
     OPA(adam_rate, 2, double beta1; double beta2;)                                                                     \
-    OP(increment, 1)
+    OP(increment, 1)                                                                                                   \
+    /* randomness (dropout.c) */                                                                                       \
+    OPA(dropout, 2, double rate; int64_t seed;)                                                                        \
+    OPA(dropout_grad, 2, double rate;)                                                                                 \
+    /* rows by number (gather.c) */                                                                                    \
+    OP(gather, 2)                                                                                                      \
+    OP(gather_grad, 3)                                                                                                 \
+    /* pooling (max_pool2d.c) */                                                                                       \
+    OPA(max_pool2d, 1, int64_t kernel_h; int64_t kernel_w; int64_t stride_h; int64_t stride_w; int64_t pad_h;          \
+        int64_t pad_w; bool ceil_mode;)                                                                                \
+    OP(max_pool2d_grad, 3)                                                                                             \
+    /* batch normalization (batch_norm.c, batch_norm_grad.c) */                                                        \
+    OPA(batch_norm, 5, double epsilon; double momentum;)                                                               \
+    OP(batch_norm_grad, 5)                                                                                             \
+    OPA(batch_norm_inference, 5, double epsilon;)                                                                      \
+    OPA(batch_norm_inference_grad, 5, double epsilon;)                                                                 \
+    /* clipping by global norm (clip.c) */                                                                             \
+    OP(sum_of_squares, 1)                                                                                              \
+    OP(clip_factor, 2)
 
 #endif

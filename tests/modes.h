@@ -76,7 +76,18 @@ typedef struct {
     uint64_t spoil;
 } now_how;
 
-static inline void spoil_operands(const tare_mode *m, const tare_op *op, uint64_t spoil)
+static inline void spoil(tare_value *v)
+{
+    tare_device *d = v->runtime->device;
+    size_t bytes = v->storage->bytes;
+    void *rubbish = malloc(bytes + 1);
+    /* opaque bytes are their kernel's own, which may trust them: 0 is a valid index */
+    memset(rubbish, v->d.dtype == TARE_BYTES ? 0 : 0xff, bytes);
+    (void)d->copy(d, v->storage->base, rubbish, bytes, TARE_COPY_TO_DEVICE);
+    free(rubbish);
+}
+
+static inline void spoil_operands(const tare_mode *m, const tare_op *op, uint64_t operands)
 {
     const tare_node *n = NULL;
     for (int32_t i = 0; i < m->program->n; ++i)
@@ -85,12 +96,11 @@ static inline void spoil_operands(const tare_mode *m, const tare_op *op, uint64_
     int total = n ? n->n_in + n->n_out + n->n_aux : 0;
     for (int k = 0; k < total; ++k) {
         tare_value *v = n->operand[k];
-        bool spared = !v || !v->storage || !(spoil >> k & 1);
+        bool spared = !v || !v->storage || !(operands >> k & 1);
         for (int j = 0; j < total && !spared; ++j)
-            spared = !(spoil >> j & 1) && n->operand[j] && n->operand[j]->storage == v->storage;
-        /* opaque bytes are their kernel's own, which may trust them: 0 is a valid index */
+            spared = !(operands >> j & 1) && n->operand[j] && n->operand[j]->storage == v->storage;
         if (!spared)
-            memset(v->storage->base, v->d.dtype == TARE_BYTES ? 0 : 0xff, v->storage->bytes);
+            spoil(v);
     }
 }
 

@@ -1,0 +1,37 @@
+/* layer.c - making layers and their objects. */
+#include "layer.h"
+
+static tare_value *block_forward(tare_mode *m, tare_block *b, tare_value *x)
+{
+    return tare_dense_layer_apply(m, b->layer, &tare_op_dense, &tare_op_relu, x, tare_block_data(m, b, 0),
+                                  tare_block_data(m, b, 1));
+}
+
+static tare_value *hybrid_forward(tare_mode *m, tare_block *b, const tare_op *const *F, tare_value *x,
+                                  tare_value *const *parameters)
+{
+    return tare_dense_layer_apply(m, b->layer, F[TARE_F_dense], F[TARE_F_relu], x, parameters[0], parameters[1]);
+}
+
+static const tare_block_class dense_class = {
+    .name = "dense", .parameter = {"weight", "bias"}, .forward = block_forward, .hybrid_forward = hybrid_forward};
+
+tare_status tare_dense_layer_build(tare_net *net, tare_dense_layer *l, const char *path, int64_t inputs, int64_t units,
+                                   tare_activation activation)
+{
+    *l = (tare_dense_layer){.path = path, .activation = activation};
+    tare_status status = tare_net_parameter(net, path, "weight", TARE_INIT_XAVIER_UNIFORM, 2,
+                                            (const int64_t[]){units, inputs}, &l->weight);
+    if (status == TARE_OK)
+        status = tare_net_parameter(net, path, "bias", TARE_INIT_ZERO, 1, &units, &l->bias);
+    return status;
+}
+
+void tare_dense_layer_block(tare_dense_layer *l, tare_block *out)
+{
+    *out = (tare_block){.class_ = &dense_class,
+                        .name = l->path,
+                        .layer = l,
+                        .parameter = {{"weight", l->weight}, {"bias", l->bias}},
+                        .n_parameters = 2};
+}

@@ -1,0 +1,52 @@
+/* layer_sequence.h - layers for sequences: embedding, and an LSTM cell composed of elementary operators. */
+#ifndef TARE_NETS_LAYER_SEQUENCE_H
+#define TARE_NETS_LAYER_SEQUENCE_H
+
+#include "../ops/ops.h"
+#include "net.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* y[...,:] = weight[ids[...],:]; ids int32 [...] within [0,entries), weight [entries,width] */
+typedef struct {
+    const char *path;
+    tare_value *weight;
+} tare_embedding_layer;
+
+TARE_API tare_status tare_embedding_layer_build(tare_net *net, tare_embedding_layer *, const char *path,
+                                                int64_t entries, int64_t width);
+
+static inline tare_value *tare_embedding_layer_forward(tare_mode *m, const tare_embedding_layer *l, tare_value *ids)
+{
+    m->scope_begin(m, l->path);
+    m->adopt(m, &ids, 1);
+    tare_value *y = tare_gather(m, l->weight, tare_move(ids));
+    m->scope_end(m, &y, 1);
+    return y;
+}
+
+/* i, f, o = sigmoid, g = tanh of x w_inputᵀ + b_input + h w_hiddenᵀ + b_hidden, each gate with its own;
+ *     c' = f c + i g, h' = o tanh(c')
+ * x [N,inputs], h, c, h', c' [N,units]. Gates in PyTorch's order; torch.nn.LSTMCell's weights are these, one below the
+ * other. (S. Hochreiter, J. Schmidhuber, 1997; with forget gates: F. Gers et al., 2000.) */
+enum { TARE_GATE_I, TARE_GATE_F, TARE_GATE_G, TARE_GATE_O, TARE_GATES };
+typedef struct {
+    const char *path;
+    tare_value *w_input[TARE_GATES], *w_hidden[TARE_GATES]; /* [units,inputs], [units,units] */
+    tare_value *b_input[TARE_GATES], *b_hidden[TARE_GATES]; /* [units] */
+} tare_lstm_cell;
+
+TARE_API tare_status tare_lstm_cell_build(tare_net *net, tare_lstm_cell *, const char *path, int64_t inputs,
+                                          int64_t units);
+
+/* One step: *h and *c are replaced; both NULL before the first step: zeros. Old ones that were moved (tare_move) are
+ * let go as soon as they have been read. */
+TARE_API void tare_lstm_cell_forward(tare_mode *m, const tare_lstm_cell *, tare_value *x, tare_value **h,
+                                     tare_value **c);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
