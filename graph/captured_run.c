@@ -105,10 +105,9 @@ static tare_status dispatch_calls(tare_instance *r, int *failed)
         w.n_pieces = 1;
         w.piece_bytes = w.worker_bytes = 0;
         v->prepare(&a, (const tare_desc_ref *)(n->operand + n->n_in), &w);
-        tare_call call = {v->run,     v->combine,       r->call[c].ptr, w.g,
-                          w.n_pieces, r->call[c].n_ptr, (int16_t)w.n_g, r->call[c].site};
-        int one;
-        tare_status status = rt->device->run(rt->device, &call, 1, &one);
+        const tare_call *b = &r->call[c];
+        tare_call call = {v->run, v->combine, b->ptr, w.g, w.n_pieces, b->n_ptr, (int16_t)w.n_g, b->site};
+        tare_status status = rt->device->run(rt->device, &call, 1, failed);
         if (status != TARE_OK) {
             *failed = c;
             return status;

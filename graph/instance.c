@@ -78,15 +78,15 @@ tare_status tare_instance_bind(tare_instance *r, int input, tare_value *v)
                           tare_dtype_name((tare_dtype)symbol->d.dtype), tare_desc_text(&symbol->d, want),
                           tare_dtype_name((tare_dtype)v->d.dtype), tare_desc_text(&v->d, got),
                           v->d.contiguous ? "" : ", not contiguous");
+    if (v->storage == r->arena)
+        return tare_error(TARE_BAD_ARGUMENT, "bind: placeholder %d '%s' cannot be a result of the instance's own",
+                          input, name);
     int32_t outside = outside_of_external(r->plan, g->input[input]);
     for (int32_t i = 0; i < r->plan->n_written && v->view; ++i)
         if (r->plan->written[i] == outside)
             return tare_error(TARE_BAD_ARGUMENT,
                               "bind: placeholder %d '%s' is written by %s, the value is a view (need a whole one)",
                               input, name, r->plan->writer[i]->name);
-    if (v->storage == r->arena)
-        return tare_error(TARE_BAD_ARGUMENT, "bind: placeholder %d '%s' cannot be a result of the instance's own",
-                          input, name);
     bind(r, outside, v);
     return TARE_OK;
 }

@@ -1,6 +1,7 @@
 /* layer.c - making layers and their objects. */
 #include "layer.h"
 
+/* ---- dense ------------------------------------------------------------------------------------------------------*/
 static tare_value *block_forward(tare_mode *m, tare_block *b, tare_value *x)
 {
     return tare_dense_layer_apply(m, b->layer, &tare_op_dense, &tare_op_relu, x, tare_block_data(m, b, 0),
@@ -34,4 +35,19 @@ void tare_dense_layer_block(tare_dense_layer *l, tare_block *out)
                         .layer = l,
                         .parameter = {{"weight", l->weight}, {"bias", l->bias}},
                         .n_parameters = 2};
+}
+
+/* ---- max pooling ------------------------------------------------------------------------------------------------*/
+static tare_value *hybrid_max_pool(tare_mode *m, tare_block *b, const tare_op *const *F, tare_value *x,
+                                   tare_value *const *parameters)
+{
+    (void)parameters;
+    return tare_max_pool_layer_apply(m, b->layer, F[TARE_F_max_pool2d], x);
+}
+
+void tare_max_pool_layer_block(tare_max_pool_layer *l, tare_block *out)
+{
+    static const tare_block_class max_pool = {
+        .name = "max_pool", .forward = tare_max_pool_layer_direct, .hybrid_forward = hybrid_max_pool};
+    *out = (tare_block){.class_ = &max_pool, .name = l->path, .layer = l};
 }

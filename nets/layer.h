@@ -61,14 +61,28 @@ typedef struct {
     tare_max_pool2d_attr attr;
 } tare_max_pool_layer;
 
-static inline tare_value *tare_max_pool_layer_forward(tare_mode *m, const tare_max_pool_layer *l, tare_value *x)
+static inline tare_value *tare_max_pool_layer_apply(tare_mode *m, const tare_max_pool_layer *l, const tare_op *pool,
+                                                    tare_value *x)
 {
     m->scope_begin(m, l->path);
     m->adopt(m, &x, 1);
-    tare_value *y = tare_max_pool2d(m, tare_move(x), l->attr);
+    tare_value *const in[] = {tare_move(x)};
+    tare_value *y = tare_apply1(m, pool, &l->attr, in, 1);
     m->scope_end(m, &y, 1);
     return y;
 }
+
+static inline tare_value *tare_max_pool_layer_forward(tare_mode *m, const tare_max_pool_layer *l, tare_value *x)
+{
+    return tare_max_pool_layer_apply(m, l, &tare_op_max_pool2d, x);
+}
+
+static inline tare_value *tare_max_pool_layer_direct(tare_mode *m, tare_block *b, tare_value *x)
+{
+    return tare_max_pool_layer_forward(m, (const tare_max_pool_layer *)b->layer, x);
+}
+
+TARE_API void tare_max_pool_layer_block(tare_max_pool_layer *, tare_block *out);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,4 @@
-/* layer_sequence.c - embedding and LSTM cell made, and the cell's step. */
+/* layer_sequence.c - embedding and LSTM cell made, the embedding's object, the cell's step. */
 #include "layer_sequence.h"
 
 #include <stdio.h>
@@ -9,6 +9,25 @@ tare_status tare_embedding_layer_build(tare_net *net, tare_embedding_layer *l, c
     *l = (tare_embedding_layer){.path = path};
     return tare_net_parameter(net, path, "weight", TARE_INIT_XAVIER_UNIFORM, 2, (const int64_t[]){entries, width},
                               &l->weight);
+}
+
+static tare_value *block_embedding(tare_mode *m, tare_block *b, tare_value *ids)
+{
+    return tare_embedding_layer_apply(m, b->layer, &tare_op_gather, ids, tare_block_data(m, b, 0));
+}
+
+static tare_value *hybrid_embedding(tare_mode *m, tare_block *b, const tare_op *const *F, tare_value *ids,
+                                    tare_value *const *parameters)
+{
+    return tare_embedding_layer_apply(m, b->layer, F[TARE_F_gather], ids, parameters[0]);
+}
+
+void tare_embedding_layer_block(tare_embedding_layer *l, tare_block *out)
+{
+    static const tare_block_class embedding = {
+        .name = "embedding", .parameter = {"weight"}, .forward = block_embedding, .hybrid_forward = hybrid_embedding};
+    *out = (tare_block){
+        .class_ = &embedding, .name = l->path, .layer = l, .parameter = {{"weight", l->weight}}, .n_parameters = 1};
 }
 
 static tare_status gate_parameter(tare_net *net, const char *path, const char *name, int gate, int rank,

@@ -2,7 +2,6 @@
 #ifndef TARE_NETS_LAYER_SEQUENCE_H
 #define TARE_NETS_LAYER_SEQUENCE_H
 
-#include "../ops/ops.h"
 #include "net.h"
 
 #ifdef __cplusplus
@@ -18,14 +17,28 @@ typedef struct {
 TARE_API tare_status tare_embedding_layer_build(tare_net *net, tare_embedding_layer *, const char *path,
                                                 int64_t entries, int64_t width);
 
-static inline tare_value *tare_embedding_layer_forward(tare_mode *m, const tare_embedding_layer *l, tare_value *ids)
+static inline tare_value *tare_embedding_layer_apply(tare_mode *m, const tare_embedding_layer *l, const tare_op *gather,
+                                                     tare_value *ids, tare_value *weight)
 {
     m->scope_begin(m, l->path);
     m->adopt(m, &ids, 1);
-    tare_value *y = tare_gather(m, l->weight, tare_move(ids));
+    tare_value *const in[] = {weight, tare_move(ids)};
+    tare_value *y = tare_apply1(m, gather, NULL, in, 2);
     m->scope_end(m, &y, 1);
     return y;
 }
+
+static inline tare_value *tare_embedding_layer_forward(tare_mode *m, const tare_embedding_layer *l, tare_value *ids)
+{
+    return tare_embedding_layer_apply(m, l, &tare_op_gather, ids, l->weight);
+}
+
+static inline tare_value *tare_embedding_layer_direct(tare_mode *m, tare_block *b, tare_value *ids)
+{
+    return tare_embedding_layer_forward(m, (const tare_embedding_layer *)b->layer, ids);
+}
+
+TARE_API void tare_embedding_layer_block(tare_embedding_layer *, tare_block *out);
 
 /* i, f, o = sigmoid, g = tanh of x w_inputᵀ + b_input + h w_hiddenᵀ + b_hidden, each gate with its own;
  *     c' = f c + i g, h' = o tanh(c')

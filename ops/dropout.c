@@ -10,11 +10,12 @@
 #include "record.h"
 
 enum { G_THRESHOLD = 2, G_SCALE, G_SEED, G_WORDS }; /* after the pointwise two; the scale as float64 bits */
-enum { BLOCKS = 16, DRAWN = 4 * BLOCKS };           /* Philox blocks drawn together, and their elements */
+enum { BLOCKS = 32, DRAWN = 4 * BLOCKS };           /* Philox blocks drawn together, and their elements */
 _Static_assert(TARE_CHUNK % DRAWN == 0, "a piece begins with a block");
 
 /* The high 24 bits of the words of elements [i, i + DRAWN), i a multiple of DRAWN: tare_philox, BLOCKS at a time. Loops
- * of constant length over arrays, which the compiler turns into wide multiplications. */
+ * of constant length over arrays, which the compiler turns into wide multiplications; with 16 or fewer turns it would
+ * unroll them into single ones first. */
 static inline void draw(uint64_t seed, uint64_t stream, int64_t i, int32_t bits[DRAWN])
 {
     uint32_t a[BLOCKS], b[BLOCKS], c[BLOCKS], d[BLOCKS], key_0 = (uint32_t)seed, key_1 = (uint32_t)(seed >> 32);
@@ -49,14 +50,20 @@ typedef uint8_t bytes __attribute__((vector_size(TARE_LANES)));
 static inline tare_vi lanes_of(const uint8_t *mask, int64_t n)
 {
     bytes b = {0};
-    memcpy(&b, mask, (size_t)(n < TARE_LANES ? n : TARE_LANES));
+    if (n >= TARE_LANES)
+        memcpy(&b, mask, sizeof b);
+    else
+        memcpy(&b, mask, (size_t)n);
     return __builtin_convertvector(b, tare_vi) != 0;
 }
 
 static inline void put_lanes(uint8_t *mask, tare_vi keep, int64_t n)
 {
     bytes b = __builtin_convertvector(keep & 1, bytes);
-    memcpy(mask, &b, (size_t)(n < TARE_LANES ? n : TARE_LANES));
+    if (n >= TARE_LANES)
+        memcpy(mask, &b, sizeof b);
+    else
+        memcpy(mask, &b, (size_t)n);
 }
 
 /* y = scale x where kept, else 0, for the next n lanes */

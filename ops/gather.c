@@ -79,19 +79,29 @@ static int gather_reference(const tare_call *c, int piece, int worker)
     return bad;
 }
 
+/* float64 numbers of a worker's scratch: whole cache lines */
+static int64_t scratch_row(int64_t d)
+{
+    const int64_t line = TARE_ALIGNMENT / sizeof(double);
+    return (d + line - 1) / line * line;
+}
+
+/* A row's sums in float64 stand in the worker's scratch until all ids have been seen. */
 static int gather_grad_reference(const tare_call *c, int piece, int worker)
 {
-    (void)worker;
     const int64_t *g = c->g, d = g[G_D], from = piece * g[G_PIECE], end = piece_end(c, piece, g[G_V]);
     const int32_t *id = c->ptr[1];
+    double *sum = c->ptr[5] ? (double *)c->ptr[5] + worker * scratch_row(d) : NULL;
     int bad = 0;
-    for (int64_t row = from; row < end; ++row)
-        for (int64_t k = 0; k < d; ++k) {
-            double sum = 0;
-            for (int64_t i = 0; i < g[G_IDS]; ++i)
-                sum += id[i] == row ? tare_at(c->ptr[0], g[1], i * d + k) : 0;
-            tare_put(c->ptr[3], g[1], row * d + k, sum);
-        }
+    for (int64_t row = from; row < end; ++row) {
+        for (int64_t k = 0; k < d; ++k)
+            sum[k] = 0;
+        for (int64_t i = 0; i < g[G_IDS]; ++i)
+            for (int64_t k = 0; id[i] == row && k < d; ++k)
+                sum[k] += tare_at(c->ptr[0], g[1], i * d + k);
+        for (int64_t k = 0; k < d; ++k)
+            tare_put(c->ptr[3], g[1], row * d + k, sum[k]);
+    }
     for (int64_t i = 0; i < g[G_IDS]; ++i)
         bad |= id[i] < 0 || id[i] >= g[G_V];
     return bad;
@@ -178,6 +188,12 @@ static void prepare_grad(const tare_args *a, const tare_desc_ref *out, tare_work
     prepare(a->in[1], a->in[2], a->in[2]->dim[0], ids > most ? ids : most, w);
 }
 
+static void prepare_grad_reference(const tare_args *a, const tare_desc_ref *out, tare_work *w)
+{
+    prepare_grad(a, out, w);
+    w->worker_bytes = (size_t)scratch_row(w->g[G_D]) * sizeof(double);
+}
+
 /* ---- records ----------------------------------------------------------------------------------------------------*/
 static void gather_gradient(tare_builder *b)
 {
@@ -226,7 +242,7 @@ const tare_op tare_op_gather_grad = {
     .not_differentiable = true,
     .variants =
         (const tare_variant[]){TARE_NATIVE(gather_grad, "", .dtypes = TARE_BIT(TARE_F32), .prepare = prepare_grad),
-                               TARE_REFERENCE(gather_grad_reference, .prepare = prepare_grad)},
+                               TARE_REFERENCE(gather_grad_reference, .prepare = prepare_grad_reference)},
     .n_variants = TARE_N_NATIVE + 1,
     SAMPLES({TARE_SAMPLE_CHECK, "f32[3,5] i32[3]<0,7> f32[7,5]", NULL, NULL},
             {TARE_SAMPLE_CHECK, "f32[5] i32[]<0,7> f32[7,5]", NULL, NULL},

@@ -38,10 +38,9 @@ static inline void window(const int64_t *g, const float *x, span h, int64_t ow, 
     for (int64_t i = h.from; i < h.end; ++i)
         for (int64_t j = w.from; j < w.end; ++j) {
             float is = x[i * g[G_W] + j];
-            if (is > best || is != is) {
-                best = is;
-                at = i * g[G_W] + j;
-            }
+            bool wins = (is > best) | (is != is);
+            best = wins ? is : best;
+            at = wins ? i * g[G_W] + j : at;
         }
     *y = best;
     if (index)

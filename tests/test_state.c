@@ -292,11 +292,13 @@ END_TEST
 
 /* ---- both modes, several steps --------------------------------------------------------------------------------*/
 enum { BATCH = 6, INPUTS = 9, UNITS = 20, STEPS = 5, RANDOM_NODES = 2 };
+enum { DROP0, DENSE0, NORM, DROP1, DENSE1, LAYERS };
 typedef struct {
     tare_net net; /* first */
     tare_dense_layer dense0, dense1;
     tare_batch_norm_layer norm;
     tare_dropout_layer drop0, drop1;
+    tare_block block[LAYERS];
 } state_net;
 
 static tare_status state_build(tare_net *n, const void *options)
@@ -312,21 +314,42 @@ static tare_status state_build(tare_net *n, const void *options)
         status = tare_dropout_layer_build(n, &s->drop1, "drop1", 0.5);
     if (status == TARE_OK)
         status = tare_dense_layer_build(n, &s->dense1, "dense1", UNITS, 2, TARE_ACTIVATION_NONE);
+    tare_dropout_layer_block(&s->drop0, &s->block[DROP0]);
+    tare_dense_layer_block(&s->dense0, &s->block[DENSE0]);
+    tare_batch_norm_layer_block(&s->norm, &s->block[NORM]);
+    tare_dropout_layer_block(&s->drop1, &s->block[DROP1]);
+    tare_dense_layer_block(&s->dense1, &s->block[DENSE1]);
+    n->root = (tare_block){.name = "state", .child = s->block, .n_children = LAYERS};
     return status;
+}
+
+static inline tare_value *state_body(tare_mode *m, tare_net *n, tare_value *x, const tare_api api)
+{
+    tare_block *block = ((state_net *)n)->block;
+    m->scope_begin(m, NULL);
+    m->adopt(m, &x, 1);
+    x = tare_block_call(m, &block[DROP0], tare_dropout_layer_direct, tare_move(x), api);
+    x = tare_block_call(m, &block[DENSE0], tare_dense_layer_direct, tare_move(x), api);
+    x = tare_block_call(m, &block[NORM], tare_batch_norm_layer_direct, tare_move(x), api);
+    x = tare_block_call(m, &block[DROP1], tare_dropout_layer_direct, tare_move(x), api);
+    x = tare_block_call(m, &block[DENSE1], tare_dense_layer_direct, tare_move(x), api);
+    m->scope_end(m, &x, 1);
+    return x;
 }
 
 static tare_value *state_forward(tare_mode *m, tare_net *n, tare_value *x)
 {
-    const state_net *s = (const state_net *)n;
-    m->scope_begin(m, NULL);
-    m->adopt(m, &x, 1);
-    x = tare_dropout_layer_forward(m, &s->drop0, tare_move(x));
-    x = tare_dense_layer_forward(m, &s->dense0, tare_move(x));
-    x = tare_batch_norm_layer_forward(m, &s->norm, tare_move(x));
-    x = tare_dropout_layer_forward(m, &s->drop1, tare_move(x));
-    x = tare_dense_layer_forward(m, &s->dense1, tare_move(x));
-    m->scope_end(m, &x, 1);
-    return x;
+    return state_body(m, n, x, TARE_API_DIRECT);
+}
+
+static tare_value *state_block(tare_mode *m, tare_net *n, tare_value *x)
+{
+    return state_body(m, n, x, TARE_API_BLOCK);
+}
+
+static tare_value *state_hybrid(tare_mode *m, tare_net *n, tare_value *x)
+{
+    return state_body(m, n, x, TARE_API_HYBRID);
 }
 
 static void state_input(const void *options, tare_desc *sample)
@@ -350,7 +373,7 @@ static const tare_net_type state_type = {.name = "state",
                                          .output = state_output,
                                          .net_bytes = sizeof(state_net),
                                          .build = state_build,
-                                         .forward = {state_forward}};
+                                         .forward = {state_forward, state_block, state_hybrid}};
 
 /* A net, its data and optimizer on the test's runtime, and what is left after the steps. */
 typedef struct {
@@ -409,6 +432,16 @@ typedef tare_value *forward_of(tare_mode *, trained *, tare_value *x);
 static tare_value *forward_plain(tare_mode *m, trained *t, tare_value *x)
 {
     return tare_net_forward(m, t->net, x);
+}
+
+static tare_value *forward_block(tare_mode *m, trained *t, tare_value *x)
+{
+    return t->net->type->forward[TARE_API_BLOCK](m, t->net, x);
+}
+
+static tare_value *forward_hybrid(tare_mode *m, trained *t, tare_value *x)
+{
+    return t->net->type->forward[TARE_API_HYBRID](m, t->net, x);
 }
 
 static void train_now(trained *t, forward_of *forward)
@@ -515,6 +548,27 @@ START_TEST(a_captured_net_agrees_too)
 }
 END_TEST
 
+/* Layers as objects, as hybrid objects, and each captured as an operator of its own. */
+START_TEST(every_way_of_reaching_a_layer_agrees)
+{
+    static trained a, b;
+    trained_open(&a);
+    train_now(&a, forward_plain);
+    trained_keep(&a);
+    for (int way = 0; way < 3; ++way) {
+        const tare_capture_options options = {.keep = true};
+        trained_open(&b);
+        if (way == 2)
+            OK(tare_block_hybridize(rt, &b.net->root, &options));
+        train_now(&b, way == 0 ? forward_block : forward_hybrid);
+        trained_keep(&b);
+        assert_same(&a, &b);
+        trained_close(&b);
+    }
+    trained_close(&a);
+}
+END_TEST
+
 /* ---- inference, checkpoints ---------------------------------------------------------------------------------------*/
 START_TEST(inference_draws_nothing_and_tracks_nothing)
 {
@@ -580,6 +634,7 @@ int main(void)
                                   variance_far_from_zero,
                                   both_modes_agree_over_several_steps,
                                   a_captured_net_agrees_too,
+                                  every_way_of_reaching_a_layer_agrees,
                                   inference_draws_nothing_and_tracks_nothing,
                                   a_checkpoint_holds_the_state,
                                   a_rate_outside_is_refused};
