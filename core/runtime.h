@@ -39,10 +39,12 @@ typedef struct {
 /* ---- trace: a hook that sees each node's events; NULL costs nothing (other functions are installed) ----------*/
 /* X(NAME, text) */
 #define TARE_EVENTS(X)                                                                                                 \
+    X(CALL, "call")                                                                                                    \
     X(LOOKUP, "look-up")                                                                                               \
     X(PARSE, "parse")                                                                                                  \
     X(INFER, "infer")                                                                                                  \
     X(ALLOCATE, "allocate")                                                                                            \
+    X(BIND, "bind")                                                                                                    \
     X(KERNEL, "kernel")                                                                                                \
     X(APPEND, "append")                                                                                                \
     X(FREE, "free")
@@ -54,7 +56,11 @@ typedef enum {
 } tare_event;
 
 typedef struct {
-    /* Called at the end of each phase of a node with the node as far as it is known (op, variant, operands). */
+    /* Called at the end of each phase of a node with the node as far as it is known (op, variant, operands). The phases:
+     * call: what came before the operator was reached (layer, scope, walk); look-up, parse: by name; infer: records and
+     * inference; allocate: variant and storage; bind: of a captured function, its instance and addresses; kernel:
+     * geometry and the kernel; append: to the tape; free: a scope's end, or a node that backward has walked (op and
+     * path alone, op NULL for a scope). */
     void (*event)(void *owner, tare_event, const tare_node *);
     void *owner;
 } tare_trace;
@@ -125,6 +131,7 @@ struct tare_runtime {
     int64_t work_bytes_live, work_bytes_peak; /* of TARE_MEMORY_WORK storages handed out, 64-byte units */
     int64_t reserved_bytes;                   /* blocks held by the pool, handed out or not */
     uint32_t n_walks;                         /* reverse walks so far, of all modes: a leaf belongs to none of them */
+    uint32_t n_wants;                         /* calls of tare_value_want_gradient: what was captured may be stale */
     uint64_t random_calls;                    /* 64-bit count of random operators in program order */
     pthread_mutex_t dropped_lock;
     tare_value *dropped; /* handles let go on other threads, drained at the next apply or value call */

@@ -263,6 +263,8 @@ tare_status tare_value_write(tare_value *v, const void *from, size_t bytes)
 void tare_value_want_gradient(tare_value *v, bool want)
 {
     v->wants_gradient = want;
+    if (v->runtime)
+        ++v->runtime->n_wants;
 }
 
 tare_value *tare_value_gradient(const tare_value *v)

@@ -97,13 +97,18 @@ static tare_value *external_new(tare_graph *g, const tare_desc *d, tare_value *c
     return v;
 }
 
+int32_t tare__graph_external(const tare_graph *g, const tare_value *concrete)
+{
+    return g->map ? g->map[slot_of(g, concrete)] - 1 : -1;
+}
+
 /* What stands for v in this graph already, or NULL. */
 static tare_value *known(const tare_graph *g, tare_value *v)
 {
     if (v->id >= 0)
         return v->program == &g->program ? v : NULL;
-    uint32_t at = g->map ? slot_of(g, v) : 0;
-    return g->map && g->map[at] ? g->external[g->map[at] - 1].symbol : NULL;
+    int32_t at = tare__graph_external(g, v);
+    return at >= 0 ? g->external[at].symbol : NULL;
 }
 
 /* Why v cannot stand in this graph; NULL: it can. */
@@ -115,7 +120,7 @@ static const char *foreign(const tare_graph *g, const tare_value *v)
 }
 
 /* NULL: no memory. v is not foreign. */
-static tare_value *symbol_of(tare_graph *g, tare_value *v)
+tare_value *tare__graph_symbol(tare_graph *g, tare_value *v)
 {
     tare_value *symbol = known(g, v);
     return symbol ? symbol : external_new(g, &v->d, v, v->name);
@@ -138,7 +143,7 @@ static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare
                                          tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d %s", i, why));
         }
         in[i]->moved = false;
-        mapped[i] = symbol_of(of(m), in[i]);
+        mapped[i] = tare__graph_symbol(of(m), in[i]);
         if (!mapped[i])
             return tare__dispatch_failed(m, op, attr, out, TARE_NO_MEMORY);
     }
@@ -189,7 +194,7 @@ static void symbols_of(tare_mode *m, const char *what, tare_value *const *v, int
         const char *why = foreign(of(m), symbol[i]);
         if (why)
             m->error = tare_error(TARE_BAD_ARGUMENT, "backward: %s %d %s", what, i, why);
-        else if (!(symbol[i] = symbol_of(of(m), symbol[i])))
+        else if (!(symbol[i] = tare__graph_symbol(of(m), symbol[i])))
             m->error = TARE_NO_MEMORY;
     }
 }

@@ -121,6 +121,10 @@ static inline bool tare__plan_shape_only(const tare_node *n, int k)
 /* capture.c: room for one more entry of a list; false without memory. */
 bool tare__graph_room(tare_graph *, void **list, int32_t *capacity, int32_t n, size_t item);
 int64_t tare__graph_now_ns(void);
+/* capture.c: the symbol of a value, made where there is none (NULL: no memory); a concrete value's external, -1: none.
+ */
+tare_value *tare__graph_symbol(tare_graph *, tare_value *concrete);
+int32_t tare__graph_external(const tare_graph *, const tare_value *concrete);
 
 /* plan.c: the plan of a part of the program. */
 tare_status tare__plan_part(tare_graph *, const tare_part *, const tare_plan_options *, tare_plan **out);

@@ -23,8 +23,10 @@ typedef struct {
     int32_t refused; /* begun without memory: their values belong to the scope around */
     uint64_t float_before;
     bool by_name;
+    /* reached directly; and after a look-up by name, which has told of the call already */
     tare_status (*direct)(tare_mode *, const tare_op *, const void *, tare_value *const *, int, tare_value **,
                           uint32_t);
+    tare_status (*found)(tare_mode *, const tare_op *, const void *, tare_value *const *, int, tare_value **, uint32_t);
 } imperative;
 
 static imperative *of(tare_mode *m)
@@ -76,13 +78,27 @@ static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare
     return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN, own);
 }
 
-static tare_status apply_traced(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
-                                tare_value **out, uint32_t absent)
+static void tell(const tare_mode *m, tare_event event, const tare_op *op, const char *path)
+{
+    const tare_trace *trace = &m->runtime->trace;
+    if (trace->event)
+        trace->event(trace->owner, event, &(tare_node){.op = op, .path = path});
+}
+
+static tare_status apply_told(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
+                              tare_value **out, uint32_t absent)
 {
     if (__builtin_expect(m->depth == 0, 0))
         return refuse_outside(m, op, attr, out);
     const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
     return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN | TARE_DISPATCH_TRACED, own);
+}
+
+static tare_status apply_traced(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
+                                tare_value **out, uint32_t absent)
+{
+    tell(m, TARE_EVENT_CALL, op, m->path);
+    return apply_told(m, op, attr, in, n_in, out, absent);
 }
 
 enum { ATTRIBUTE_TEXT = 512, ATTRIBUTE_BYTES = 512 };
@@ -95,25 +111,36 @@ static tare_status apply_by_name(tare_mode *m, const tare_op *op, const void *at
     tare_runtime *rt = m->runtime;
     if (m->error || op->execute || op->attr_bytes > sizeof parsed)
         return of(m)->direct(m, op, attr, in, n_in, out, absent);
+    tell(m, TARE_EVENT_CALL, op, m->path);
     tare_attr_print(op->attrs, op->n_attrs, attr, text, sizeof text);
     const tare_op *found = tare_find(rt, TARE_KIND_OPERATOR, op->name);
-    if (rt->trace.event)
-        rt->trace.event(rt->trace.owner, TARE_EVENT_LOOKUP, &(tare_node){.op = op});
+    tell(m, TARE_EVENT_LOOKUP, op, m->path);
     if (!found)
         return tare__dispatch_failed(m, op, attr, out, TARE_NOT_FOUND);
     ++rt->counts.parses;
     tare_status status = tare_attr_parse(found->name, found->attrs, found->n_attrs, text, parsed);
-    if (rt->trace.event)
-        rt->trace.event(rt->trace.owner, TARE_EVENT_PARSE, &(tare_node){.op = op});
+    tell(m, TARE_EVENT_PARSE, op, m->path);
     if (status != TARE_OK)
         return tare__dispatch_failed(m, op, attr, out, status);
-    return of(m)->direct(m, found, attr ? parsed : NULL, in, n_in, out, absent);
+    return of(m)->found(m, found, attr ? parsed : NULL, in, n_in, out, absent);
+}
+
+static void scope_end(tare_mode *, tare_value **keep, int n);
+
+static void scope_end_traced(tare_mode *m, tare_value **keep, int n)
+{
+    const char *path = m->path;
+    scope_end(m, keep, n);
+    tell(m, TARE_EVENT_FREE, NULL, path);
 }
 
 void tare_imperative_retrace(tare_mode *m)
 {
     imperative *im = of(m);
-    im->direct = m->runtime->trace.event ? apply_traced : apply;
+    bool traced = m->runtime->trace.event;
+    im->direct = traced ? apply_traced : apply;
+    im->found = traced ? apply_told : apply;
+    m->scope_end = traced ? scope_end_traced : scope_end;
     m->apply = im->by_name ? apply_by_name : im->direct;
 }
 
@@ -281,7 +308,6 @@ tare_status tare_imperative_new(tare_runtime *rt, tare_mode **out)
     tare_mode_init(m, rt);
     tare_program_init(&im->tape, rt);
     m->scope_begin = scope_begin;
-    m->scope_end = scope_end;
     m->adopt = adopt;
     m->backward = backward;
     m->gradient = gradient;

@@ -168,6 +168,14 @@ expect 1 'line 1' plan "$folder/huge.csv"
 expect 1 'no rows' plan "$folder/empty.csv"
 expect 1 'No such file' plan "$folder/nothing.csv"
 
+# ---- a step, event by event
+expect 0 'static_shape' step chain:depth=2
+expect 0 'look-up' step chain:depth=2 --arms invoke,kernels --optimizer sgd
+expect 0 'gemm' step mlp --batch 2 --layer dense1 --arms symbol
+expect 2 'nonsense' step chain:depth=2 --layer nonsense
+expect 2 'two stand side by side' step chain:depth=2 --arms block,symbol,step
+expect 2 'unknown rung' step chain:depth=2 --arms nonsense
+
 # ---- pictures and pages
 expect 0 'nodes' graph chain:depth=2 --dot "$folder/chain.dot"
 head -1 "$folder/chain.dot" | grep -q digraph || fail 'no digraph in chain.dot'
