@@ -84,18 +84,22 @@ static void let_go(tare_block *b)
     b->captured = NULL;
 }
 
+tare_status tare_block_capture(tare_runtime *rt, tare_block *b, const tare_capture_options *options)
+{
+    let_go(b);
+    b->service = NULL;
+    for (int i = 0; options && i < rt->n_records[TARE_KIND_SERVICE]; ++i)
+        if (strcmp(rt->record[TARE_KIND_SERVICE][i]->name, "capture") == 0)
+            b->service = (const tare_capture_service *)(const void *)rt->record[TARE_KIND_SERVICE][i];
+    return b->service ? b->service->make(rt, forward_child, b, 1, options, &b->captured) : TARE_OK;
+}
+
 tare_status tare_block_hybridize(tare_runtime *rt, tare_block *root, const tare_capture_options *options)
 {
-    const tare_capture_service *service = options ? tare_find(rt, TARE_KIND_SERVICE, "capture") : NULL;
-    if (options && !service)
+    if (options && !tare_find(rt, TARE_KIND_SERVICE, "capture"))
         return TARE_NOT_FOUND;
-    for (int i = 0; i < root->n_children; ++i) {
-        tare_block *b = &root->child[i];
-        let_go(b);
-        b->service = service;
-        tare_status status = options ? service->make(rt, forward_child, b, 1, options, &b->captured) : TARE_OK;
-        if (status != TARE_OK)
-            return status;
-    }
-    return TARE_OK;
+    tare_status status = TARE_OK;
+    for (int i = 0; i < root->n_children && status == TARE_OK; ++i)
+        status = tare_block_capture(rt, &root->child[i], options);
+    return status;
 }

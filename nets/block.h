@@ -65,6 +65,8 @@ TARE_API tare_value *tare_block_data(tare_mode *, const tare_block *, int parame
 /* HybridBlock.forward. */
 TARE_API tare_value *tare_block_hybrid(tare_mode *, tare_block *, tare_value *x);
 
+/* Captures one object as an operator; NULL options, or no service: as it is written. */
+TARE_API tare_status tare_block_capture(tare_runtime *, tare_block *, const tare_capture_options *);
 /* Captures every child of `root` as an operator of its own, in the service's way; NULL options: no child is captured
  * any more. NOT_FOUND without the service. */
 TARE_API tare_status tare_block_hybridize(tare_runtime *, tare_block *root, const tare_capture_options *);

@@ -181,6 +181,14 @@ tare_status tare_net_state(tare_net *net, const char *layer, const char *name, t
     return make_state(net, layer, name, init, &d, out);
 }
 
+tare_status tare_net_numbers(tare_net *net, const char *layer, const char *name, int64_t n, const int32_t *number,
+                             tare_value **out)
+{
+    tare_desc d = tare_desc_of(TARE_I32, 1, &n);
+    tare_status status = make_state(net, layer, name, TARE_INIT_ZERO, &d, out);
+    return status == TARE_OK ? tare_value_write(*out, number, (size_t)n * sizeof *number) : status;
+}
+
 tare_status tare_net_random_calls(tare_net *net, tare_value **out)
 {
     tare_desc d = tare_desc_of(TARE_I64, 0, NULL);
@@ -237,5 +245,7 @@ tare_value *tare_net_loss(tare_mode *m, tare_loss loss, tare_value *y, tare_valu
 tare_status tare_nets_register(tare_runtime *rt)
 {
     tare_status status = tare__dense_nets_register(rt);
+    if (status == TARE_OK)
+        status = tare__gauntlet_register(rt);
     return status == TARE_OK ? tare__optimizers_register(rt) : status;
 }

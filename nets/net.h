@@ -89,6 +89,9 @@ TARE_API tare_status tare_net_parameter(tare_net *, const char *layer, const cha
 /* The same for an entry of the state, float32, zeros or ones. */
 TARE_API tare_status tare_net_state(tare_net *, const char *layer, const char *name, tare_init, int rank,
                                     const int64_t *dim, tare_value **out);
+/* A constant list of numbers, int32 [n] (positions, a fixed table's rows): state that nothing writes. */
+TARE_API tare_status tare_net_numbers(tare_net *, const char *layer, const char *name, int64_t n, const int32_t *number,
+                                      tare_value **out);
 /* The net's count of random calls (net->random_calls), made at the first wish. With the net's seed and an element's
  * number it is the key of a draw; whoever draws increments it after. */
 TARE_API tare_status tare_net_random_calls(tare_net *, tare_value **out);

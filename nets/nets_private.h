@@ -15,6 +15,7 @@ bool tare__file_net_named(const char *text);
 tare_status tare__file_net_new(tare_runtime *, const char *path, uint64_t seed, tare_net **out);
 
 tare_status tare__dense_nets_register(tare_runtime *);
+tare_status tare__gauntlet_register(tare_runtime *);
 tare_status tare__optimizers_register(tare_runtime *);
 
 #endif
