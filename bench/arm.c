@@ -17,7 +17,7 @@ static tare_status make_runtime(tare__arm *a)
 {
     const int *level = a->setting.level;
     tare_options options = {
-        .threads = 1,
+        .threads = level[TARE__THREADS],
         .kernels = (tare_kernel_choice)level[TARE__KERNELS],
         .storage = level[TARE__STORAGE] == TARE__STORAGE_MALLOC ? TARE_STORAGE_MALLOC : TARE_STORAGE_POOL,
         .isa_limit = TARE_ISA_COUNT,

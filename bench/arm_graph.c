@@ -85,22 +85,15 @@ static tare_status step_replay_update(tare__arm *a)
     return status;
 }
 
-/* Several pieces, and what combines them: apart, so that the loop below is as short as it can be. */
-static __attribute__((noinline)) int run_pieces(const tare_call *c)
-{
-    int bad = 0;
-    for (int piece = 0; piece < c->n_pieces; ++piece)
-        bad |= c->run(c, piece, 0);
-    return c->combine ? bad | c->combine(c, 0, 0) : bad;
-}
-
-/* The floor: what is left when nothing is around the calls. */
+/* The floor: what is left when nothing is around the calls. Pieces are the device's to hand out. */
 static tare_status step_kernels(tare__arm *a)
 {
-    int bad = 0;
+    tare_device *d = a->rt->device;
+    int64_t calls = a->rt->counts.kernel_calls + a->n_calls;
+    int bad = 0, failed;
     for (const tare_call *c = a->call, *end = c + a->n_calls; c < end; ++c)
-        bad |= c->n_pieces == 1 ? c->run(c, 0, 0) : run_pieces(c);
-    a->rt->counts.kernel_calls += a->n_calls;
+        bad |= c->n_pieces == 1 ? c->run(c, 0, 0) : d->run(d, c, 1, &failed) != TARE_OK;
+    a->rt->counts.kernel_calls = calls;
     return bad ? tare_error(TARE_BAD_DATA, "a kernel met bad data") : TARE_OK;
 }
 

@@ -1,10 +1,11 @@
-/* graph_command.c - `tare graph`: a net's captured program as a Graphviz file. */
+/* graph_command.c - `tare graph`: a net's captured program as a Graphviz file; the net saved to files. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../data/writer.h"
 #include "commands.h"
+#include "net_save.h"
 #include "request.h"
 
 /* The picture goes through memory, so that the file appears whole or not at all. */
@@ -32,9 +33,9 @@ static int write_dot(const tare__line *line, const tare_graph *graph, const char
 int tare__graph_run(const tare__line *line)
 {
     tare__task task;
-    const char *path = tare__text(line, "dot");
-    if (!path)
-        return tare__usage(line, "--dot FILE is wanted");
+    const char *dot = tare__text(line, "dot"), *save = tare__text(line, "save");
+    if (!dot && !save)
+        return tare__usage(line, "--dot FILE or --save FILE.json is wanted");
     int code = tare__task_read(line, &task);
     if (code)
         return code;
@@ -43,10 +44,18 @@ int tare__graph_run(const tare__line *line)
     tare_status status = tare__arm_open(&arm, &task, &setting, "graph");
     if (status != TARE_OK)
         return tare__status_usage(line, status);
-    status = tare__arm_prepare(&arm);
-    code = status == TARE_OK ? write_dot(line, arm.graph, path) : tare__status_failed(line, status);
-    if (!code)
-        printf("%s: %s, %d nodes\n", path, arm.net->label, tare_graph_nodes(arm.graph));
+    if (save)
+        status = tare__net_save(arm.net, arm.batch, save);
+    code = status == TARE_OK ? TARE__RAN : tare__status_usage(line, status);
+    if (!code && save)
+        printf("%s: %s, %d parameters in %.*s.safetensors\n", save, arm.net->label, arm.net->n_parameters,
+               (int)(strrchr(save, '.') - save), save);
+    if (!code && dot) {
+        status = tare__arm_prepare(&arm);
+        code = status == TARE_OK ? write_dot(line, arm.graph, dot) : tare__status_failed(line, status);
+        if (!code)
+            printf("%s: %s, %d nodes\n", dot, arm.net->label, tare_graph_nodes(arm.graph));
+    }
     tare__arm_close(&arm);
     return code;
 }

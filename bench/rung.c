@@ -1,6 +1,7 @@
 /* rung.c - the ladder's table and what is read from it (see rung.h). */
 #include "rung.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const tare__factor tare__factors[TARE__FACTOR_COUNT] = {
@@ -24,7 +25,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__EXECUTION] = {"replay", "replay", "it replays a plan (functional is the imperative rung)"},                 \
     [TARE__STORAGE] = {"planned", "planned", NO_HEAP},                                                                 \
     [TARE__AUTOGRAD] = {"graph", "graph", "the work decides which gradient nodes it holds (--forward, --infer)"},      \
-    [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1", ""},                                   \
+    [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
     [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"on", "on off", ""}, [TARE__IN_PLACE] = {"on", "on off", ""}
 
 /* Cells that are the same wherever operators run as they are met. */
@@ -35,7 +36,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__STORAGE] = {"pool", "pool malloc", "a plan needs a captured graph (symbol, step, kernels)"},                \
     [TARE__JOINT] = {"none", "none", "nothing is planned in the imperative mode (symbol, step)"},                      \
     [TARE__AUTOGRAD] = {"tape", "tape off", "gradient nodes need a graph (symbol, step)"},                             \
-    [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1", ""},                                   \
+    [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
     [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"off", "off", NO_PASS},                                        \
     [TARE__IN_PLACE] = {"off", "off", NO_PASS},                                                                        \
     [TARE__UPDATE] = {"parameter", "parameter", "an update in the plan needs a plan (the rung step)"}
@@ -52,7 +53,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__STORAGE] = {"planned", "planned", "the captured operator's values lie in its plan's arena"},                \
     [TARE__JOINT] = {"split", "split", "the backward is planned when its heads arrive (symbol plans both)"},           \
     [TARE__AUTOGRAD] = {"tape", "tape", "the captured operator is a node of the tape"},                                \
-    [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1", ""},                                   \
+    [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
     [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"on", "on", "a captured operator has all its passes"},         \
     [TARE__IN_PLACE] = {"on", "on", "a captured operator has all its passes"},                                         \
     [TARE__UPDATE] = {"parameter", "parameter", "an update in the plan needs a plan (the rung step)"}
@@ -190,14 +191,42 @@ static int word_index(const char *words, const char *word, size_t length)
     return -1;
 }
 
+/* N of the levels 1..N; 0: they are words. */
+static int most_of(const char *levels)
+{
+    return strncmp(levels, "1..", 3) == 0 ? atoi(levels + 3) : 0;
+}
+
+/* What `length` letters say where levels are whole numbers up to `most`; -1: none of them. */
+static int number_index(int most, const char *level, size_t length)
+{
+    int n = 0;
+    for (size_t i = 0; i < length; ++i) {
+        if (level[i] < '0' || level[i] > '9' || n > most)
+            return -1;
+        n = 10 * n + level[i] - '0';
+    }
+    return n < 1 || n > most || *level == '0' ? -1 : n;
+}
+
+static int level_index(const char *levels, const char *level, size_t length)
+{
+    int most = most_of(levels);
+    return most ? number_index(most, level, length) : word_index(levels, level, length);
+}
+
 int tare__level_find(int factor, const char *level, size_t length)
 {
-    return word_index(tare__factors[factor].levels, level, length);
+    return level_index(tare__factors[factor].levels, level, length);
 }
 
 const char *tare__level_name(int factor, int level, char *text)
 {
     const char *words = tare__factors[factor].levels;
+    if (most_of(words)) {
+        snprintf(text, 32, "%d", level);
+        return text;
+    }
     for (int i = 0; i < level; ++i)
         words += strcspn(words, " ") + 1;
     snprintf(text, 32, "%.*s", (int)strcspn(words, " "), words);
@@ -239,13 +268,11 @@ int tare__setting_flip(tare__setting *setting, const tare__line *line, const cha
         return unknown_factor(line, name);
     const char *level = equals + 1;
     int index = tare__level_find(f, level, strlen(level));
-    if (index < 0 && f == TARE__THREADS)
-        return tare__usage(line, "threads=%s: this version runs on one thread", level);
     if (index < 0)
         return tare__usage(line, "the factor %s has no level '%s'; there are: %s", name, level,
                            tare__factors[f].levels);
     const tare__cell *cell = &setting->rung->cell[f];
-    if (index != setting->level[f] && word_index(cell->flips, level, strlen(level)) < 0)
+    if (index != setting->level[f] && level_index(cell->flips, level, strlen(level)) < 0)
         return tare__usage(line, "%s=%s means nothing on %s: %s", name, level, setting->rung->name, cell->why);
     setting->level[f] = index;
     return TARE__RAN;

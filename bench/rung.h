@@ -9,7 +9,8 @@
 
 #include "record.h"
 
-/* X(NAME, text, exact, levels, doc): the levels, parted by blanks, in the order of the enumerations below. */
+/* X(NAME, text, exact, levels, doc): the levels, parted by blanks, in the order of the enumerations below; or 1..N, all
+ * whole numbers up to N. */
 #define TARE__FACTORS(X)                                                                                               \
     X(API, "api", true, "functional kernels block hybridblock invoke",                                                 \
       "how an operator is reached: layer functions, the bare call, layer objects, hybrid objects, by name")            \
@@ -26,7 +27,7 @@
       "no gradient, a tape walked backwards, gradient nodes in the graph")                                             \
     X(KERNELS, "kernels", false, "native reference openblas null",                                                     \
       "variants to choose from: best per shape, float64 reference, BLAS first, or none run at all")                    \
-    X(THREADS, "threads", true, "1", "workers of a run")                                                               \
+    X(THREADS, "threads", true, "1..64", "who takes the pieces of a kernel call, the caller included")                 \
     X(DEVICE, "device", false, "cpu", "where kernels run")                                                             \
     X(DCE, "dce", true, "on off", "pass: nodes that nothing reads are dropped")                                        \
     X(IN_PLACE, "in-place", true, "on off", "pass: a result takes over the storage of an input")                       \
@@ -81,12 +82,12 @@ const tare__rung *tare__rung_find(const char *name);
 /* An arm's setting: a rung, flips applied. */
 typedef struct {
     const tare__rung *rung;
-    int level[TARE__FACTOR_COUNT]; /* index into the factor's levels */
+    int level[TARE__FACTOR_COUNT]; /* index into the factor's levels; the level itself where it is a number */
 } tare__setting;
 
 /* The level's name, into text (32 bytes), returned. */
 const char *tare__level_name(int factor, int level, char *text);
-/* Index of a level, -1: none of that name. */
+/* Index of a level, or the number that it is; -1: none of that name. */
 int tare__level_find(int factor, const char *level, size_t length);
 
 /* The setting of a rung. with_update: an optimizer is asked for. */

@@ -128,8 +128,8 @@ static inline __attribute__((always_inline)) tare_status tare__run(tare_mode *m,
     c->ptr[total] = c->ptr[total + 1] = NULL;
     tare_storage *scratch = NULL;
     if (__builtin_expect((w.piece_bytes | w.worker_bytes) != 0, 0)) {
-        size_t pieces = w.piece_bytes * (size_t)w.n_pieces;
-        scratch = tare__storage_take_work(rt, pieces + w.worker_bytes);
+        size_t pieces = tare_work_piece_scratch(&w);
+        scratch = tare__storage_take_work(rt, pieces + tare_work_worker_scratch(&w, rt->options.threads));
         if (!scratch)
             return TARE_NO_MEMORY;
         c->ptr[total] = w.piece_bytes ? scratch->base : NULL;

@@ -36,7 +36,7 @@ enum {
  * output is NULL. Everything else is position independent and shared by all instances of a plan: binding,
  * patching, a foreign address space and device capture touch the addresses alone.
  *
- * A kernel works on `piece` of c->n_pieces as thread `worker`; pieces are cut by shape and attributes alone and
+ * A kernel works on `piece` of c->n_pieces as `worker`; pieces are cut by shape and attributes alone and
  * may run in any order. Where there are several, combine (or NULL) runs once after all, e.g. to add partial
  * sums in a fixed tree.
  * Returns 0, or a data error (1 = an index out of range), after writing a defined result. */
@@ -57,10 +57,25 @@ typedef struct {
     int32_t n_g;         /* words used */
     int32_t n_pieces;    /* >= 1 */
     size_t piece_bytes;  /* scratch a piece: ptr[n] + piece * piece_bytes, 64-byte aligned */
-    size_t worker_bytes; /* scratch a worker: ptr[n + 1] + worker * worker_bytes */
+    size_t worker_bytes; /* scratch a worker: ptr[n + 1] + worker * worker_bytes, 64-byte aligned */
     int64_t
         g[TARE_GEOMETRY]; /* M N K, strides, scalars' bits ... as the variant's kernels read them; kept: n_g words */
 } tare_work;
+
+/* Workers that a call has on so many threads: `worker` is below it. */
+static inline int tare_work_workers(const tare_work *w, int threads)
+{
+    return w->n_pieces < threads ? w->n_pieces : threads;
+}
+/* Bytes of the pieces' scratch, and of the workers', which follows it. */
+static inline size_t tare_work_piece_scratch(const tare_work *w)
+{
+    return w->piece_bytes * (size_t)w->n_pieces;
+}
+static inline size_t tare_work_worker_scratch(const tare_work *w, int threads)
+{
+    return w->worker_bytes * (size_t)tare_work_workers(w, threads);
+}
 
 /* Doubles travel in a geometry word by their bits. */
 static inline int64_t tare_bits(double x)

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "runtime_private.h"
+#include "threads.h"
 
 static tare_status check_options(const tare_options *o)
 {
-    if (o->threads < 0 || o->threads > 1)
-        return tare_error(TARE_BAD_ARGUMENT, "threads is %d (this version runs on 1)", o->threads);
+    if (o->threads < 0 || o->threads > TARE_THREADS_MOST)
+        return tare_error(TARE_BAD_ARGUMENT, "threads is %d (need 1 to %d)", o->threads, TARE_THREADS_MOST);
     if ((unsigned)o->kernels > TARE_KERNELS_NULL || (unsigned)o->storage > TARE_STORAGE_MALLOC ||
         (unsigned)o->isa_limit > TARE_ISA_COUNT)
         return tare_error(TARE_BAD_ARGUMENT, "an option of the runtime is out of its range");
@@ -61,6 +62,7 @@ tare_status tare_runtime_new(const tare_options *options, tare_runtime **out)
     if (!rt)
         return TARE_NO_MEMORY;
     rt->options = o;
+    rt->options.threads = o.threads > 0 ? o.threads : 1;
     rt->isa = tare__cpu_isa();
     if (o.isa_limit < rt->isa)
         rt->isa = o.isa_limit;

@@ -25,7 +25,7 @@ extern "C" {
     X(allocations, "blocks taken from the system")                                                                     \
     X(tape_nodes, "nodes recorded on a tape")                                                                          \
     X(patches, "addresses patched into a bound plan")                                                                  \
-    X(locks, "locks taken by this library")                                                                            \
+    X(locks, "locks taken by the owner's thread")                                                                      \
     X(kernel_calls, "kernels called")                                                                                  \
     X(captures, "graphs captured")                                                                                     \
     X(plans, "memory plans made")
@@ -99,7 +99,7 @@ enum { TARE_SITE_HEADS = 64 };
 typedef enum { TARE_KERNELS_NATIVE, TARE_KERNELS_REFERENCE, TARE_KERNELS_BLAS, TARE_KERNELS_NULL } tare_kernel_choice;
 typedef enum { TARE_STORAGE_POOL, TARE_STORAGE_MALLOC } tare_storage_choice;
 typedef struct {
-    int threads; /* workers of a run, this thread included; 0 = 1 */
+    int threads; /* 1..64, this one included: who takes the pieces of a call; 0 = 1. Started with the runtime */
     tare_kernel_choice kernels;
     tare_storage_choice storage; /* of what the imperative mode takes */
     tare_isa isa_limit;          /* best instruction set to use; TARE_ISA_COUNT: what the processor has */

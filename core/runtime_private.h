@@ -4,7 +4,7 @@
 
 #include "runtime.h"
 
-/* The CPU device, and the best instruction set of this processor. NULL: out of memory. */
+/* The CPU device with its workers, and the best instruction set of this processor. NULL: no memory, or no threads. */
 tare_device *tare__cpu_open(tare_runtime *);
 tare_isa tare__cpu_isa(void);
 

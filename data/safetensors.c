@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "reader.h"
-#include "writer.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the arrays' bytes are copied as they are");
 
@@ -283,23 +282,31 @@ static tare_status make_header(const tare_tensor *tensor, int n, char **text, si
     return TARE_OK;
 }
 
-tare_status tare_safetensors_write(tare_memory *memory, const char *path, const tare_tensor *tensor, int n)
+tare_status tare_safetensors_put(tare_writer *writer, const tare_tensor *tensor, int n)
 {
     char *text;
     size_t length;
     tare_status status = make_header(tensor, n, &text, &length);
     if (status != TARE_OK)
         return status;
-    tare_writer writer;
     uint64_t prefix = length;
-    status = tare_writer_open(&writer, memory, path);
-    if (status == TARE_OK) {
-        (void)tare_writer_put(&writer, &prefix, sizeof prefix);
-        (void)tare_writer_put(&writer, text, length);
-        for (int i = 0; i < n; ++i)
-            (void)tare_writer_put(&writer, tensor[i].array.data, tensor[i].array.bytes);
-        status = tare_writer_close(&writer); /* repeats the first failure */
-    }
+    (void)tare_writer_put(writer, &prefix, sizeof prefix);
+    status = tare_writer_put(writer, text, length);
+    for (int i = 0; i < n; ++i)
+        status = tare_writer_put(writer, tensor[i].array.data, tensor[i].array.bytes); /* repeats the first failure */
     free(text);
+    return status;
+}
+
+tare_status tare_safetensors_write(tare_memory *memory, const char *path, const tare_tensor *tensor, int n)
+{
+    tare_writer writer;
+    tare_status status = tare_writer_open(&writer, memory, path);
+    if (status != TARE_OK)
+        return status;
+    status = tare_safetensors_put(&writer, tensor, n);
+    if (status == TARE_OK)
+        return tare_writer_close(&writer);
+    tare_writer_abandon(&writer);
     return status;
 }

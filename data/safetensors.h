@@ -8,6 +8,7 @@
 #define TARE_DATA_SAFETENSORS_H
 
 #include "array.h"
+#include "writer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,6 +33,8 @@ TARE_API void tare_safetensors_free(tare_memory *memory, tare_tensors *set);
 
 /* Writes n arrays under distinct names (TARE_BAD_ARGUMENT); see writer.h for what a failure leaves. */
 TARE_API tare_status tare_safetensors_write(tare_memory *memory, const char *path, const tare_tensor *tensor, int n);
+/* The same to an open writer, for files that must appear together. */
+TARE_API tare_status tare_safetensors_put(tare_writer *writer, const tare_tensor *tensor, int n);
 
 #ifdef __cplusplus
 }

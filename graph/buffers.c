@@ -111,7 +111,7 @@ static void lay_call(tare_plan *p, const tare_node *n, int32_t call)
 static void lay_scratch(tare_plan *p, const tare_node *n, int32_t call)
 {
     const tare_work *w = n->work;
-    size_t bytes = w->piece_bytes * (size_t)w->n_pieces + w->worker_bytes;
+    size_t bytes = tare_work_piece_scratch(w) + tare_work_worker_scratch(w, p->runtime->options.threads);
     if (bytes)
         (void)add_buffer(p, (int64_t)bytes, call, -1);
 }

@@ -206,6 +206,8 @@ static tare_status backward(tare_mode *m, tare_value *const *root, tare_value *c
     tare_value *root_symbol[n > 0 ? n : 1], *head_symbol[n > 0 ? n : 1];
     symbols_of(m, "root", root, n, root_symbol);
     symbols_of(m, "head", head, n, head_symbol);
+    if (of(m)->n_forward < 0)
+        of(m)->n_forward = m->program->n;
     tare_status status = m->error ? m->error : tare_reverse(m, root_symbol, head_symbol, n, true);
     of(m)->times.gradient_ns += tare__graph_now_ns() - begin;
     return status;
@@ -235,6 +237,7 @@ tare_status tare_graph_new(tare_runtime *rt, tare_graph **out)
     m->gradient = gradient;
     m->program = &g->program;
     m->capturing = true;
+    g->n_forward = -1;
     g->started_ns = tare__graph_now_ns();
     ++rt->counts.captures;
     *out = g;

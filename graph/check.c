@@ -114,6 +114,13 @@ static bool meet(region a, region b)
 
 /* ---- one call
  * ----------------------------------------------------------------------------------------------------------------*/
+/* Scratch of all workers: a call has no more of them than pieces, and no more than the runtime has threads. */
+static size_t workers_bytes(const tare_plan *p, const tare_work *w)
+{
+    int threads = p->runtime->options.threads;
+    return w->worker_bytes * (size_t)(threads > w->n_pieces ? w->n_pieces : threads);
+}
+
 /* Visits every region of a call: operands, then scratch of pieces and of workers. An alias: its root's, as far as that
  * is defined. */
 static region call_region(const check *k, int32_t call, int32_t from, int i)
@@ -128,7 +135,7 @@ static region call_region(const check *k, int32_t call, int32_t from, int i)
     if (i < total)
         return n->operand[i] ? region_of(p, from + i, value_bytes(n->operand[i])) : (region){-1, 0};
     const tare_work *w = n->work;
-    return region_of(p, from + i, (int64_t)(i == total ? w->piece_bytes * (size_t)w->n_pieces : w->worker_bytes));
+    return region_of(p, from + i, (int64_t)(i == total ? w->piece_bytes * (size_t)w->n_pieces : workers_bytes(p, w)));
 }
 
 /* The bytes that the elements of a desc take, [low, high) from element 0. */
@@ -363,7 +370,7 @@ static int64_t born(const check *k, int32_t call, int32_t from, int64_t *scratch
             bytes += whole_lines(value_bytes(v));
     }
     const tare_work *w = n->work;
-    size_t used = w->piece_bytes * (size_t)w->n_pieces + w->worker_bytes;
+    size_t used = w->piece_bytes * (size_t)w->n_pieces + workers_bytes(p, w);
     *scratch = used ? whole_lines((int64_t)used) : 0;
     return bytes;
 }

@@ -26,6 +26,7 @@ struct tare_graph {
     int32_t n_input, capacity_input;
     int32_t *output; /* result number -> value id */
     int32_t n_output, capacity_output;
+    int32_t n_forward; /* nodes before the first backward; -1: there was none */
     const char **path; /* of the scopes around, by depth */
     int32_t capacity_path;
     int64_t started_ns;

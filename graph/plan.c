@@ -101,7 +101,7 @@ static void address_scratch(tare_plan *p, const tare_work *w, int32_t call, int3
     if (w->piece_bytes)
         at[0] = (tare_address){b, 0};
     if (w->worker_bytes)
-        at[1] = (tare_address){b, (int64_t)(w->piece_bytes * (size_t)w->n_pieces)};
+        at[1] = (tare_address){b, (int64_t)tare_work_piece_scratch(w)};
 }
 
 static tare_status lay_out(tare_plan *p)

@@ -9,7 +9,7 @@
 #include "../ops/ops.h"
 #include "nets_private.h"
 
-static char *keep_text(tare_net *net, const char *text)
+char *tare__net_text(tare_net *net, const char *text)
 {
     size_t bytes = strlen(text) + 1;
     char *kept = tare_arena_take(&net->arena, bytes);
@@ -20,7 +20,7 @@ const char *tare__net_path(tare_net *net, const char *format, int number)
 {
     char text[64];
     (void)snprintf(text, sizeof text, format, number);
-    return keep_text(net, text);
+    return tare__net_text(net, text);
 }
 
 static tare_status read_options(tare_net *net, const tare_net_type *type, const char *text)
@@ -34,7 +34,7 @@ static tare_status read_options(tare_net *net, const tare_net_type *type, const 
         return status;
     tare_attr_print(type->options, type->n_options, net->options, printed, sizeof printed);
     (void)snprintf(label, sizeof label, printed[0] ? "%s:%s" : "%s%s", type->name, printed);
-    net->label = keep_text(net, label);
+    net->label = tare__net_text(net, label);
     return net->label ? TARE_OK : TARE_NO_MEMORY;
 }
 
@@ -42,6 +42,8 @@ tare_status tare_net_new(tare_runtime *rt, const char *text, uint64_t seed, tare
 {
     char name[64];
     size_t length = strcspn(text, ":");
+    if (tare__file_net_named(text))
+        return tare__file_net_new(rt, text, seed, out);
     if (length >= sizeof name)
         return tare_error(TARE_NOT_FOUND, "net '%.40s...' is unknown", text);
     (void)snprintf(name, sizeof name, "%.*s", (int)length, text);
@@ -81,6 +83,8 @@ void tare_net_free(tare_net *net)
     for (int i = 0; i < net->n_states; ++i)
         tare_value_drop(net->state[i].value);
     tare_memory_give(memory, TARE_MEMORY_RECORD, net->state, (size_t)net->capacity_states * sizeof *net->state);
+    if (net->type->close)
+        net->type->close(net);
     tare_arena_fini(&net->arena);
     tare_memory_give(memory, TARE_MEMORY_RECORD, net, net->type->net_bytes);
 }
@@ -128,7 +132,7 @@ static tare_status make_value(tare_net *net, const char *layer, const char *name
 {
     char text[128];
     (void)snprintf(text, sizeof text, layer ? "%s.%s" : "%s%s", layer ? layer : "", name);
-    const char *kept = keep_text(net, text);
+    const char *kept = tare__net_text(net, text);
     tare_value *v;
     tare_status status = kept ? tare_value_new(net->runtime, d, TARE_MEMORY_PARAMETER, &v) : TARE_NO_MEMORY;
     if (status != TARE_OK)
@@ -211,6 +215,12 @@ tare_desc tare_net_target(const tare_net *net, tare_loss loss, int64_t batch)
     tare_desc sample;
     net->type->output(net->options, &sample);
     return with_batch(&sample, batch);
+}
+
+const char *tare_loss_name(tare_loss loss)
+{
+    static const char *const name[] = {"ones", "l2", "softmax_ce"};
+    return name[loss];
 }
 
 tare_value *tare_net_loss(tare_mode *m, tare_loss loss, tare_value *y, tare_value *target)

@@ -34,6 +34,7 @@ struct tare_net_type {
     /* By tare_api: the same body with layers called directly, as objects, as hybrid objects (block.h); a net
      * without layer objects has the first alone. */
     tare_value *(*forward[TARE_API_COUNT])(tare_mode *, tare_net *, tare_value *x);
+    void (*close)(tare_net *); /* lets go of what build took outside the arena; NULL: nothing */
 };
 
 typedef struct {
@@ -56,8 +57,9 @@ struct tare_net {
     tare_block root;  /* the net as an object: its layers are the children */
 };
 
-/* Builds the net that `text` names ("mlp", "chain:depth=5"), Xavier uniform weights from `seed`, zero biases.
- * NOT_FOUND, BAD_ARGUMENT with the text set. */
+/* Builds the net that `text` names ("mlp", "chain:depth=5"), Xavier uniform weights from `seed`, zero biases; or reads
+ * the one that was saved to "FILE.json", with its weights (data/saved.h). NOT_FOUND, BAD_ARGUMENT with the text set; of
+ * a file BAD_FILE and IO too. */
 TARE_API tare_status tare_net_new(tare_runtime *, const char *text, uint64_t seed, tare_net **out);
 TARE_API void tare_net_free(tare_net *);
 /* The net's function with layers called directly. */
@@ -72,6 +74,9 @@ TARE_API tare_status tare_nets_register(tare_runtime *);
 /* Input desc for a batch, and target desc of a loss (labels int32 [N], regression float32 [N,...]). */
 TARE_API tare_desc tare_net_input(const tare_net *, int64_t batch);
 TARE_API tare_desc tare_net_target(const tare_net *, tare_loss, int64_t batch);
+
+/* A loss's name, as in files: ones, l2, softmax_ce. */
+TARE_API const char *tare_loss_name(tare_loss);
 
 /* The scalar loss, mean over the batch: L2 is half the squared error, mean over features. ONES has no loss: returns y.
  */
