@@ -84,6 +84,13 @@ static const tare__option plan_options[] = {
     {"verify", "FILE", NULL, "check a plan: id,lower,upper,size,offset"},
     END,
 };
+static const tare__option graph_options[] = {
+    TARE__TASK_OPTIONS,
+    WORK,
+    {"dot", "FILE", NULL, "write the program for Graphviz"},
+    {"save", "FILE.json", NULL, "write the net to FILE.json and FILE.safetensors, which are a NET again"},
+    END,
+};
 static const tare__option step_options[] = {
     TARE__TASK_OPTIONS,
     WORK,
@@ -91,13 +98,6 @@ static const tare__option step_options[] = {
     {"factor", "F=L,...", NULL, "flips that apply to both"},
     {"layer", "NAME", NULL, "only what happens in this layer"},
     JSON_FILE,
-    END,
-};
-static const tare__option graph_options[] = {
-    TARE__TASK_OPTIONS,
-    WORK,
-    {"dot", "FILE", NULL, "write the program for Graphviz"},
-    {"save", "FILE.json", NULL, "write the net to FILE.json and FILE.safetensors, which are a NET again"},
     END,
 };
 static const tare__option report_options[] = {{"out", "FILE", NULL, "the page"}, END};
@@ -115,9 +115,9 @@ static const tare__command commands[] = {
     {"data", "KIND", "writes a data set in its real format: digits, regression", 1, 1, data_options, tare__data_run},
     {"plan", "[NET | FILE.csv]", "plans memory: of a net, of intervals in a file; checks a plan", 0, 1, plan_options,
      tare__plan_run},
-    {"step", "NET", "shows one step event by event, two arms side by side", 1, 1, step_options, tare__step_run},
     {"graph", "NET", "writes a net: a picture of its captured program, or files to be loaded again", 1, 1,
      graph_options, tare__graph_run},
+    {"step", "NET", "shows one step event by event, two arms side by side", 1, 1, step_options, tare__step_run},
     {"report", "FILE.jsonl...", "makes one page of records", 1, -1, report_options, tare__report_run},
     {"doctor", "", "what this machine and this build are", 0, 0, list_options, tare__doctor_run},
     {0},

@@ -1,8 +1,6 @@
 /* layer_sequence.c - embedding and LSTM cell made, the embedding's object, the cell's step. */
 #include "layer_sequence.h"
 
-#include <stdio.h>
-
 tare_status tare_embedding_layer_build(tare_net *net, tare_embedding_layer *l, const char *path, int64_t entries,
                                        int64_t width)
 {
@@ -30,39 +28,35 @@ void tare_embedding_layer_block(tare_embedding_layer *l, tare_block *out)
         .class_ = &embedding, .name = l->path, .layer = l, .parameter = {{"weight", l->weight}}, .n_parameters = 1};
 }
 
-static tare_status gate_parameter(tare_net *net, const char *path, const char *name, int gate, int rank,
-                                  const int64_t *dim, tare_value **out)
-{
-    char text[32];
-    (void)snprintf(text, sizeof text, "%s_%c", name, "ifgo"[gate]);
-    return tare_net_parameter(net, path, text, rank == 2 ? TARE_INIT_XAVIER_UNIFORM : TARE_INIT_ZERO, rank, dim, out);
-}
+enum { GATE_I, GATE_F, GATE_G, GATE_O, GATES };
 
 tare_status tare_lstm_cell_build(tare_net *net, tare_lstm_cell *l, const char *path, int64_t inputs, int64_t units)
 {
-    const int64_t input[] = {units, inputs}, hidden[] = {units, units};
-    tare_status status = TARE_OK;
-    *l = (tare_lstm_cell){.path = path};
-    for (int k = 0; k < TARE_GATES && status == TARE_OK; ++k) {
-        status = gate_parameter(net, path, "w_input", k, 2, input, &l->w_input[k]);
-        if (status == TARE_OK)
-            status = gate_parameter(net, path, "w_hidden", k, 2, hidden, &l->w_hidden[k]);
-        if (status == TARE_OK)
-            status = gate_parameter(net, path, "b_input", k, 1, &units, &l->b_input[k]);
-        if (status == TARE_OK)
-            status = gate_parameter(net, path, "b_hidden", k, 1, &units, &l->b_hidden[k]);
-    }
+    const int64_t input[] = {GATES * units, inputs}, hidden[] = {GATES * units, units};
+    *l = (tare_lstm_cell){.path = path, .units = units};
+    tare_status status = tare_net_parameter(net, path, "weight_ih", TARE_INIT_XAVIER_UNIFORM, 2, input, &l->w_input);
+    if (status == TARE_OK)
+        status = tare_net_parameter(net, path, "weight_hh", TARE_INIT_XAVIER_UNIFORM, 2, hidden, &l->w_hidden);
+    if (status == TARE_OK)
+        status = tare_net_parameter(net, path, "bias_ih", TARE_INIT_ZERO, 1, input, &l->b_input);
+    if (status == TARE_OK)
+        status = tare_net_parameter(net, path, "bias_hh", TARE_INIT_ZERO, 1, hidden, &l->b_hidden);
     return status;
 }
 
-/* What goes into gate k's activation; `last` gives x and h up. h NULL: zeros, of which the bias alone is left. */
-static tare_value *gate(tare_mode *m, const tare_lstm_cell *l, int k, tare_value *x, tare_value *h, bool last)
+/* What goes into all gates' activations [N,4 units]. h NULL: zeros, of which the bias alone is left. */
+static tare_value *gates_of(tare_mode *m, const tare_lstm_cell *l, tare_value *x, tare_value *h)
 {
-    tare_value *from_x = tare_dense(m, last ? tare_move(x) : x, l->w_input[k], l->b_input[k]);
-    if (!h)
-        return tare_add(m, tare_move(from_x), l->b_hidden[k]);
-    tare_value *from_h = tare_dense(m, last ? tare_move(h) : h, l->w_hidden[k], l->b_hidden[k]);
-    return tare_add(m, tare_move(from_x), tare_move(from_h));
+    tare_value *from_x = tare_dense(m, tare_move(x), l->w_input, l->b_input);
+    tare_value *from_h = h ? tare_move(tare_dense(m, tare_move(h), l->w_hidden, l->b_hidden)) : l->b_hidden;
+    return tare_add(m, tare_move(from_x), from_h);
+}
+
+static tare_value *gate(tare_mode *m, const tare_lstm_cell *l, tare_value *gates, int k)
+{
+    tare_slice_attr quarter = {.axis = 1, .begin = k * l->units, .end = (k + 1) * l->units, .step = 1};
+    tare_value *in = tare_slice(m, k == GATE_O ? tare_move(gates) : gates, quarter);
+    return k == GATE_G ? tare_tanh(m, tare_move(in)) : tare_sigmoid(m, tare_move(in));
 }
 
 void tare_lstm_cell_forward(tare_mode *m, const tare_lstm_cell *l, tare_value *x, tare_value **h, tare_value **c)
@@ -71,10 +65,11 @@ void tare_lstm_cell_forward(tare_mode *m, const tare_lstm_cell *l, tare_value *x
     tare_value *next[2];
     m->scope_begin(m, l->path);
     m->adopt(m, in, 3);
-    tare_value *i = tare_sigmoid(m, tare_move(gate(m, l, TARE_GATE_I, x, *h, false)));
-    tare_value *f = *c ? tare_sigmoid(m, tare_move(gate(m, l, TARE_GATE_F, x, *h, false))) : NULL;
-    tare_value *g = tare_tanh(m, tare_move(gate(m, l, TARE_GATE_G, x, *h, false)));
-    tare_value *o = tare_sigmoid(m, tare_move(gate(m, l, TARE_GATE_O, x, *h, true)));
+    tare_value *gates = gates_of(m, l, x, *h);
+    tare_value *i = gate(m, l, gates, GATE_I);
+    tare_value *f = *c ? gate(m, l, gates, GATE_F) : NULL;
+    tare_value *g = gate(m, l, gates, GATE_G);
+    tare_value *o = gate(m, l, gates, GATE_O);
     next[1] = tare_mul(m, tare_move(i), tare_move(g));
     if (f)
         next[1] = tare_add(m, tare_move(tare_mul(m, tare_move(f), tare_move(*c))), tare_move(next[1]));

@@ -40,15 +40,15 @@ static inline tare_value *tare_embedding_layer_direct(tare_mode *m, tare_block *
 
 TARE_API void tare_embedding_layer_block(tare_embedding_layer *, tare_block *out);
 
-/* i, f, o = sigmoid, g = tanh of x w_inputᵀ + b_input + h w_hiddenᵀ + b_hidden, each gate with its own;
- *     c' = f c + i g, h' = o tanh(c')
- * x [N,inputs], h, c, h', c' [N,units]. Gates in PyTorch's order; torch.nn.LSTMCell's weights are these, one below the
- * other. (S. Hochreiter, J. Schmidhuber, 1997; with forget gates: F. Gers et al., 2000.) */
-enum { TARE_GATE_I, TARE_GATE_F, TARE_GATE_G, TARE_GATE_O, TARE_GATES };
+/* i, f, o = sigmoid, g = tanh of their quarter of x w_inputᵀ + b_input + h w_hiddenᵀ + b_hidden, in this order:
+ *     i, f, g, o;    c' = f c + i g, h' = o tanh(c')
+ * x [N,inputs], h, c, h', c' [N,units]. Parameters as torch.nn.LSTMCell's, bit for bit the same layout.
+ * (S. Hochreiter, J. Schmidhuber, 1997; with forget gates: F. Gers et al., 2000.) */
 typedef struct {
     const char *path;
-    tare_value *w_input[TARE_GATES], *w_hidden[TARE_GATES]; /* [units,inputs], [units,units] */
-    tare_value *b_input[TARE_GATES], *b_hidden[TARE_GATES]; /* [units] */
+    int64_t units;
+    tare_value *w_input, *w_hidden; /* "weight_ih" [4 units,inputs], "weight_hh" [4 units,units] */
+    tare_value *b_input, *b_hidden; /* "bias_ih", "bias_hh" [4 units] */
 } tare_lstm_cell;
 
 TARE_API tare_status tare_lstm_cell_build(tare_net *net, tare_lstm_cell *, const char *path, int64_t inputs,

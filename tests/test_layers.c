@@ -1,54 +1,8 @@
 /* test_layers.c - layers that are composed or have rules of their own: an LSTM cell, clipping, pooling over NaN. */
-#include <check.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "../graph/graph.h"
-#include "../imperative/imperative.h"
 #include "../nets/layer.h"
 #include "../nets/layer_sequence.h"
+#include "fixture.h"
 #include "golden/state.h"
-
-#define OK(call) ck_assert_msg((call) == TARE_OK, "%s", tare_error_text())
-
-static tare_runtime *rt;
-static tare_mode *now;
-
-static void open_mode(void)
-{
-    OK(tare_start(NULL, &rt));
-    OK(tare_graph_register(rt));
-    OK(tare_nets_register(rt));
-    OK(tare_imperative_new(rt, &now));
-    now->scope_begin(now, NULL);
-}
-
-static void close_mode(void)
-{
-    now->scope_end(now, NULL, 0);
-    tare_imperative_free(now);
-    ck_assert_int_eq(tare_runtime_free(rt), 0);
-}
-
-static tare_value *value_of(int rank, const int64_t *dim, const float *data)
-{
-    tare_desc d = tare_desc_of(TARE_F32, rank, dim);
-    tare_value *v;
-    OK(tare_value_new(rt, &d, TARE_MEMORY_INPUT, &v));
-    OK(tare_value_write(v, data, tare_desc_bytes(&d)));
-    return v;
-}
-
-static void near(const tare_value *v, const float *wanted, int n)
-{
-    float is[64];
-    ck_assert_ptr_nonnull(v);
-    OK(tare_value_read(v, is, (size_t)n * sizeof *is));
-    for (int i = 0; i < n; ++i)
-        ck_assert_msg(fabsf(is[i] - wanted[i]) <= 2e-6f * fmaxf(1, fabsf(wanted[i])), "%d: %.9g, not %.9g", i,
-                      (double)is[i], (double)wanted[i]);
-}
 
 /* Same elements, NaN where NaN is wanted, and zeros of the same sign. */
 static void same(const tare_value *v, const float *wanted, int n)
@@ -81,7 +35,7 @@ static tare_status sequence_build(tare_net *n, const void *options)
 static const tare_net_type sequence_type = {
     .name = "sequence", .doc = "embedding, LSTM cell", .net_bytes = sizeof(sequence_net), .build = sequence_build};
 
-/* The cell's gates take their part of torch.nn.LSTMCell's weights; the embedding holds the inputs. */
+/* The cell takes torch.nn.LSTMCell's weights; the embedding holds the inputs. */
 static sequence_net *sequence_new(void)
 {
     tare_net *n;
@@ -90,14 +44,10 @@ static sequence_net *sequence_new(void)
     OK(tare_net_new(rt, "sequence", 1, &n));
     sequence_net *s = (sequence_net *)n;
     OK(tare_value_write(s->embedding.weight, golden_lstm_x, sizeof golden_lstm_x));
-    for (int k = 0; k < TARE_GATES; ++k) {
-        OK(tare_value_write(s->cell.w_input[k], golden_lstm_weight_ih + k * UNITS * INPUTS,
-                            UNITS * INPUTS * sizeof(float)));
-        OK(tare_value_write(s->cell.w_hidden[k], golden_lstm_weight_hh + k * UNITS * UNITS,
-                            UNITS * UNITS * sizeof(float)));
-        OK(tare_value_write(s->cell.b_input[k], golden_lstm_bias_ih + k * UNITS, UNITS * sizeof(float)));
-        OK(tare_value_write(s->cell.b_hidden[k], golden_lstm_bias_hh + k * UNITS, UNITS * sizeof(float)));
-    }
+    OK(tare_value_write(s->cell.w_input, golden_lstm_weight_ih, sizeof golden_lstm_weight_ih));
+    OK(tare_value_write(s->cell.w_hidden, golden_lstm_weight_hh, sizeof golden_lstm_weight_hh));
+    OK(tare_value_write(s->cell.b_input, golden_lstm_bias_ih, sizeof golden_lstm_bias_ih));
+    OK(tare_value_write(s->cell.b_hidden, golden_lstm_bias_hh, sizeof golden_lstm_bias_hh));
     return s;
 }
 
@@ -138,7 +88,8 @@ START_TEST(lstm_cell_is_pytorchs)
     sequence_ids(ids);
     for (int given = 0; given < 2; ++given) {
         sequence_net *s = sequence_new();
-        tare_value *head = value_of(2, state_dim, golden_lstm_head), *zero = value_of(2, state_dim, zeros);
+        tare_value *head = value_of(TARE_F32, 2, state_dim, golden_lstm_head),
+                   *zero = value_of(TARE_F32, 2, state_dim, zeros);
         tare_value *h = given ? zero : NULL, *c = h;
         now->recording = true;
         now->scope_begin(now, NULL);
@@ -147,14 +98,10 @@ START_TEST(lstm_cell_is_pytorchs)
         near(c, golden_lstm_c, BATCH * UNITS);
         OK(now->backward(now, &h, &head, 1, false));
         now->scope_end(now, NULL, 0);
-        for (int k = 0; k < TARE_GATES; ++k) {
-            near(tare_value_gradient(s->cell.w_input[k]), golden_lstm_weight_ih_grad + k * UNITS * INPUTS,
-                 UNITS * INPUTS);
-            near(tare_value_gradient(s->cell.w_hidden[k]), golden_lstm_weight_hh_grad + k * UNITS * UNITS,
-                 UNITS * UNITS);
-            near(tare_value_gradient(s->cell.b_input[k]), golden_lstm_bias_ih_grad + k * UNITS, UNITS);
-            near(tare_value_gradient(s->cell.b_hidden[k]), golden_lstm_bias_hh_grad + k * UNITS, UNITS);
-        }
+        near(tare_value_gradient(s->cell.w_input), golden_lstm_weight_ih_grad, 4 * UNITS * INPUTS);
+        near(tare_value_gradient(s->cell.w_hidden), golden_lstm_weight_hh_grad, 4 * UNITS * UNITS);
+        near(tare_value_gradient(s->cell.b_input), golden_lstm_bias_ih_grad, 4 * UNITS);
+        near(tare_value_gradient(s->cell.b_hidden), golden_lstm_bias_hh_grad, 4 * UNITS);
         near(tare_value_gradient(s->embedding.weight), golden_lstm_x_grad, TIME * BATCH * INPUTS);
         now->recording = false;
         tare_net_free(&s->net);
@@ -268,7 +215,7 @@ static void two_backward(tare_mode *m, const two_net *t)
 {
     tare_value *root[2] = {tare_scale(m, t->a, (tare_scale_attr){1}), tare_scale(m, t->b, (tare_scale_attr){1})};
     const int64_t n_a = 6, n_b = 4;
-    tare_value *head[2] = {value_of(1, &n_a, golden_clip_a), value_of(1, &n_b, golden_clip_b)};
+    tare_value *head[2] = {value_of(TARE_F32, 1, &n_a, golden_clip_a), value_of(TARE_F32, 1, &n_b, golden_clip_b)};
     OK(m->backward(m, root, head, 2, false));
     tare_value_drop(head[0]);
     tare_value_drop(head[1]);
@@ -385,7 +332,7 @@ static void check_pool(tare_max_pool2d_attr attr, const float *y, const int32_t 
     tare_max_pool_layer l = {"pool", attr};
     tare_block b;
     tare_max_pool_layer_block(&l, &b);
-    tare_value *x = value_of(4, dim, golden_pool_x);
+    tare_value *x = value_of(TARE_F32, 4, dim, golden_pool_x);
     now->scope_begin(now, NULL);
     same(tare_max_pool_layer_forward(now, &l, x), y, n);
     tare_value_want_gradient(x, true);
@@ -419,29 +366,12 @@ START_TEST(pooling_of_nan_on_other_kernels)
         close_mode();
         tare_options options = {.kernels = k == 2 ? TARE_KERNELS_REFERENCE : TARE_KERNELS_NATIVE,
                                 .isa_limit = k == 0 ? TARE_ISA_PORTABLE : TARE_ISA_AVX2};
-        OK(tare_start(&options, &rt));
-        OK(tare_imperative_new(rt, &now));
-        now->scope_begin(now, NULL);
+        open_mode_with(&options);
         check_pools();
     }
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const tests[] = {lstm_cell_is_pytorchs,         a_sequence_agrees_in_both_modes,
-                                  clipping_is_pytorchs,          a_large_limit_clips_nothing,
-                                  clipping_of_nothing,           the_limit_of_a_captured_step_can_change,
-                                  pooling_of_nan_and_infinities, pooling_of_nan_on_other_kernels};
-    Suite *suite = suite_create("layers");
-    TCase *all = tcase_create("layers");
-    tcase_add_checked_fixture(all, open_mode, close_mode);
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; ++i)
-        tcase_add_test(all, tests[i]);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+FIXTURE_MAIN("layers", lstm_cell_is_pytorchs, a_sequence_agrees_in_both_modes, clipping_is_pytorchs,
+             a_large_limit_clips_nothing, clipping_of_nothing, the_limit_of_a_captured_step_can_change,
+             pooling_of_nan_and_infinities, pooling_of_nan_on_other_kernels)
