@@ -17,7 +17,7 @@ typedef struct {
 
 static const char ending[] = ".json";
 
-bool tare__file_net_named(const char *text)
+bool tare_net_is_file(const char *text)
 {
     size_t length = strlen(text), n = sizeof ending - 1;
     return length >= n && strcmp(text + length - n, ending) == 0;

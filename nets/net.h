@@ -55,6 +55,8 @@ struct tare_net {
  * a file BAD_FILE and IO too. */
 TARE_API tare_status tare_net_new(tare_runtime *, const char *text, uint64_t seed, tare_net **out);
 TARE_API void tare_net_free(tare_net *);
+/* Whether a net's name is that of a file, from which its parameters come. */
+TARE_API bool tare_net_is_file(const char *text);
 /* Registers the built-in nets and optimizers. */
 TARE_API tare_status tare_nets_register(tare_runtime *);
 
