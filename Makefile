@@ -25,6 +25,9 @@ check-full: check
 	cmake --preset clang
 	cmake --build --preset clang -j $(JOBS)
 	ctest --preset clang
+	cmake --preset tsan
+	cmake --build --preset tsan -j $(JOBS)
+	ctest --preset tsan
 	ctest --preset full
 
 # What needs a clock.

@@ -107,7 +107,8 @@ static int write_records(const session *s)
     int code = tare__journal_open(&journal, s->line, tare__text(s->line, "json"));
     if (code)
         return code;
-    json_t *run = tare__run_record(s->line, s->found[0].label, s->found[0].batch, (int64_t)s->task.seed, 0);
+    json_t *run = tare__run_record(s->line, s->found[0].label, s->found[0].batch,
+                                   s->specs.spec[0].setting.level[TARE__THREADS], (int64_t)s->task.seed, 0);
     for (int i = 0; i < s->specs.n; ++i) {
         const finding *f = &s->found[i];
         json_t *factors = tare__setting_json(&s->specs.spec[i].setting);

@@ -17,11 +17,13 @@ static tare_status make_runtime(tare__arm *a)
 {
     const int *level = a->setting.level;
     tare_options options = {
-        .threads = 1,
+        .threads = level[TARE__THREADS],
         .kernels = (tare_kernel_choice)level[TARE__KERNELS],
         .storage = level[TARE__STORAGE] == TARE__STORAGE_MALLOC ? TARE_STORAGE_MALLOC : TARE_STORAGE_POOL,
         .isa_limit = TARE_ISA_COUNT,
         .seed = a->task.seed,
+        .open_device = a->task.open_device,
+        .device_owner = a->task.device_owner,
     };
     tare_status status = tare_start(&options, &a->rt);
     if (status == TARE_OK)
@@ -124,8 +126,7 @@ tare_status tare__arm_open(tare__arm *a, const tare__task *task, const tare__set
 
 tare_status tare__arm_prepare(tare__arm *a)
 {
-    bool replay = a->setting.level[TARE__EXECUTION] == TARE__EXECUTION_REPLAY;
-    return replay ? tare__arm_capture(a) : tare__arm_imperative(a);
+    return a->setting.level[TARE__CAPTURE] == TARE__CAPTURE_STEP ? tare__arm_capture(a) : tare__arm_imperative(a);
 }
 
 void tare__arm_forget(tare__arm *a)
@@ -148,6 +149,8 @@ void tare__arm_close(tare__arm *a)
     tare_plan_free(a->plan);
     tare_graph_free(a->graph);
     tare_imperative_free(a->mode);
+    if (a->captured)
+        a->capture->free(a->captured);
     tare_optimizer_free(a->optimizer);
     tare_value_drop(a->x);
     tare_value_drop(a->target);

@@ -22,6 +22,8 @@ typedef struct {
     const char *optimizer; /* NULL: none */
     bool training_loss;    /* the net's training loss, not its bench head */
     uint64_t seed;
+    tare_device_open *open_device; /* NULL: the CPU */
+    void *device_owner;
 } tare__task;
 
 typedef struct tare__arm tare__arm;
@@ -35,10 +37,13 @@ struct tare__arm {
     tare_net *net;
     tare_optimizer *optimizer; /* NULL: none */
     tare_value *x, *target,
-        *head;         /* resident; target NULL where the loss has none, head NULL where nothing is derived */
-    tare_mode *mode;   /* imperative */
-    tare_graph *graph; /* NULL in an imperative arm, as plan and instance */
-    int n_forward;     /* nodes of the program up to and with the loss */
+        *head;       /* resident; target NULL where the loss has none, head NULL where nothing is derived */
+    tare_mode *mode; /* imperative */
+    const tare_capture_service *capture;
+    tare_captured *captured; /* the net as one operator; NULL */
+    tare_api api;            /* how the net's body reaches its layers */
+    tare_graph *graph;       /* NULL in an imperative arm, as plan and instance */
+    int n_forward;           /* nodes of the program up to and with the loss */
     tare_plan *plan;
     tare_instance *instance;
     const tare_call *call; /* the bare list, where api = kernels */

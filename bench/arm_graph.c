@@ -31,7 +31,7 @@ static tare_status trace(tare__arm *a)
     tare_value *x = tare_graph_input(a->graph, &a->x->d, "x");
     tare_value *target = a->target ? tare_graph_input(a->graph, &a->target->d, "target") : NULL;
     tare_value *head = a->head ? tare_graph_input(a->graph, &a->head->d, "head") : NULL;
-    tare_value *y = a->net->type->forward(m, a->net, x), *root = y;
+    tare_value *y = tare_net_forward(m, a->net, x), *root = y;
     if (target)
         root = tare_net_loss(m, a->loss_kind, y, target);
     a->n_forward = tare_graph_program(a->graph)->n;
@@ -85,23 +85,25 @@ static tare_status step_replay_update(tare__arm *a)
     return status;
 }
 
-/* Several pieces, and what combines them: apart, so that the loop below is as short as it can be. */
-static __attribute__((noinline)) int run_pieces(const tare_call *c)
-{
-    int bad = 0;
-    for (int piece = 0; piece < c->n_pieces; ++piece)
-        bad |= c->run(c, piece, 0);
-    return c->combine ? bad | c->combine(c, 0, 0) : bad;
-}
-
-/* The floor: what is left when nothing is around the calls. */
+/* The floor: what is left when nothing is around the calls. Pieces are the device's to hand out. */
 static tare_status step_kernels(tare__arm *a)
 {
-    int bad = 0;
+    tare_device *d = a->rt->device;
+    int64_t calls = a->rt->counts.kernel_calls + a->n_calls;
+    int bad = 0, failed;
     for (const tare_call *c = a->call, *end = c + a->n_calls; c < end; ++c)
-        bad |= c->n_pieces == 1 ? c->run(c, 0, 0) : run_pieces(c);
-    a->rt->counts.kernel_calls += a->n_calls;
+        bad |= c->n_pieces == 1 ? c->run(c, 0, 0) : d->run(d, c, 1, &failed) != TARE_OK;
+    a->rt->counts.kernel_calls = calls;
     return bad ? tare_error(TARE_BAD_DATA, "a kernel met bad data") : TARE_OK;
+}
+
+/* The same on a device that queues or that the host cannot call for. */
+static tare_status step_queued(tare__arm *a)
+{
+    int failed = 0;
+    tare_device *d = a->rt->device;
+    tare_status status = d->run(d, a->call, a->n_calls, &failed);
+    return status == TARE_BAD_DATA ? tare_error(status, "a kernel met bad data") : status;
 }
 
 static tare_status bind(tare__arm *a)
@@ -151,7 +153,7 @@ tare_status tare__arm_capture(tare__arm *a)
     a->step = step_replay;
     if (level[TARE__API] == TARE__API_KERNELS) {
         a->n_calls = tare_instance_calls(a->instance, &a->call);
-        a->step = step_kernels;
+        a->step = a->rt->device->direct ? step_kernels : step_queued;
     } else if (a->optimizer && !plan_updates(a)) {
         status = prepare_update(a);
     }

@@ -7,6 +7,22 @@ static void clear_gradients(const tare__arm *a)
         tare_value_clear_gradient(a->net->parameter[i].value);
 }
 
+static void forward_net(void *owner, tare_mode *m, tare_value *const *in, int n_in, tare_value **out, int n_out)
+{
+    (void)n_in;
+    (void)n_out;
+    out[0] = tare_net_forward(m, owner, in[0]);
+}
+
+static tare_value *forward(tare__arm *a)
+{
+    tare_value *y;
+    if (!a->captured)
+        return a->net->type->forward[a->api](a->mode, a->net, a->x);
+    (void)a->capture->apply(a->captured, a->mode, &a->x, 1, &y);
+    return y;
+}
+
 /* Gradients of the step before stay readable until the next one begins. */
 static tare_status step(tare__arm *a)
 {
@@ -15,7 +31,7 @@ static tare_status step(tare__arm *a)
     if (work == TARE__TRAIN)
         clear_gradients(a);
     m->scope_begin(m, NULL);
-    tare_value *y = a->net->type->forward(m, a->net, a->x), *root = y;
+    tare_value *y = forward(a), *root = y;
     if (a->loss_kind != TARE_LOSS_ONES)
         root = tare_net_loss(m, a->loss_kind, y, a->target);
     if (work == TARE__TRAIN)
@@ -35,13 +51,32 @@ static tare_status step(tare__arm *a)
     return status;
 }
 
+static tare_status capture(tare__arm *a, const tare_capture_options *options)
+{
+    const int *level = a->setting.level;
+    if (level[TARE__CAPTURE] == TARE__CAPTURE_CHILD)
+        return tare_block_hybridize(a->rt, &a->net->root, options);
+    if (level[TARE__CAPTURE] != TARE__CAPTURE_NET)
+        return TARE_OK;
+    a->capture = tare_find(a->rt, TARE_KIND_SERVICE, "capture");
+    return a->capture ? a->capture->make(a->rt, forward_net, a->net, 1, options, &a->captured) : TARE_NOT_FOUND;
+}
+
 tare_status tare__arm_imperative(tare__arm *a)
 {
+    const int *level = a->setting.level;
     tare_status status = tare_imperative_new(a->rt, &a->mode);
     if (status != TARE_OK)
         return status;
     a->mode->training = a->task.work != TARE__INFER;
-    a->mode->recording = a->mode->training && a->setting.level[TARE__AUTOGRAD] == TARE__AUTOGRAD_TAPE;
+    a->mode->recording = a->mode->training && level[TARE__AUTOGRAD] == TARE__AUTOGRAD_TAPE;
+    a->api = level[TARE__API] == TARE__API_BLOCK         ? TARE_API_BLOCK
+             : level[TARE__API] == TARE__API_HYBRIDBLOCK ? TARE_API_HYBRID
+                                                         : TARE_API_DIRECT;
+    if (!a->net->type->forward[a->api])
+        return tare_error(TARE_IMPOSSIBLE, "%s: the net '%s' has no layer objects", a->name, a->net->type->name);
+    tare_imperative_by_name(a->mode, level[TARE__API] == TARE__API_INVOKE);
     a->step = step;
-    return TARE_OK;
+    return capture(a, &(tare_capture_options){.keep = level[TARE__KEEP] == TARE__KEEP_KEPT,
+                                              .bound = level[TARE__DISPATCH] == TARE__DISPATCH_BOUND});
 }

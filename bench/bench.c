@@ -112,7 +112,7 @@ static int run_process(session *s, int process)
 static int base_arm(session *s)
 {
     tare__setting floor;
-    if (tare__setting_read(s->line, &s->task, "kernels", &floor))
+    if (tare__floor_read(s->line, &s->task, &floor))
         return -1;
     for (int i = 0; i < s->specs.n; ++i) {
         const tare__spec *spec = &s->specs.spec[i];
@@ -184,7 +184,8 @@ static int run_all(session *s)
     if (status != TARE_OK)
         return tare__status_usage(s->line, status);
     tare__results_init(&s->results, &s->specs, base);
-    s->run = tare__run_record(s->line, s->facts.label, s->facts.batch, (int64_t)s->task.seed, s->order_seed);
+    s->run = tare__run_record(s->line, s->facts.label, s->facts.batch, s->specs.spec[base].setting.level[TARE__THREADS],
+                              (int64_t)s->task.seed, s->order_seed);
     int code = tare__journal_open(&s->journal, s->line, tare__text(s->line, "json"));
     for (int p = 0; p < s->processes && !code; ++p)
         code = run_process(s, p);
@@ -213,9 +214,11 @@ static int read_numbers(session *s)
 
 static int run_child(session *s, int process)
 {
-    if (base_arm(s) < 0)
+    int base = base_arm(s);
+    if (base < 0)
         return TARE__USAGE;
     tare__schedule schedule = {.process = process,
+                               .gemm_threads = s->specs.spec[base].setting.level[TARE__THREADS],
                                .rounds = (int)((s->rounds + s->processes - 1) / s->processes),
                                .order_seed = s->order_seed};
     int code = tare__number(s->line, "share", 0, 1e6, &schedule.seconds);

@@ -24,6 +24,11 @@ int64_t tare__cpu_clock_ns(void)
     return read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+int64_t tare__thread_clock_ns(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 /* Field 8 of /proc/stat's first line, in ticks (proc(5)). */
 static int64_t steal_ns(void)
 {

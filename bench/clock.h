@@ -4,8 +4,9 @@
 
 #include <stdint.h>
 
-int64_t tare__clock_ns(void);     /* monotonic */
-int64_t tare__cpu_clock_ns(void); /* of this process, all threads */
+int64_t tare__clock_ns(void);        /* monotonic */
+int64_t tare__cpu_clock_ns(void);    /* of this process, all threads */
+int64_t tare__thread_clock_ns(void); /* processor time of the calling thread */
 
 typedef struct {
     int64_t steal_ns; /* time that the hypervisor gave to others, all processors; 0 where it is not told */

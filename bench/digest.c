@@ -74,12 +74,12 @@ static tare_status hash_end(const tare__arm *a, tare__digest *d)
     tare_status status = TARE_OK;
     for (int i = 0; i < a->net->n_parameters && status == TARE_OK; ++i)
         status = hash_value(d, &d->parameters, a->net->parameter[i].value, a->net->parameter[i].name, "", false);
-    if (d->state.why)
-        return status;
+    for (int i = 0; i < a->net->n_states && status == TARE_OK; ++i)
+        status = hash_value(d, &d->state, a->net->state[i].value, a->net->state[i].name, "", false);
     const tare_optimizer *o = a->optimizer;
-    for (int i = 0; i < a->net->n_parameters * o->type->n_states && status == TARE_OK; ++i)
+    for (int i = 0; o && i < a->net->n_parameters * o->type->n_states && status == TARE_OK; ++i)
         status = hash_value(d, &d->state, o->state[i], NULL, "the optimizer's state", false);
-    if (status == TARE_OK && o->step)
+    if (status == TARE_OK && o && o->step)
         status = hash_value(d, &d->state, o->step, NULL, "the step count", false);
     return status;
 }
@@ -96,8 +96,8 @@ static void start(const tare__arm *a, bool gradients, tare__digest *d)
         d->gradients.why = "no gradient was asked for";
     else if (!gradients)
         d->gradients.why = "the update is in the plan";
-    if (!a->optimizer)
-        d->state.why = "no optimizer was asked for";
+    if (!a->optimizer && a->net->n_states == 0)
+        d->state.why = "no optimizer was asked for, and the net has no state";
 }
 
 static tare_status run_arm(tare__arm *a, int steps, tare__feed *feed, void *owner, bool gradients, tare__digest *out)

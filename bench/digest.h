@@ -2,7 +2,7 @@
  *
  * FNV-1a, 64 bits (G. Fowler, L. Noll, K. Vo; draft-eastlake-fnv) over the values' bytes as they lie in memory. Results
  * come from a run of their own, some steps from the seed: loss, outputs and gradients of every step, parameters and
- * optimizer state after the last. */
+ * state (the net's and the optimizer's) after the last. */
 #ifndef TARE_BENCH_DIGEST_H
 #define TARE_BENCH_DIGEST_H
 

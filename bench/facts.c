@@ -27,10 +27,12 @@ static void take_bytes(const tare__arm *a, tare__facts *facts)
     facts->input_bytes = bytes_of(a->x) + bytes_of(a->target) + bytes_of(a->head);
     for (int i = 0; i < a->net->n_parameters; ++i)
         facts->parameter_bytes += bytes_of(a->net->parameter[i].value);
+    for (int i = 0; i < a->net->n_states; ++i)
+        facts->parameter_bytes += bytes_of(a->net->state[i].value);
     if (!a->optimizer)
         return;
     const tare_optimizer *o = a->optimizer;
-    facts->optimizer_bytes = bytes_of(o->learning_rate) + bytes_of(o->step);
+    facts->optimizer_bytes = bytes_of(o->learning_rate) + bytes_of(o->clip) + bytes_of(o->step);
     for (int i = 0; i < a->net->n_parameters * o->type->n_states; ++i)
         facts->optimizer_bytes += bytes_of(o->state[i]);
 }

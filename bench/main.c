@@ -91,6 +91,15 @@ static const tare__option graph_options[] = {
     {"save", "FILE.json", NULL, "write the net to FILE.json and FILE.safetensors, which are a NET again"},
     END,
 };
+static const tare__option step_options[] = {
+    TARE__TASK_OPTIONS,
+    WORK,
+    {"arms", "A,B", "block,static_shape", "rungs: two, side by side, or one"},
+    {"factor", "F=L,...", NULL, "flips that apply to both"},
+    {"layer", "NAME", NULL, "only what happens in this layer"},
+    JSON_FILE,
+    END,
+};
 static const tare__option report_options[] = {{"out", "FILE", NULL, "the page"}, END};
 
 static const tare__command commands[] = {
@@ -108,6 +117,7 @@ static const tare__command commands[] = {
      tare__plan_run},
     {"graph", "NET", "writes a net: a picture of its captured program, or files to be loaded again", 1, 1,
      graph_options, tare__graph_run},
+    {"step", "NET", "shows one step event by event, two arms side by side", 1, 1, step_options, tare__step_run},
     {"report", "FILE.jsonl...", "makes one page of records", 1, -1, report_options, tare__report_run},
     {"doctor", "", "what this machine and this build are", 0, 0, list_options, tare__doctor_run},
     {0},

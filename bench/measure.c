@@ -191,13 +191,13 @@ static tare_status run_round(session *s, int round)
     uint64_t stream = (uint64_t)s->schedule->process << 32 | (uint64_t)round;
     tare_random_permutation(order, n, (uint64_t)s->schedule->order_seed, stream);
     tare__disturbance before = tare__disturbance_now();
-    int64_t begin = tare__clock_ns(), cpu = tare__cpu_clock_ns();
+    int64_t begin = tare__clock_ns(), cpu = tare__thread_clock_ns();
     tare_status status = TARE_OK;
     for (int k = 0; k < n && status == TARE_OK; ++k)
         status = run_block(s, (int)order[k], TARE__BLOCK_NS, &b[order[k]]);
     if (status != TARE_OK)
         return status;
-    int64_t ns = tare__clock_ns() - begin, cpu_ns = tare__cpu_clock_ns() - cpu;
+    int64_t ns = tare__clock_ns() - begin, cpu_ns = tare__thread_clock_ns() - cpu;
     tare__disturbance after = tare__disturbance_now();
     bool dropped = disturbed(&before, &after, ns, cpu_ns);
     for (int k = 0; k < n; ++k) {
@@ -237,7 +237,7 @@ int tare__measure(const tare__line *line, const tare__task *task, const tare__sp
     session s = {.line = line, .task = task, .specs = specs, .schedule = schedule, .begin_ns = tare__clock_ns()};
     s.arm = tare__take((size_t)specs->n, sizeof *s.arm);
     s.steps = tare__take((size_t)specs->n + 1, sizeof *s.steps);
-    tare__sgemm_init(&s.sgemm);
+    tare__sgemm_init(&s.sgemm, schedule->gemm_threads);
     tare_status status = run(&s);
     int code = status == TARE_OK ? TARE__RAN : tare__status_failed(line, status);
     for (int i = 0; i < specs->n; ++i)

@@ -22,6 +22,7 @@ typedef struct {
     int rounds;     /* to run */
     double seconds; /* stop beginning rounds after this time; 0: never */
     int64_t order_seed;
+    int gemm_threads; /* of sgemm */
 } tare__schedule;
 
 /* Runs it; an exit code. The arms are numbered as in specs, sgemm comes last. */

@@ -33,13 +33,14 @@ static json_t *command_of(const tare__line *line)
     return words;
 }
 
-json_t *tare__run_record(const tare__line *line, const char *net, int64_t batch, int64_t seed, int64_t order_seed)
+json_t *tare__run_record(const tare__line *line, const char *net, int64_t batch, int threads, int64_t seed,
+                         int64_t order_seed)
 {
     json_t *run = json_object();
     json_object_set_new(run, "run_id", run_id());
     json_object_set_new(run, "net", json_string(net));
     json_object_set_new(run, "batch", json_integer(batch));
-    json_object_set_new(run, "threads", json_integer(1));
+    json_object_set_new(run, "threads", json_integer(threads));
     json_object_set_new(run, "device", json_string("cpu"));
     json_object_set_new(run, "seed", json_integer(seed));
     json_object_set_new(run, "order_seed", json_integer(order_seed));
@@ -61,6 +62,9 @@ json_t *tare__record(const char *kind, json_t *run, const char *arm, const char 
     json_object_set_new(record, "mode", mode ? json_string(mode) : json_null());
     json_object_set(record, "factors", factors ? factors : json_null());
     json_object_update(record, run);
+    const char *threads = json_string_value(json_object_get(factors, "threads"));
+    if (threads)
+        json_object_set_new(record, "threads", json_integer(atoi(threads)));
     return record;
 }
 

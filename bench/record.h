@@ -20,9 +20,10 @@ json_t *tare__libraries(void);
 
 /* The fields that are the same in all lines of a run: run_id, net, batch, threads, device, seed, order_seed, command,
  * version, commit, machine, build, libraries. A new object. */
-json_t *tare__run_record(const tare__line *, const char *net, int64_t batch, int64_t seed, int64_t order_seed);
+json_t *tare__run_record(const tare__line *, const char *net, int64_t batch, int threads, int64_t seed,
+                         int64_t order_seed);
 
-/* A new line: schema, kind, the run's fields, arm, mode and factors (NULL: null). */
+/* A new line: schema, kind, the run's fields, arm, mode and factors (NULL: null); threads are those of the factors. */
 json_t *tare__record(const char *kind, json_t *run, const char *arm, const char *mode, json_t *factors);
 
 /* A number, null for NaN and infinities. */

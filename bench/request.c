@@ -43,6 +43,8 @@ typedef struct {
     const tare__task *task;
     tare__specs *specs;
     tare__setting *setting;
+    bool first_threads; /* of several --threads take the first */
+    int n_arms;         /* before they are repeated with more threads */
 } reading;
 
 static int take_flip(void *owner, const char *item)
@@ -63,28 +65,52 @@ static int apply_factors(reading *r)
         const char *name = tare__factors[alias[i]].name, *level = tare__text(r->line, name);
         if (!level)
             continue;
-        char *flip = tare__print("%s=%s", name, level);
+        bool first = alias[i] == TARE__THREADS && r->first_threads;
+        char *flip = tare__print("%s=%.*s", name, (int)(first ? strcspn(level, ",") : strlen(level)), level);
         code = tare__setting_flip(r->setting, r->line, flip);
         free(flip);
     }
     return code;
 }
 
-int tare__setting_read(const tare__line *line, const tare__task *task, const char *rung, tare__setting *setting)
+/* Whether a setting reaches layers through their objects, which a net from a file does not have. */
+static bool needs_objects(const tare__task *task, const tare__setting *s)
+{
+    int api = s->level[TARE__API];
+    return tare_net_is_file(task->net) &&
+           (api == TARE__API_BLOCK || api == TARE__API_HYBRIDBLOCK || s->level[TARE__CAPTURE] == TARE__CAPTURE_CHILD);
+}
+
+static int refuse_objects(const tare__line *line, const tare__task *task, const char *name)
+{
+    return tare__usage(line, "%s reaches layers as objects, and %s has none: it was read from a file", name, task->net);
+}
+
+static int read_setting(reading *r, const char *rung)
 {
     const tare__rung *found = tare__rung_find(rung);
     if (!found)
-        return tare__rung_unknown(line, rung);
-    *setting = tare__setting_of(found, task->optimizer != NULL);
-    reading r = {.line = line, .task = task, .setting = setting};
-    int code = apply_factors(&r);
-    if (!code && task->work == TARE__TRAIN && setting->level[TARE__AUTOGRAD] == TARE__AUTOGRAD_OFF)
-        code = tare__usage(line, "autograd=off leaves no gradient to train with: ask for --forward or --infer");
+        return tare__rung_unknown(r->line, rung);
+    *r->setting = tare__setting_of(found, r->task->optimizer != NULL);
+    int code = apply_factors(r);
+    if (!code && r->task->work == TARE__TRAIN && r->setting->level[TARE__AUTOGRAD] == TARE__AUTOGRAD_OFF)
+        code = tare__usage(r->line, "autograd=off leaves no gradient to train with: ask for --forward or --infer");
     return code;
 }
 
-/* A spec of that name and rung; the setting comes after. */
-static int add_spec(reading *r, const char *name, const char *rung)
+int tare__setting_read(const tare__line *line, const tare__task *task, const char *rung, tare__setting *setting)
+{
+    int code = read_setting(&(reading){.line = line, .task = task, .setting = setting}, rung);
+    return !code && needs_objects(task, setting) ? refuse_objects(line, task, rung) : code;
+}
+
+int tare__floor_read(const tare__line *line, const tare__task *task, tare__setting *setting)
+{
+    return read_setting(&(reading){.line = line, .task = task, .setting = setting, .first_threads = true}, "kernels");
+}
+
+/* Room for a spec of that name. */
+static int reserve_spec(reading *r, const char *name)
 {
     tare__specs *specs = r->specs;
     for (int i = 0; i < specs->n; ++i)
@@ -93,12 +119,22 @@ static int add_spec(reading *r, const char *name, const char *rung)
     if (strcmp(name, "sgemm") == 0)
         return tare__usage(r->line, "the name sgemm is that of the machine's own product");
     specs->spec = tare__more(specs->spec, (size_t)specs->n + 1, sizeof *specs->spec);
-    tare__spec *spec = &specs->spec[specs->n];
-    int code = tare__setting_read(r->line, r->task, rung, &spec->setting);
+    return TARE__RAN;
+}
+
+/* A spec of that name and rung; the setting comes after. */
+static int add_spec(reading *r, const char *name, const char *rung)
+{
+    int code = reserve_spec(r, name);
+    if (code)
+        return code;
+    tare__spec *spec = &r->specs->spec[r->specs->n];
+    r->setting = &spec->setting;
+    code = read_setting(r, rung);
     if (code)
         return code;
     spec->name = tare__copy_text(name);
-    ++specs->n;
+    ++r->specs->n;
     return TARE__RAN;
 }
 
@@ -109,8 +145,13 @@ static int take_rung(void *owner, const char *item)
     if (strcmp(item, "all") != 0)
         return add_spec(r, rung ? rung->name : item, item);
     int code = TARE__RAN;
-    for (rung = tare__rungs; rung->name && !code; ++rung)
+    for (rung = tare__rungs; rung->name && !code; ++rung) {
         code = add_spec(r, rung->name, rung->name);
+        if (!code && needs_objects(r->task, r->setting)) {
+            printf("%s is left out: it reaches layers as objects, and %s has none\n", rung->name, r->task->net);
+            free(r->specs->spec[--r->specs->n].name);
+        }
+    }
     return code;
 }
 
@@ -133,10 +174,32 @@ static int read_arm(reading *r, const char *text)
     return code;
 }
 
+/* One more count of threads: the arms so far again, under names that say it. */
+static int take_threads(void *owner, const char *item)
+{
+    reading *r = owner;
+    tare__specs *specs = r->specs;
+    char *flip = tare__print("threads=%s", item);
+    int code = TARE__RAN;
+    for (int i = 0; i < r->n_arms && !code; ++i) {
+        char *name = tare__print("%s@%s", specs->spec[i].name, item);
+        code = reserve_spec(r, name);
+        tare__setting setting = specs->spec[i].setting;
+        if (!code)
+            code = tare__setting_flip(&setting, r->line, flip);
+        if (!code)
+            specs->spec[specs->n++] = (tare__spec){name, setting};
+        else
+            free(name);
+    }
+    free(flip);
+    return code;
+}
+
 int tare__specs_read(const tare__line *line, const tare__task *task, const char *modes, tare__specs *specs)
 {
     *specs = (tare__specs){0};
-    reading r = {.line = line, .task = task, .specs = specs};
+    reading r = {.line = line, .task = task, .specs = specs, .first_threads = true};
     int at = 0, code = TARE__RAN;
     bool arms = tare__given(line, "arm");
     if (tare__given(line, "modes") || !arms)
@@ -144,6 +207,13 @@ int tare__specs_read(const tare__line *line, const tare__task *task, const char 
     const char *arm;
     while (!code && arms && (arm = tare__each(line, "arm", &at)))
         code = read_arm(&r, arm);
+    for (int i = 0; i < specs->n && !code; ++i)
+        if (needs_objects(task, &specs->spec[i].setting))
+            code = refuse_objects(line, task, specs->spec[i].name);
+    const char *threads = tare__text(line, "threads"), *more = threads ? strchr(threads, ',') : NULL;
+    r.n_arms = specs->n;
+    if (!code && more)
+        code = each_item(more + 1, take_threads, &r);
     if (code)
         tare__specs_free(specs);
     return code;

@@ -14,7 +14,8 @@
     }
 #define TARE__ARM_OPTIONS                                                                                              \
     {"modes", "A,B,...", "all", "rungs to run"}, {"factor", "F=L,...", NULL, "flips that apply to all arms"},          \
-        {"threads", "T", NULL, "the factor threads"}, {"kernels", "K", NULL, "the factor kernels"},                    \
+        {"threads", "T,...", NULL, "the factor threads; with several, each rung at each of them"},                     \
+        {"kernels", "K", NULL, "the factor kernels"},                                                                  \
     {                                                                                                                  \
         "device", "D", NULL, "the factor device"                                                                       \
     }
@@ -31,11 +32,14 @@ typedef struct {
 
 /* The net of the first word, batch, work, optimizer, seed. An exit code. */
 int tare__task_read(const tare__line *, tare__task *);
-/* The arms of --modes, --arm, --factor and their aliases; modes: used where --modes is not given and no --arm is. An
- * exit code. */
+/* The arms of --modes, --arm, --factor and their aliases; modes: used where --modes is not given and no --arm is. `all`
+ * leaves out, with a line on stdout, what a net from a file has not got: layer objects. With
+ * several --threads T,U,... all arms at T, then again at U as NAME@U. An exit code. */
 int tare__specs_read(const tare__line *, const tare__task *, const char *modes, tare__specs *);
 void tare__specs_free(tare__specs *);
 /* One setting: a rung's name, with --factor and its aliases applied. An exit code. */
 int tare__setting_read(const tare__line *, const tare__task *, const char *rung, tare__setting *);
+/* That of the floor, the rung kernels; of several --threads the first. */
+int tare__floor_read(const tare__line *, const tare__task *, tare__setting *);
 
 #endif

@@ -141,7 +141,8 @@ static void summarise_arm(tare__results *r, int i, double flops)
     arm->min = tare__minimum(step, n);
     arm->median = tare__median(step, n);
     arm->cpu = n ? cpu / n : (double)NAN;
-    bool computes = arm->spec && arm->spec->setting.level[TARE__KERNELS] != TARE_KERNELS_NULL && flops > 0;
+    bool computes = arm->spec && arm->spec->setting.level[TARE__KERNELS] != TARE_KERNELS_NULL && flops > 0 &&
+                    arm->spec->setting.level[TARE__THREADS] == tare__results_threads(r);
     arm->efficiency = !computes ? (double)NAN : tare__median(share, n);
     arm->step = over_processes(r, i, of_step);
     arm->logs = over_processes(r, i, of_ratio);
@@ -158,6 +159,11 @@ void tare__results_summarise(tare__results *r, const tare__facts *facts)
             r->n_processes = r->arm[0].block[k].process + 1;
     for (int i = 0; i < r->n_arms; ++i)
         summarise_arm(r, i, facts->flops);
+}
+
+int tare__results_threads(const tare__results *r)
+{
+    return r->arm[r->base].spec->setting.level[TARE__THREADS];
 }
 
 double tare__results_gemm_gflops(const tare__results *r)

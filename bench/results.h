@@ -21,7 +21,8 @@ typedef struct {
     double min, median, cpu;
     tare__interval step; /* over process means */
     tare__interval logs; /* of the logarithm of the ratio to `kernels` */
-    double efficiency;   /* median over rounds of flops / step time / sgemm's rate; NaN of sgemm */
+    double efficiency;   /* median over rounds of flops / step time / sgemm's rate; NaN of sgemm, and of an
+ arm with other threads than it */
 } tare__result;
 
 typedef struct {
@@ -40,6 +41,8 @@ bool tare__results_take(tare__results *, int process, json_t *line);
 /* All figures. */
 void tare__results_summarise(tare__results *, const tare__facts *);
 
+/* Threads of the base and of sgemm. */
+int tare__results_threads(const tare__results *);
 /* GFLOP/s of sgemm: median of the kept rounds. */
 double tare__results_gemm_gflops(const tare__results *);
 

@@ -92,7 +92,8 @@ void tare__results_print(const tare__results *r, const tare__facts *facts, const
     printf("%d rounds in %d processes", r->n_rounds, r->n_processes);
     if (r->n_dropped)
         printf(", %d %s", r->n_dropped, r->kept_all ? "disturbed but kept" : "dropped as disturbed");
-    printf("; 1 thread\n\n");
+    int threads = tare__results_threads(r);
+    printf("; %d thread%s\n\n", threads, threads == 1 ? "" : "s");
     print_times(r, facts);
     printf("\n");
     print_counts(r);

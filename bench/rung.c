@@ -1,6 +1,7 @@
 /* rung.c - the ladder's table and what is read from it (see rung.h). */
 #include "rung.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const tare__factor tare__factors[TARE__FACTOR_COUNT] = {
@@ -18,32 +19,101 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
 #define NO_HEAP     "its results lie in the plan's arena, taken once (functional has storage=malloc)"
 /* Cells that are the same wherever a plan is replayed. */
 #define REPLAYED                                                                                                       \
+    [TARE__CAPTURE] = {"step", "step", "it captures the whole step (hybridized captures the net)"},                    \
+    [TARE__DISPATCH] = {"bound", "bound", "its calls are bound once (static_alloc dispatches them)"},                  \
+    [TARE__KEEP] = {"kept", "kept", "its arena is kept (hybridized takes one a call)"},                                \
     [TARE__EXECUTION] = {"replay", "replay", "it replays a plan (functional is the imperative rung)"},                 \
     [TARE__STORAGE] = {"planned", "planned", NO_HEAP},                                                                 \
     [TARE__AUTOGRAD] = {"graph", "graph", "the work decides which gradient nodes it holds (--forward, --infer)"},      \
-    [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1", ""},                                   \
+    [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
     [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"on", "on off", ""}, [TARE__IN_PLACE] = {"on", "on off", ""}
 
+/* Cells that are the same wherever operators run as they are met. */
+#define IMPERATIVE                                                                                                     \
+    [TARE__DISPATCH] = {"call", "call", "bound calls need a captured graph (static_shape, symbol)"},                   \
+    [TARE__KEEP] = {"retaken", "retaken", "an arena to keep needs a captured graph (static_alloc)"},                   \
+    [TARE__EXECUTION] = {"imperative", "imperative", "replaying needs a captured graph (symbol, step)"},               \
+    [TARE__STORAGE] = {"pool", "pool malloc", "a plan needs a captured graph (symbol, step, kernels)"},                \
+    [TARE__JOINT] = {"none", "none", "nothing is planned in the imperative mode (symbol, step)"},                      \
+    [TARE__AUTOGRAD] = {"tape", "tape off", "gradient nodes need a graph (symbol, step)"},                             \
+    [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
+    [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"off", "off", NO_PASS},                                        \
+    [TARE__IN_PLACE] = {"off", "off", NO_PASS},                                                                        \
+    [TARE__UPDATE] = {"parameter", "parameter", "an update in the plan needs a plan (the rung step)"}
+#define UNCAPTURED                                                                                                     \
+    [TARE__CAPTURE] = {"none", "none", "capturing each layer belongs to hybridblock, the net to hybridized"}
+#define APIS    "functional block hybridblock invoke"
+#define NO_BARE "bare calls need bound addresses (the rung kernels)"
+
+/* Cells of a net captured as one operator of an imperative step. */
+#define CAPTURED                                                                                                       \
+    [TARE__API] = {"functional", "functional", "inside the captured operator no layer is called"},                     \
+    [TARE__CAPTURE] = {"net", "net", "without capture it is functional, with the whole step symbol"},                  \
+    [TARE__EXECUTION] = {"replay", "replay", "running each operator as it is met is functional"},                      \
+    [TARE__STORAGE] = {"planned", "planned", "the captured operator's values lie in its plan's arena"},                \
+    [TARE__JOINT] = {"split", "split", "the backward is planned when its heads arrive (symbol plans both)"},           \
+    [TARE__AUTOGRAD] = {"tape", "tape", "the captured operator is a node of the tape"},                                \
+    [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
+    [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"on", "on", "a captured operator has all its passes"},         \
+    [TARE__IN_PLACE] = {"on", "on", "a captured operator has all its passes"},                                         \
+    [TARE__UPDATE] = {"parameter", "parameter", "an update in the plan needs a plan (the rung step)"}
+
 const tare__rung tare__rungs[] = {
+    {
+        .name = "invoke",
+        .mirrors = {"MXImperativeInvoke from a language binding: name and strings", "torch._C ops found by schema name",
+                    "primitive bound by name", "TFE_Py_Execute with an op name and attributes"},
+        .pays = "operator look-up by name, formatting and parsing of string attributes, then as functional",
+        .cell = {[TARE__API] = {"invoke", APIS, NO_BARE}, UNCAPTURED, IMPERATIVE},
+    },
+    {
+        .name = "hybridblock",
+        .mirrors = {"HybridBlock, not hybridized", "nn.Module with checks per call", "flax Module, not jitted",
+                    "keras.Layer.__call__, run eagerly"},
+        .pays = "as block, and a call: is it captured, parameters collected by name, operators through a table",
+        .cell =
+            {IMPERATIVE, [TARE__CAPTURE] = {"none", "none child", "capturing the net as one operator is hybridized"},
+             [TARE__API] = {"hybridblock", APIS, NO_BARE}},
+    },
+    {
+        .name = "block",
+        .alias = "eager",
+        .mirrors = {"Gluon Block", "nn.Module, eager", "flax Module.apply, op by op", "keras.Model, run eagerly"},
+        .pays = "as functional, behind objects: children, virtual call, parameter access with its checks",
+        .cell = {[TARE__API] = {"block", APIS, NO_BARE}, UNCAPTURED, IMPERATIVE},
+    },
     {
         .name = "functional",
         .mirrors = {"low-level imperative interface (MXImperativeInvoke) with autograd",
                     "eager with autograd, seen from C++", "op by op, without jit", "eager with GradientTape"},
         .pays = "per operator: inference, variant choice, storage, run, tape node",
-        .cell =
-            {
-                [TARE__API] = {"functional", "functional", "bare calls need bound addresses (the rung kernels)"},
-                [TARE__EXECUTION] = {"imperative", "imperative", "replaying needs a captured graph (symbol, step)"},
-                [TARE__STORAGE] = {"pool", "pool malloc", "a plan needs a captured graph (symbol, step, kernels)"},
-                [TARE__JOINT] = {"none", "none", "nothing is planned in the imperative mode (symbol, step)"},
-                [TARE__AUTOGRAD] = {"tape", "tape off", "gradient nodes need a graph (symbol, step)"},
-                [TARE__KERNELS] = {"native", ALL_KERNELS, ""},
-                [TARE__THREADS] = {"1", "1", ""},
-                [TARE__DEVICE] = {"cpu", "cpu", ""},
-                [TARE__DCE] = {"off", "off", NO_PASS},
-                [TARE__IN_PLACE] = {"off", "off", NO_PASS},
-                [TARE__UPDATE] = {"parameter", "parameter", "an update in the plan needs a plan (the rung step)"},
-            },
+        .cell = {[TARE__API] = {"functional", APIS, NO_BARE}, UNCAPTURED, IMPERATIVE},
+    },
+    {
+        .name = "hybridized",
+        .mirrors = {"hybridize()", "torch.compile, default mode", "jit of the forward with vjp",
+                    "tf.function of the model"},
+        .pays = "one guard and one tape node; each node dispatched, its storage taken as planned at each call",
+        .cell = {[TARE__DISPATCH] = {"call", "call", "bound calls need a kept arena (static_shape)"},
+                 [TARE__KEEP] = {"retaken", "retaken kept", ""},
+                 CAPTURED},
+    },
+    {
+        .name = "static_alloc",
+        .mirrors = {"hybridize(static_alloc=True)", "no counterpart by default", "jit with donated buffers",
+                    "no counterpart by default"},
+        .pays = "as hybridized, but the storage is planned once and kept",
+        .cell = {[TARE__DISPATCH] = {"call", "call bound", ""}, [TARE__KEEP] = {"kept", "kept retaken", ""}, CAPTURED},
+    },
+    {
+        .name = "static_shape",
+        .alias = "compiled",
+        .mirrors = {"hybridize(static_alloc=True, static_shape=True)", "torch.compile, mode reduce-overhead",
+                    "AOT-compiled jit (lower().compile())", "XLA-compiled tf.function"},
+        .pays = "one guard and one tape node; arguments bound, instructions replayed",
+        .cell = {[TARE__DISPATCH] = {"bound", "bound call", ""},
+                 [TARE__KEEP] = {"kept", "kept", "bound calls need a kept arena"},
+                 CAPTURED},
     },
     {
         .name = "symbol",
@@ -121,14 +191,42 @@ static int word_index(const char *words, const char *word, size_t length)
     return -1;
 }
 
+/* N of the levels 1..N; 0: they are words. */
+static int most_of(const char *levels)
+{
+    return strncmp(levels, "1..", 3) == 0 ? atoi(levels + 3) : 0;
+}
+
+/* What `length` letters say where levels are whole numbers up to `most`; -1: none of them. */
+static int number_index(int most, const char *level, size_t length)
+{
+    int n = 0;
+    for (size_t i = 0; i < length; ++i) {
+        if (level[i] < '0' || level[i] > '9' || n > most)
+            return -1;
+        n = 10 * n + level[i] - '0';
+    }
+    return n < 1 || n > most || *level == '0' ? -1 : n;
+}
+
+static int level_index(const char *levels, const char *level, size_t length)
+{
+    int most = most_of(levels);
+    return most ? number_index(most, level, length) : word_index(levels, level, length);
+}
+
 int tare__level_find(int factor, const char *level, size_t length)
 {
-    return word_index(tare__factors[factor].levels, level, length);
+    return level_index(tare__factors[factor].levels, level, length);
 }
 
 const char *tare__level_name(int factor, int level, char *text)
 {
     const char *words = tare__factors[factor].levels;
+    if (most_of(words)) {
+        snprintf(text, 32, "%d", level);
+        return text;
+    }
     for (int i = 0; i < level; ++i)
         words += strcspn(words, " ") + 1;
     snprintf(text, 32, "%.*s", (int)strcspn(words, " "), words);
@@ -170,13 +268,11 @@ int tare__setting_flip(tare__setting *setting, const tare__line *line, const cha
         return unknown_factor(line, name);
     const char *level = equals + 1;
     int index = tare__level_find(f, level, strlen(level));
-    if (index < 0 && f == TARE__THREADS)
-        return tare__usage(line, "threads=%s: this version runs on one thread", level);
     if (index < 0)
         return tare__usage(line, "the factor %s has no level '%s'; there are: %s", name, level,
                            tare__factors[f].levels);
     const tare__cell *cell = &setting->rung->cell[f];
-    if (index != setting->level[f] && word_index(cell->flips, level, strlen(level)) < 0)
+    if (index != setting->level[f] && level_index(cell->flips, level, strlen(level)) < 0)
         return tare__usage(line, "%s=%s means nothing on %s: %s", name, level, setting->rung->name, cell->why);
     setting->level[f] = index;
     return TARE__RAN;

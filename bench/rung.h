@@ -9,19 +9,25 @@
 
 #include "record.h"
 
-/* X(NAME, text, exact, levels, doc): the levels, parted by blanks, in the order of the enumerations below. */
+/* X(NAME, text, exact, levels, doc): the levels, parted by blanks, in the order of the enumerations below; or 1..N, all
+ * whole numbers up to N. */
 #define TARE__FACTORS(X)                                                                                               \
-    X(API, "api", true, "functional kernels", "how an operator is reached: layer functions, or the bare call")         \
+    X(API, "api", true, "functional kernels block hybridblock invoke",                                                 \
+      "how an operator is reached: layer functions, the bare call, layer objects, hybrid objects, by name")            \
+    X(CAPTURE, "capture", true, "none child net step",                                                                 \
+      "what is captured: nothing, each layer as an operator, the net as an operator, the whole step")                  \
+    X(DISPATCH, "dispatch", true, "call bound", "a captured node is dispatched at each call, or its call is bound")    \
+    X(KEEP, "keep", true, "retaken kept", "an arena taken at each call, or kept")                                      \
     X(EXECUTION, "execution", true, "imperative replay",                                                               \
       "each operator run as it is met, or a captured graph replayed")                                                  \
     X(STORAGE, "storage", true, "pool malloc planned", "where results live: pool, the system's heap, a plan's arena")  \
-    X(JOINT, "joint", true, "none joint step",                                                                         \
-      "what is planned together: nothing, forward and backward, these and the update")                                 \
+    X(JOINT, "joint", true, "none joint step split",                                                                   \
+      "what is planned together: nothing, forward and backward, these and the update; split: each apart")              \
     X(AUTOGRAD, "autograd", true, "off tape graph",                                                                    \
       "no gradient, a tape walked backwards, gradient nodes in the graph")                                             \
     X(KERNELS, "kernels", false, "native reference openblas null",                                                     \
       "variants to choose from: best per shape, float64 reference, BLAS first, or none run at all")                    \
-    X(THREADS, "threads", true, "1", "workers of a run")                                                               \
+    X(THREADS, "threads", true, "1..64", "who takes the pieces of a kernel call, the caller included")                 \
     X(DEVICE, "device", false, "cpu", "where kernels run")                                                             \
     X(DCE, "dce", true, "on off", "pass: nodes that nothing reads are dropped")                                        \
     X(IN_PLACE, "in-place", true, "on off", "pass: a result takes over the storage of an input")                       \
@@ -34,10 +40,13 @@ typedef enum {
         TARE__FACTOR_COUNT
 } tare__factor_index;
 
-enum { TARE__API_FUNCTIONAL, TARE__API_KERNELS };
+enum { TARE__API_FUNCTIONAL, TARE__API_KERNELS, TARE__API_BLOCK, TARE__API_HYBRIDBLOCK, TARE__API_INVOKE };
+enum { TARE__CAPTURE_NONE, TARE__CAPTURE_CHILD, TARE__CAPTURE_NET, TARE__CAPTURE_STEP };
+enum { TARE__DISPATCH_CALL, TARE__DISPATCH_BOUND };
+enum { TARE__KEEP_RETAKEN, TARE__KEEP_KEPT };
 enum { TARE__EXECUTION_IMPERATIVE, TARE__EXECUTION_REPLAY };
 enum { TARE__STORAGE_POOL, TARE__STORAGE_MALLOC, TARE__STORAGE_PLANNED };
-enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP };
+enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP, TARE__JOINT_SPLIT };
 enum { TARE__AUTOGRAD_OFF, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH };
 enum { TARE__ON, TARE__OFF };
 
@@ -73,12 +82,12 @@ const tare__rung *tare__rung_find(const char *name);
 /* An arm's setting: a rung, flips applied. */
 typedef struct {
     const tare__rung *rung;
-    int level[TARE__FACTOR_COUNT]; /* index into the factor's levels */
+    int level[TARE__FACTOR_COUNT]; /* index into the factor's levels; the level itself where it is a number */
 } tare__setting;
 
 /* The level's name, into text (32 bytes), returned. */
 const char *tare__level_name(int factor, int level, char *text);
-/* Index of a level, -1: none of that name. */
+/* Index of a level, or the number that it is; -1: none of that name. */
 int tare__level_find(int factor, const char *level, size_t length);
 
 /* The setting of a rung. with_update: an optimizer is asked for. */

@@ -103,7 +103,7 @@ static tare_status forward(tare_mode *m, const tare__arm *arm, const float *x, i
     status = tare_value_write(input, x, tare_desc_bytes(&d));
     if (status == TARE_OK) {
         m->scope_begin(m, NULL);
-        tare_value *output = arm->net->type->forward(m, arm->net, input);
+        tare_value *output = tare_net_forward(m, arm->net, input);
         status = m->error ? m->error : tare_value_read(output, y, y_bytes);
         m->scope_end(m, NULL, 0);
     }

@@ -124,7 +124,8 @@ static int train(session *s)
                                    TARE_LAST_DROP, true, s->task.seed);
     if (status != TARE_OK)
         return tare__status_failed(s->line, status);
-    s->run = tare__run_record(s->line, s->arm.net->label, s->arm.batch, (int64_t)s->task.seed, 0);
+    s->run = tare__run_record(s->line, s->arm.net->label, s->arm.batch, s->setting.level[TARE__THREADS],
+                              (int64_t)s->task.seed, 0);
     s->factors = tare__setting_json(&s->setting);
     int code = tare__journal_open(&s->journal, s->line, tare__text(s->line, "json"));
     if (code)

@@ -14,13 +14,17 @@ function(tare_add_test name)
     endif()
 endfunction()
 
+# A device for the tests that want one; a library, so that the others do not carry it.
+add_library(tare_shadow STATIC tests/shadow.c)
+tare_compile(tare_shadow)
+
 file(GLOB test_sources CONFIGURE_DEPENDS tests/test_*.c)
 foreach(source ${test_sources})
     get_filename_component(name ${source} NAME_WE)
     add_executable(${name} ${source})
     tare_compile(${name})
     target_include_directories(${name} SYSTEM PRIVATE ${TARE_CHECK_INCLUDE_DIRS})
-    target_link_libraries(${name} PRIVATE tare_bench tare_static ${TARE_CHECK_LINK_LIBRARIES})
+    target_link_libraries(${name} PRIVATE tare_shadow tare_bench tare_static ${TARE_CHECK_LINK_LIBRARIES})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     tare_add_test(${name} ${name})
 endforeach()

@@ -1,8 +1,15 @@
-/* cpu.c - the CPU as a device: synchronous, host visible, memory from the one allocator. */
+/* cpu.c - the CPU as a device: synchronous, host visible, memory from the one allocator, pieces to the runtime's
+ * workers where it has any. */
 #include <string.h>
 
 #include "runtime.h"
 #include "runtime_private.h"
+#include "threads.h"
+
+typedef struct {
+    tare_device device;    /* first */
+    tare_threads *threads; /* NULL: the calling thread alone */
+} cpu;
 
 static void *cpu_alloc(tare_device *d, tare_memory_category category, size_t bytes)
 {
@@ -24,27 +31,23 @@ static tare_status cpu_copy(tare_device *d, void *to, const void *from, size_t b
 }
 
 /* A call with several pieces: apart, so that the common loop stays short. */
-static __attribute__((noinline)) int run_pieces(const tare_call *c)
+static __attribute__((noinline)) int run_pieces(const tare_device *d, const tare_call *c)
 {
-    int error = 0;
-    for (int piece = 0; piece < c->n_pieces; ++piece)
-        error |= c->run(c, piece, 0);
-    if (c->combine)
-        error |= c->combine(c, 0, 0);
-    return error;
+    tare_threads *threads = ((const cpu *)d)->threads;
+    return threads ? tare__threads_run(threads, c) : tare__threads_run_alone(c);
 }
 
-static int cpu_run(tare_device *d, const tare_call *calls, int n, int *failed)
+static tare_status cpu_run(tare_device *d, const tare_call *calls, int n, int *failed)
 {
     d->runtime->counts.kernel_calls += n;
     for (const tare_call *c = calls, *end = calls + n; c < end; ++c) {
-        int error = c->n_pieces == 1 ? c->run(c, 0, 0) : run_pieces(c);
+        int error = c->n_pieces == 1 ? c->run(c, 0, 0) : run_pieces(d, c);
         if (__builtin_expect(error, 0)) {
             *failed = (int)(c - calls);
-            return error;
+            return TARE_BAD_DATA;
         }
     }
-    return 0;
+    return TARE_OK;
 }
 
 static tare_status cpu_wait(tare_device *d)
@@ -55,25 +58,32 @@ static tare_status cpu_wait(tare_device *d)
 
 static void cpu_close(tare_device *d)
 {
-    tare_memory_give(&d->runtime->memory, TARE_MEMORY_RECORD, d, sizeof *d);
+    tare__threads_free(((cpu *)d)->threads);
+    tare_memory_give(&d->runtime->memory, TARE_MEMORY_RECORD, d, sizeof(cpu));
 }
 
 tare_device *tare__cpu_open(tare_runtime *rt)
 {
-    tare_device *d = tare_memory_take(&rt->memory, TARE_MEMORY_RECORD, sizeof *d);
-    if (d)
-        *d = (tare_device){.name = "cpu",
-                           .host_visible = true,
-                           .synchronous = true,
-                           .direct = true,
-                           .alloc = cpu_alloc,
-                           .free = cpu_free,
-                           .copy = cpu_copy,
-                           .run = cpu_run,
-                           .wait = cpu_wait,
-                           .close = cpu_close,
-                           .runtime = rt};
-    return d;
+    cpu *d = tare_memory_take(&rt->memory, TARE_MEMORY_RECORD, sizeof *d);
+    if (!d)
+        return NULL;
+    *d = (cpu){.device = {.abi = TARE_DEVICE_ABI,
+                          .close = cpu_close,
+                          .name = "cpu",
+                          .host_visible = true,
+                          .synchronous = true,
+                          .direct = true,
+                          .alloc = cpu_alloc,
+                          .free = cpu_free,
+                          .copy = cpu_copy,
+                          .run = cpu_run,
+                          .wait = cpu_wait,
+                          .runtime = rt}};
+    if (rt->options.threads > 1 && tare__threads_new(rt, rt->options.threads, &d->threads) != TARE_OK) {
+        cpu_close(&d->device);
+        return NULL;
+    }
+    return &d->device;
 }
 
 tare_isa tare__cpu_isa(void)

@@ -44,12 +44,13 @@ void tare_desc_measure(tare_desc *d)
     int64_t stride = 1;
     d->contiguous = true;
     for (int i = d->rank - 1; i >= 0; --i) {
-        if (d->dim[i] != 1 && d->stride[i] != stride)
-            d->contiguous = false;
+        if (d->dim[i] == 1)
+            d->stride[i] = i + 1 < d->rank ? d->dim[i + 1] * d->stride[i + 1] : 1;
+        d->contiguous = d->contiguous && d->stride[i] == stride;
         stride *= d->dim[i];
     }
     if (stride == 0)
-        d->contiguous = true; /* no elements, no gaps */
+        tare_desc_pack(d); /* no elements, no gaps */
 }
 
 bool tare_desc_broadcast(const tare_desc *a, const tare_desc *b, tare_desc *out)

@@ -96,7 +96,8 @@ TARE_API tare_desc tare_desc_of(tare_dtype dtype, int rank, const int64_t *dim);
 /* BAD_SHAPE unless 0 <= rank <= TARE_RANK, no dim is negative and the bytes fit into 2^62. */
 TARE_API tare_status tare_desc_check(const tare_desc *d);
 
-/* Recomputes `contiguous` from the strides (dims of 1 may have any stride). */
+/* Recomputes `contiguous` from the strides. Strides that mean nothing (of dims of 1, of an empty desc) become what they
+ * are in C order, so that a contiguous desc has one form and a kernel may read its strides. */
 TARE_API void tare_desc_measure(tare_desc *d);
 
 static inline int64_t tare_desc_count(const tare_desc *d)

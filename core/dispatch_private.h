@@ -18,7 +18,7 @@ enum {
 };
 
 /* Operands of an operator with a kernel at the most; one made at run time may have more. */
-enum { TARE_INPUTS_MOST = 32, TARE_OPERANDS_MOST = 48 };
+enum { TARE_OPERANDS_MOST = 48 };
 
 /* What one dispatch works on, all on the stack. ptr is what a kernel gets. */
 typedef struct {
@@ -31,20 +31,23 @@ typedef struct {
 } tare__apply;
 
 /* The rare paths (mode.c). failed: sets the mode's first error and fills out[] with poison. inputs: the sentence for an
- * input that cannot be used, or OK after all. copies: a further apply of `copy` for each input in the set. */
-tare_status tare__dispatch_failed(tare_mode *, const tare_op *, tare_value **out, int n_out, tare_status);
+ * input that cannot be used, or OK after all. copies: a further apply of `copy` for each input in the set. tied_views:
+ * the sentence for a view that would be written in place, or OK. */
+tare_status tare__dispatch_failed(tare_mode *, const tare_op *, const void *attr, tare_value **out, tare_status);
 tare_status tare__dispatch_inputs(const tare_mode *, const tare_op *, tare_value *const *in, int n_in, bool run);
 tare_status tare__dispatch_absent(const tare_mode *, const tare_op *);
 tare_status tare__dispatch_no_kernel(const tare_args *, bool registered);
 tare_status tare__dispatch_copies(tare_mode *, uint32_t copies, tare__apply *);
-tare_status tare__dispatch_data_error(const tare_op *, const char *path);
+tare_status tare__dispatch_tied_views(const tare__apply *);
 tare_status tare__dispatch_undo(tare_mode *, tare__apply *, int n_made, tare_value **out, tare_status);
+/* Hands a call to the device, which may queue it, and gives its scratch back: what is queued later may have it. */
+tare_status tare__dispatch_run(tare_mode *, const tare__apply *, tare_call *, tare_storage *scratch);
 void tare__dispatch_ties(const tare__apply *);
 tare_status tare__dispatch_block(tare_mode *, tare__apply *);
 tare_status tare__dispatch_execute(tare_mode *, const tare__apply *);
 
-/* With strided inputs: the first variant that takes them as they are; else the first that fits, and in *copies the
- * inputs that must be made contiguous for it. The reference is never preferred for its strides. */
+/* With strided inputs: the first variant that takes them as they are; else the first that fits with copies, and in
+ * *copies the inputs that must be made contiguous for it. The reference is never preferred for its strides. */
 const tare_variant *tare__choose_strided(const tare_kernels *, const tare_args *, uint32_t dtype, uint32_t strided,
                                          uint32_t *copies);
 
@@ -86,7 +89,8 @@ static inline __attribute__((always_inline)) bool tare__output_take(tare_mode *m
     if (!(flags & TARE_DISPATCH_PLAIN)) {
         int tie = o < TARE_OPERANDS ? op->ties[o] : 0;
         base = tie ? c->operand[tie - 1] : op->view ? c->operand[0] : NULL;
-        offset = op->view ? op->view(&c->args) : 0;
+        offset = op->view ? op->view(&c->args, o) : 0;
+        v->view = op->view != NULL;
     }
     v->wants_gradient = c->wants && o < c->n_out;
     v->depth = m->depth;
@@ -124,24 +128,21 @@ static inline __attribute__((always_inline)) tare_status tare__run(tare_mode *m,
     c->ptr[total] = c->ptr[total + 1] = NULL;
     tare_storage *scratch = NULL;
     if (__builtin_expect((w.piece_bytes | w.worker_bytes) != 0, 0)) {
-        size_t pieces = w.piece_bytes * (size_t)w.n_pieces;
-        scratch = tare__storage_take_work(rt, pieces + w.worker_bytes);
+        size_t pieces = tare_work_piece_scratch(&w);
+        scratch = tare__storage_take_work(rt, pieces + tare_work_worker_scratch(&w, rt->options.threads));
         if (!scratch)
             return TARE_NO_MEMORY;
         c->ptr[total] = w.piece_bytes ? scratch->base : NULL;
         c->ptr[total + 1] = w.worker_bytes ? (char *)scratch->base + pieces : NULL;
     }
     tare_call call = {v->run, v->combine, c->ptr, w.g, w.n_pieces, (int16_t)(total + 2), (int16_t)w.n_g, -1};
-    int failed, error;
-    if (rt->device->direct && w.n_pieces == 1) {
-        ++rt->counts.kernel_calls;
-        error = v->run(&call, 0, 0);
-    } else {
-        error = rt->device->run(rt->device, &call, 1, &failed);
-    }
+    if (!rt->device->direct || w.n_pieces != 1)
+        return tare__dispatch_run(m, c, &call, scratch);
+    ++rt->counts.kernel_calls;
+    int error = v->run(&call, 0, 0);
     if (scratch)
         tare_storage_drop(scratch);
-    return __builtin_expect(error, 0) ? tare__dispatch_data_error(c->args.op, m->path) : TARE_OK;
+    return __builtin_expect(error, 0) ? tare__data_error(c->args.op->name, m->path) : TARE_OK;
 }
 
 /* Fills a node from the call; it borrows the call's operands. */
@@ -219,14 +220,14 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
     c.ptr = few_ptr;
     tare_status status = TARE_OK;
     if (__builtin_expect(m->error || (plain && absent), 0))
-        return tare__dispatch_failed(m, op, out, op->n_out, m->error ? m->error : tare__dispatch_absent(m, op));
+        return tare__dispatch_failed(m, op, attr, out, m->error ? m->error : tare__dispatch_absent(m, op));
     if (__builtin_expect(rt->has_dropped, 0))
         tare__records_drain(rt);
 
     /* inputs: one look at each; anything odd goes to the slow check */
-    bool wants = false, odd = n_in != op->n_in, moved = false;
+    bool wants = false, odd = n_in != op->n_in && (plain || !op->execute), moved = false, views = false;
     uint32_t strided = 0;
-    int most = TARE_INPUTS_MOST;
+    int most = TARE_VARIABLE;
     if (!plain && op->execute) {
         most = n_in;
         c.operand = __builtin_alloca((size_t)(n_in + op->n_out + op->n_aux) * sizeof *c.operand);
@@ -245,12 +246,13 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
         wants |= v->wants_gradient;
         moved |= v->moved;
         strided |= (uint32_t)!v->d.contiguous << (i & 31);
+        views |= !plain && v->view;
         c.ptr[i] = v->address;
     }
     if (__builtin_expect(odd, 0)) {
         status = tare__dispatch_inputs(m, op, given, n_in, run);
         if (status != TARE_OK)
-            return tare__dispatch_failed(m, op, out, op->n_out, status);
+            return tare__dispatch_failed(m, op, attr, out, status);
     }
     for (uint32_t s = plain ? 0 : op->shape_only; s; s &= s - 1)
         c.ptr[__builtin_ctz(s)] = NULL;
@@ -261,11 +263,18 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
     c.n_aux = plain ? 0 : op->n_aux;
     const int made = plain ? 1 : c.n_out + c.n_aux;
     if (!plain && !op->execute && n_in + made > TARE_OPERANDS_MOST)
-        return tare__dispatch_failed(m, op, out, 0,
+        return tare__dispatch_failed(m, op, attr, out,
                                      tare_op_error(&c.args, TARE_BAD_ARGUMENT, "%d operands (need at most %d)",
                                                    n_in + made, TARE_OPERANDS_MOST));
     if (c.n_aux && !c.wants)
         c.args.absent |= ((1u << c.n_aux) - 1) << c.n_out;
+    if (!plain && __builtin_expect(views || strided, 0)) {
+        status = tare__dispatch_tied_views(&c);
+        if (status == TARE_OK && (strided & op->contiguous_only))
+            status = tare__dispatch_copies(m, strided & op->contiguous_only, &c);
+        if (status != TARE_OK)
+            return tare__dispatch_failed(m, op, attr, out, status);
+    }
 
     /* records, inference, variant */
     for (int o = 0; o < made; ++o) {
@@ -304,7 +313,8 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
             return tare__dispatch_undo(m, &c, made, out, status);
         if (!plain && !op->execute)
             tare__dispatch_ties(&c);
-        tare__trace(m, &c, TARE_EVENT_KERNEL, flags);
+        if (plain || !op->execute) /* which tells of its own kernels */
+            tare__trace(m, &c, TARE_EVENT_KERNEL, flags);
     }
 
     /* record, hand over */
@@ -328,7 +338,7 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
     for (int i = 0; moved && i < n_in; ++i)
         if (given[i] && given[i]->moved)
             tare__give_up(m, given[i], flags);
-    return __builtin_expect(status == TARE_OK, 1) ? TARE_OK : tare__dispatch_failed(m, op, out, c.n_out, status);
+    return __builtin_expect(status == TARE_OK, 1) ? TARE_OK : tare__dispatch_failed(m, op, attr, out, status);
 }
 
 #endif

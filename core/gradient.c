@@ -217,7 +217,17 @@ static tare_status seed(tare_mode *m, tare_value *const *root, tare_value *const
     return status;
 }
 
-tare_status tare_reverse(tare_mode *m, tare_value *const *root, tare_value *const *head, int n, bool keep)
+/* A node that has been walked goes; traced, with a word about it. */
+static inline __attribute__((always_inline)) void release(const tare_mode *m, tare_node *at, const bool traced)
+{
+    const tare_node told = {.op = at->op, .path = at->path};
+    tare_node_release(at);
+    if (traced)
+        m->runtime->trace.event(m->runtime->trace.owner, TARE_EVENT_FREE, &told);
+}
+
+static inline __attribute__((always_inline)) tare_status
+reverse(tare_mode *m, tare_value *const *root, tare_value *const *head, int n, bool keep, const bool traced)
 {
     walk w = {.builder = {.mode = m}};
     const char *path = m->path;
@@ -239,7 +249,7 @@ tare_status tare_reverse(tare_mode *m, tare_value *const *root, tare_value *cons
         if (keep)
             clear_slots(&w.node);
         else
-            tare_node_release(at);
+            release(m, at, traced);
     }
     if (status != TARE_OK && m->error == TARE_OK)
         m->error = status;
@@ -250,4 +260,11 @@ tare_status tare_reverse(tare_mode *m, tare_value *const *root, tare_value *cons
     m->recording = recording;
     m->path = path;
     return m->error;
+}
+
+tare_status tare_reverse(tare_mode *m, tare_value *const *root, tare_value *const *head, int n, bool keep)
+{
+    if (m->runtime->trace.event && !m->capturing)
+        return reverse(m, root, head, n, keep, true);
+    return reverse(m, root, head, n, keep, false);
 }

@@ -25,12 +25,12 @@ void tare_mode_clear(tare_mode *m)
     m->error = TARE_OK;
 }
 
-tare_status tare__dispatch_failed(tare_mode *m, const tare_op *op, tare_value **out, int n_out, tare_status status)
+tare_status tare__dispatch_failed(tare_mode *m, const tare_op *op, const void *attr, tare_value **out,
+                                  tare_status status)
 {
-    (void)op;
     if (m->error == TARE_OK)
         m->error = status;
-    for (int o = 0; o < n_out; ++o)
+    for (int o = 0, n_out = tare_op_outputs(op, attr); o < n_out; ++o)
         out[o] = &m->poison;
     return status;
 }
@@ -40,8 +40,8 @@ tare_status tare__dispatch_inputs(const tare_mode *m, const tare_op *op, tare_va
     tare_args a = {.op = op, .path = m->path};
     if (op->n_in >= 0 && n_in != op->n_in)
         return tare_op_error(&a, TARE_BAD_ARGUMENT, "%d inputs were given (need %d)", n_in, op->n_in);
-    if (n_in < 1 || (n_in > TARE_INPUTS_MOST && !op->execute))
-        return tare_op_error(&a, TARE_BAD_ARGUMENT, "%d inputs were given (need 1 to 32)", n_in);
+    if (n_in < 1 || (n_in > TARE_VARIABLE && !op->execute))
+        return tare_op_error(&a, TARE_BAD_ARGUMENT, "%d inputs were given (need 1 to %d)", n_in, TARE_VARIABLE);
     for (int i = 0; i < n_in; ++i) {
         const tare_value *v = in[i];
         if (!v && !(op->optional >> (i & 31) & 1))
@@ -63,24 +63,49 @@ tare_status tare__dispatch_absent(const tare_mode *m, const tare_op *op)
     return tare_op_error(&a, TARE_BAD_ARGUMENT, "its only output cannot be absent");
 }
 
+static bool accepts(const tare_variant *v, int i, const tare_desc *d)
+{
+    tare_strides strides = (tare_strides)v->in_strides[i < TARE_OPERANDS ? i : TARE_OPERANDS - 1];
+    bool forward = strides == TARE_STRIDES_FORWARD;
+    for (int k = 0; k < d->rank && forward; ++k)
+        forward = d->stride[k] >= 0;
+    return strides == TARE_STRIDES_ANY || forward;
+}
+
+/* Whether the variant takes the inputs, of which those in `strided` are not contiguous, once those in `copies` are. */
+static bool takes(const tare_variant *v, const tare_args *a, uint32_t strided, uint32_t copies)
+{
+    tare_desc packed[TARE_VARIABLE];
+    const tare_desc *in[TARE_VARIABLE];
+    for (int i = 0; i < a->n_in; ++i) {
+        in[i] = a->in[i];
+        if (copies >> i & 1) {
+            tare_desc_like(&packed[i], in[i]);
+            in[i] = &packed[i];
+        } else if ((strided >> i & 1) && !accepts(v, i, in[i])) {
+            return false;
+        }
+    }
+    tare_args with = *a;
+    with.in = (const tare_desc_ref *)in;
+    return !v->fits || v->fits(&with);
+}
+
 const tare_variant *tare__choose_strided(const tare_kernels *k, const tare_args *a, uint32_t dtype, uint32_t strided,
                                          uint32_t *copies)
 {
-    for (int pass = 0; pass < 2; ++pass) {
-        for (int i = 0; i < k->n; ++i) {
-            const tare_variant *v = &k->variant[i];
-            if (!(v->dtypes & dtype) || (v->fits && !v->fits(a)))
-                continue;
-            uint32_t refused = 0;
-            for (uint32_t s = strided; s; s &= s - 1) {
-                int at = __builtin_ctz(s);
-                refused |= at < TARE_OPERANDS && v->in_strides[at] == TARE_STRIDES_ANY ? 0 : 1u << at;
-            }
-            if (pass == 0 && (refused || v->set == TARE_SET_REFERENCE))
-                continue;
-            *copies = refused;
+    *copies = 0;
+    for (const tare_variant *v = k->variant; v < k->variant + k->n; ++v)
+        if ((v->dtypes & dtype) && v->set != TARE_SET_REFERENCE && takes(v, a, strided, 0))
             return v;
-        }
+    for (const tare_variant *v = k->variant; v < k->variant + k->n; ++v) {
+        if (!(v->dtypes & dtype) || !takes(v, a, strided, strided))
+            continue;
+        *copies = strided; /* less those that it takes as they are */
+        for (uint32_t s = strided; s; s &= s - 1)
+            if (takes(v, a, strided, *copies & ~(s & -s)))
+                *copies &= ~(s & -s);
+        return v;
     }
     return NULL;
 }
@@ -112,10 +137,31 @@ tare_status tare__dispatch_copies(tare_mode *m, uint32_t copies, tare__apply *c)
     return TARE_OK;
 }
 
-tare_status tare__dispatch_data_error(const tare_op *op, const char *path)
+tare_status tare__dispatch_tied_views(const tare__apply *c)
 {
-    tare_args a = {.op = op, .path = path};
-    return tare_op_error(&a, TARE_BAD_DATA, "the data hold an index out of range");
+    for (int o = 0; o < TARE_OPERANDS; ++o) {
+        int i = c->args.op->ties[o] - 1;
+        const tare_value *v = i >= 0 ? c->operand[i] : NULL;
+        if (v && (v->view || !v->d.contiguous))
+            return tare_op_error(&c->args, TARE_BAD_ARGUMENT,
+                                 "input %d%s%s%s is a view, and it would be written in place (need a whole value)", i,
+                                 v->name ? " (" : "", v->name ? v->name : "", v->name ? ")" : "");
+    }
+    return TARE_OK;
+}
+
+tare_status tare__dispatch_run(tare_mode *m, const tare__apply *c, tare_call *call, tare_storage *scratch)
+{
+    tare_device *d = m->runtime->device;
+    tare_status status = TARE_OK;
+    int failed = 0;
+    if (!d->synchronous) /* its error comes when this call is long over */
+        status = tare__site_of(m->runtime, c->args.op->name, m->path, &call->site);
+    if (status == TARE_OK)
+        status = d->run(d, call, 1, &failed);
+    if (scratch)
+        tare_storage_drop(scratch);
+    return status == TARE_BAD_DATA ? tare__data_error(c->args.op->name, m->path) : status;
 }
 
 tare_status tare__dispatch_undo(tare_mode *m, tare__apply *c, int n_made, tare_value **out, tare_status status)
@@ -123,7 +169,7 @@ tare_status tare__dispatch_undo(tare_mode *m, tare__apply *c, int n_made, tare_v
     for (int o = 0; o < n_made; ++o)
         if (c->operand[c->args.n_in + o])
             tare_record_drop(c->operand[c->args.n_in + o]);
-    return tare__dispatch_failed(m, c->args.op, out, c->n_out, status);
+    return tare__dispatch_failed(m, c->args.op, c->args.attr, out, status);
 }
 
 void tare__dispatch_ties(const tare__apply *c)

@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 struct tare_mode {
-    /* Applies `op` to n_in inputs (NULL: an absent optional input); writes op->n_out results to out, each a handle
+    /* Applies `op` to n_in inputs (NULL: an absent optional input); writes its results (tare_op_outputs) to out, each a handle
      * owned by the current scope (or, in a graph, by the program). Bit o of `absent`: result o is not wanted and out[o]
      * = NULL. */
     tare_status (*apply)(tare_mode *, const tare_op *, const void *attr, tare_value *const *in, int n_in,

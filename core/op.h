@@ -25,8 +25,9 @@ typedef struct tare_op tare_op;
 typedef struct tare_call tare_call;
 
 enum {
-    TARE_OPERANDS = 8, /* the most inputs, outputs and auxiliaries that fixed-arity fields describe */
-    TARE_GEOMETRY = 24 /* words that prepare() may leave for a kernel */
+    TARE_OPERANDS = 8,  /* the most inputs, outputs and auxiliaries that fixed-arity fields describe */
+    TARE_VARIABLE = 32, /* the most inputs or outputs of an operator whose number of them varies */
+    TARE_GEOMETRY = 72  /* words that prepare() may leave for a kernel */
 };
 
 /* ---- kernel call -------------------------------------------------------------------------------------------
@@ -35,7 +36,7 @@ enum {
  * output is NULL. Everything else is position independent and shared by all instances of a plan: binding,
  * patching, a foreign address space and device capture touch the addresses alone.
  *
- * A kernel works on `piece` of c->n_pieces as thread `worker`; pieces are cut by shape and attributes alone and
+ * A kernel works on `piece` of c->n_pieces as `worker`; pieces are cut by shape and attributes alone and
  * may run in any order. Where there are several, combine (or NULL) runs once after all, e.g. to add partial
  * sums in a fixed tree.
  * Returns 0, or a data error (1 = an index out of range), after writing a defined result. */
@@ -47,18 +48,34 @@ struct tare_call {
     const int64_t *g; /* what prepare() left */
     int32_t n_pieces;
     int16_t n_ptr, n_g; /* entries of ptr and g, for a device that queues copies */
-    int32_t node;       /* index in its program, for messages and traces; -1 for none */
+    int32_t site;       /* operator and layer, for the message of a queued call (tare_site_error); -1: none */
 };
 
 /* What prepare() leaves: geometry, pieces, scratch. Before the call n_pieces is 1, n_g and the scratch sizes are 0,
  * and g is not set: prepare writes the words it counts. */
 typedef struct {
-    int64_t g[TARE_GEOMETRY]; /* M N K, strides, scalars' bits ... as the variant's kernels read them */
-    int32_t n_g;              /* words used */
-    int32_t n_pieces;         /* >= 1 */
-    size_t piece_bytes;       /* scratch a piece: ptr[n] + piece * piece_bytes, 64-byte aligned */
-    size_t worker_bytes;      /* scratch a worker: ptr[n + 1] + worker * worker_bytes */
+    int32_t n_g;         /* words used */
+    int32_t n_pieces;    /* >= 1 */
+    size_t piece_bytes;  /* scratch a piece: ptr[n] + piece * piece_bytes, 64-byte aligned */
+    size_t worker_bytes; /* scratch a worker: ptr[n + 1] + worker * worker_bytes, 64-byte aligned */
+    int64_t
+        g[TARE_GEOMETRY]; /* M N K, strides, scalars' bits ... as the variant's kernels read them; kept: n_g words */
 } tare_work;
+
+/* Workers that a call has on so many threads: `worker` is below it. */
+static inline int tare_work_workers(const tare_work *w, int threads)
+{
+    return w->n_pieces < threads ? w->n_pieces : threads;
+}
+/* Bytes of the pieces' scratch, and of the workers', which follows it. */
+static inline size_t tare_work_piece_scratch(const tare_work *w)
+{
+    return w->piece_bytes * (size_t)w->n_pieces;
+}
+static inline size_t tare_work_worker_scratch(const tare_work *w, int threads)
+{
+    return w->worker_bytes * (size_t)tare_work_workers(w, threads);
+}
 
 /* Doubles travel in a geometry word by their bits. */
 static inline int64_t tare_bits(double x)
@@ -112,7 +129,8 @@ typedef struct {
 typedef enum { TARE_ISA_PORTABLE, TARE_ISA_AVX2, TARE_ISA_AVX512, TARE_ISA_COUNT } tare_isa;
 /* Sets that the factor `kernels` chooses from; a variant belongs to one. */
 typedef enum { TARE_SET_NATIVE, TARE_SET_BLAS, TARE_SET_REFERENCE } tare_kernel_set;
-typedef enum { TARE_STRIDES_CONTIGUOUS, TARE_STRIDES_ANY } tare_strides;
+/* FORWARD: any but negative ones. */
+typedef enum { TARE_STRIDES_CONTIGUOUS, TARE_STRIDES_FORWARD, TARE_STRIDES_ANY } tare_strides;
 
 #define TARE_BIT(dtype) (1u << (dtype))
 
@@ -120,10 +138,11 @@ typedef struct {
     const char *name; /* unique in its operator */
     tare_isa isa;
     tare_kernel_set set;
-    uint32_t dtypes;                   /* TARE_BIT of input 0's dtypes (output 0's where there is no input) */
-    uint8_t in_strides[TARE_OPERANDS]; /* tare_strides; 0 = contiguous; a declared copy is put before others */
-    bool exact_add;                    /* can compute, then add to the output once */
-    bool (*fits)(const tare_args *);   /* NULL: always. Reads descs and attributes, nothing else */
+    uint32_t dtypes; /* TARE_BIT of input 0's dtypes (output 0's where there is no input) */
+    /* tare_strides, the last entry for all further inputs; 0 = contiguous; a declared copy is put before others */
+    uint8_t in_strides[TARE_OPERANDS];
+    bool exact_add;                  /* can compute, then add to the output once */
+    bool (*fits)(const tare_args *); /* NULL: always. Reads descs and attributes, nothing else */
     void (*prepare)(const tare_args *, const tare_desc_ref *out, tare_work *);
     /* sizes opaque auxiliaries (dtype BYTES) that infer left with dim -1; NULL: none */
     void (*opaque)(const tare_args *, const tare_desc_out *aux);
@@ -146,27 +165,29 @@ typedef enum { TARE_EFFECT_NONE = 0, TARE_EFFECT_RANDOM = 1, TARE_EFFECT_STATE =
 struct tare_op {
     const char *name;
     const char *doc;     /* first line of the manual: the formula, with shapes */
-    int16_t n_in;        /* -1: variable */
-    int16_t n_out;       /* -1: as many as `outputs` says */
+    int16_t n_in;        /* -1: variable, at most TARE_VARIABLE unless made at run time */
+    int16_t n_out;       /* -1: as many as `outputs` says, at most TARE_VARIABLE */
     int16_t n_aux;       /* made after the outputs, only when a gradient is wanted */
     uint32_t optional;   /* bit i: input i may be NULL */
     uint32_t shape_only; /* bit i: kernels read only the desc of input i; its address is NULL */
     const tare_attr *attrs;
     uint16_t n_attrs, attr_bytes;
-    int (*outputs)(const tare_args *);
+    int (*outputs)(const tare_args *); /* reads attributes alone: known whatever the inputs are; 0: bad attributes */
     /* Fills out[0 .. n_out + n_aux): contiguous unless a view; returns a status with the text set. */
     tare_status (*infer)(const tare_args *, const tare_desc_out *out);
     /* Emits the gradient through the builder (gradient.h). NULL needs not_differentiable: then a gradient that
      * arrives is an error, never a silent zero. */
     void (*gradient)(tare_builder *);
     bool not_differentiable;
-    bool stops_gradient;                /* detach: outputs never want one */
-    uint32_t needs_in, needs_out;       /* bit i: gradient reads the DATA of input i / output or auxiliary i.
-                                           Shapes are always there. */
-    int8_t overwrites[TARE_OPERANDS];   /* output o may take the storage of input overwrites[o] - 1; 0: none */
-    int8_t ties[TARE_OPERANDS];         /* output o must take the storage of input ties[o] - 1; 0: none */
-    uint32_t effects;                   /* tare_effect bits: kept in order, never merged, never dropped */
-    int64_t (*view)(const tare_args *); /* offset in elements from input 0's element 0 */
+    bool stops_gradient;              /* detach: outputs never want one */
+    uint32_t needs_in, needs_out;     /* bit i: gradient reads the DATA of input i / output or auxiliary i.
+                                         Shapes are always there. */
+    int8_t overwrites[TARE_OPERANDS]; /* output o may take the storage of input overwrites[o] - 1; 0: none */
+    int8_t ties[TARE_OPERANDS];       /* output o must take the storage of input ties[o] - 1; 0: none */
+    uint32_t effects;                 /* tare_effect bits: kept in order, never merged, never dropped */
+    /* A view: where output o's element 0 lies, in elements from input 0's element 0. */
+    int64_t (*view)(const tare_args *, int o);
+    uint32_t contiguous_only; /* bit i: input i of a view must be contiguous; a declared copy is put before it */
     /* An operator made at run time: runs it on the host over its operands' addresses, and gives its auxiliaries their
      * storage. It takes any number of inputs and is not registered; `own` is its maker's. */
     tare_status (*execute)(tare_mode *, const tare_node *);
@@ -178,6 +199,13 @@ struct tare_op {
     int n_samples;
     double tolerance; /* relative error against the float64 reference that check samples allow */
 };
+
+/* How many outputs an application has. */
+static inline int tare_op_outputs(const tare_op *op, const void *attr)
+{
+    tare_args a = {op, attr, NULL, 0, 0, NULL};
+    return op->n_out >= 0 ? op->n_out : op->outputs(&a);
+}
 
 /* One line: the message names the operator and, where there is one, the layer: matmul 'fc1': ... */
 TARE_API tare_status tare_op_error(const tare_args *a, tare_status status, const char *format, ...)

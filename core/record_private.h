@@ -60,7 +60,7 @@ static inline tare_value *tare_record_take(tare_runtime *rt)
     v->depth = 0;
     v->node = v->id = -1;
     v->walk = 0;
-    v->wants_gradient = v->moved = v->poison = false;
+    v->wants_gradient = v->moved = v->poison = v->view = false;
     v->runtime = rt;
     v->address = NULL;
     v->storage = NULL;

@@ -6,15 +6,50 @@
 #include <string.h>
 
 #include "runtime_private.h"
+#include "threads.h"
 
 static tare_status check_options(const tare_options *o)
 {
-    if (o->threads < 0 || o->threads > 1)
-        return tare_error(TARE_BAD_ARGUMENT, "threads is %d (this version runs on 1)", o->threads);
+    if (o->threads < 0 || o->threads > TARE_THREADS_MOST)
+        return tare_error(TARE_BAD_ARGUMENT, "threads is %d (need 1 to %d)", o->threads, TARE_THREADS_MOST);
     if ((unsigned)o->kernels > TARE_KERNELS_NULL || (unsigned)o->storage > TARE_STORAGE_MALLOC ||
         (unsigned)o->isa_limit > TARE_ISA_COUNT)
         return tare_error(TARE_BAD_ARGUMENT, "an option of the runtime is out of its range");
     return TARE_OK;
+}
+
+static tare_status check_device(const tare_device *d)
+{
+    if (d->abi != TARE_DEVICE_ABI)
+        return tare_error(TARE_IMPOSSIBLE, "the device was made for ABI %u of the device table (need %u)",
+                          (unsigned)d->abi, (unsigned)TARE_DEVICE_ABI);
+    const char *wrong = NULL;
+    if (!d->close || !d->name || !d->alloc || !d->free || !d->copy || !d->run || !d->wait)
+        wrong = "a slot that every device needs is empty";
+    else if (!d->capture != !d->launch || !d->capture != !d->release)
+        wrong = "capture, launch and release go together";
+    else if (d->direct && !(d->host_visible && d->synchronous))
+        wrong = "direct calls need a synchronous device that the host can see";
+    return wrong ? tare_error(TARE_BAD_ARGUMENT, "device '%s' cannot be used: %s", d->name ? d->name : "", wrong)
+                 : TARE_OK;
+}
+
+static tare_status open_device(tare_runtime *rt)
+{
+    if (!rt->options.open_device) {
+        rt->device = tare__cpu_open(rt);
+        return rt->device ? TARE_OK : TARE_NO_MEMORY;
+    }
+    tare_device *d = NULL;
+    tare_status status = rt->options.open_device(rt, rt->options.device_owner, &d);
+    if (status != TARE_OK)
+        return status;
+    status = check_device(d);
+    if (status == TARE_OK)
+        rt->device = d;
+    else if (d->close)
+        d->close(d);
+    return status;
 }
 
 tare_status tare_runtime_new(const tare_options *options, tare_runtime **out)
@@ -27,6 +62,7 @@ tare_status tare_runtime_new(const tare_options *options, tare_runtime **out)
     if (!rt)
         return TARE_NO_MEMORY;
     rt->options = o;
+    rt->options.threads = o.threads > 0 ? o.threads : 1;
     rt->isa = tare__cpu_isa();
     if (o.isa_limit < rt->isa)
         rt->isa = o.isa_limit;
@@ -35,8 +71,10 @@ tare_status tare_runtime_new(const tare_options *options, tare_runtime **out)
         tare_memory_give(NULL, TARE_MEMORY_RECORD, rt, sizeof *rt);
         return tare_error(TARE_NO_MEMORY, "a lock could not be made");
     }
-    rt->device = tare__cpu_open(rt);
-    status = rt->device ? tare__catalogue_init(rt) : TARE_NO_MEMORY;
+    rt->site_text.memory = &rt->memory;
+    status = open_device(rt);
+    if (status == TARE_OK)
+        status = tare__catalogue_init(rt);
     if (status != TARE_OK) {
         tare_runtime_free(rt);
         return status;
@@ -54,11 +92,17 @@ int64_t tare_runtime_free(tare_runtime *rt)
     tare__catalogue_fini(rt);
     if (rt->device)
         rt->device->close(rt->device);
+    tare__sites_fini(rt);
     tare__records_fini(rt);
     int64_t out = rt->memory.n_live;
     (void)pthread_mutex_destroy(&rt->dropped_lock);
     tare_memory_give(NULL, TARE_MEMORY_RECORD, rt, sizeof *rt);
     return out;
+}
+
+tare_status tare_runtime_wait(tare_runtime *rt)
+{
+    return rt->device->wait(rt->device);
 }
 
 tare_counts tare_runtime_counts(const tare_runtime *rt)

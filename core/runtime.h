@@ -25,7 +25,7 @@ extern "C" {
     X(allocations, "blocks taken from the system")                                                                     \
     X(tape_nodes, "nodes recorded on a tape")                                                                          \
     X(patches, "addresses patched into a bound plan")                                                                  \
-    X(locks, "locks taken by this library")                                                                            \
+    X(locks, "locks taken by the owner's thread")                                                                      \
     X(kernel_calls, "kernels called")                                                                                  \
     X(captures, "graphs captured")                                                                                     \
     X(plans, "memory plans made")
@@ -39,10 +39,12 @@ typedef struct {
 /* ---- trace: a hook that sees each node's events; NULL costs nothing (other functions are installed) ----------*/
 /* X(NAME, text) */
 #define TARE_EVENTS(X)                                                                                                 \
+    X(CALL, "call")                                                                                                    \
     X(LOOKUP, "look-up")                                                                                               \
     X(PARSE, "parse")                                                                                                  \
     X(INFER, "infer")                                                                                                  \
     X(ALLOCATE, "allocate")                                                                                            \
+    X(BIND, "bind")                                                                                                    \
     X(KERNEL, "kernel")                                                                                                \
     X(APPEND, "append")                                                                                                \
     X(FREE, "free")
@@ -54,7 +56,11 @@ typedef enum {
 } tare_event;
 
 typedef struct {
-    /* Called at the end of each phase of a node with the node as far as it is known (op, variant, operands). */
+    /* Called at the end of each phase of a node with the node as far as it is known (op, variant, operands). The phases:
+     * call: what came before the operator was reached (layer, scope, walk); look-up, parse: by name; infer: records and
+     * inference; allocate: variant and storage; bind: of a captured function, its instance and addresses; kernel:
+     * geometry and the kernel; append: to the tape; free: a scope's end, or a node that backward has walked (op and
+     * path alone, op NULL for a scope). */
     void (*event)(void *owner, tare_event, const tare_node *);
     void *owner;
 } tare_trace;
@@ -82,15 +88,24 @@ typedef struct {
     bool plain; /* one output, nothing that asks for more than the shortest path through dispatch */
 } tare_kernels;
 
+/* ---- sites: operator and layer of queued calls, by number (site.c) --------------------------------------------*/
+typedef struct {
+    const char *op, *path; /* path NULL: in no layer */
+    int32_t next;          /* with the same head; -1 */
+} tare_site;
+enum { TARE_SITE_HEADS = 64 };
+
 /* ---- options: what a runtime is made with ---------------------------------------------------------------------*/
 typedef enum { TARE_KERNELS_NATIVE, TARE_KERNELS_REFERENCE, TARE_KERNELS_BLAS, TARE_KERNELS_NULL } tare_kernel_choice;
 typedef enum { TARE_STORAGE_POOL, TARE_STORAGE_MALLOC } tare_storage_choice;
 typedef struct {
-    int threads; /* workers of a run, this thread included; 0 = 1 */
+    int threads; /* 1..64, this one included: who takes the pieces of a call; 0 = 1. Started with the runtime */
     tare_kernel_choice kernels;
     tare_storage_choice storage; /* of what the imperative mode takes */
     tare_isa isa_limit;          /* best instruction set to use; TARE_ISA_COUNT: what the processor has */
     uint64_t seed;
+    tare_device_open *open_device; /* makes the runtime's device; NULL: the CPU */
+    void *device_owner;            /* for open_device, borrowed until it returns */
 } tare_options;
 
 enum { TARE_EXACT_BINS = 1024, TARE_BINS = TARE_EXACT_BINS + 512, TARE_BIN_NONE = 0xffff };
@@ -116,10 +131,14 @@ struct tare_runtime {
     int64_t work_bytes_live, work_bytes_peak; /* of TARE_MEMORY_WORK storages handed out, 64-byte units */
     int64_t reserved_bytes;                   /* blocks held by the pool, handed out or not */
     uint32_t n_walks;                         /* reverse walks so far, of all modes: a leaf belongs to none of them */
+    uint32_t n_wants;                         /* calls of tare_value_want_gradient: what was captured may be stale */
     uint64_t random_calls;                    /* 64-bit count of random operators in program order */
     pthread_mutex_t dropped_lock;
     tare_value *dropped; /* handles let go on other threads, drained at the next apply or value call */
     bool has_dropped;    /* read without the lock */
+    tare_site *site;
+    int32_t n_sites, capacity_sites, site_head[TARE_SITE_HEADS]; /* heads: site + 1; 0: empty */
+    tare_arena site_text;
 };
 
 /* The counters now (allocations = requests to the one allocator so far). */
@@ -127,11 +146,16 @@ TARE_API tare_counts tare_runtime_counts(const tare_runtime *);
 /* Hands the runtime to the calling thread. */
 TARE_API void tare_runtime_adopt(tare_runtime *);
 
-/* A runtime without operators (see tare_start in ops/ops.h for one with the built-in ones). NULL options: defaults. */
+/* A runtime without operators (see tare_start in ops/ops.h for one with the built-in ones). NULL options: defaults.
+ * IMPOSSIBLE: the device is of another ABI; BAD_ARGUMENT: a slot of its table is missing. It is closed then. */
 TARE_API tare_status tare_runtime_new(const tare_options *, tare_runtime **out);
 /* Ends it; values still held stay readable only until now. NULL is fine. The count of blocks still out is a bug's
  * measure in the tests: it is returned. */
 TARE_API int64_t tare_runtime_free(tare_runtime *);
+
+/* Waits for all that the device has queued. BAD_DATA, once, when a call met bad data since the wait before; reading a
+ * value waits too. */
+TARE_API tare_status tare_runtime_wait(tare_runtime *);
 
 /* Registers a record, which must outlive the runtime. BAD_ARGUMENT: the name is taken, or an operator record is
  * inconsistent (no gradient and not marked so, no kernel, no reference). */

@@ -4,9 +4,15 @@
 
 #include "runtime.h"
 
-/* The CPU device, and the best instruction set of this processor. NULL: out of memory. */
+/* The CPU device with its workers, and the best instruction set of this processor. NULL: no memory, or no threads. */
 tare_device *tare__cpu_open(tare_runtime *);
 tare_isa tare__cpu_isa(void);
+
+/* What a kernel that met bad data is told as. */
+tare_status tare__data_error(const char *op, const char *path);
+/* The number of an operator and a layer (NULL: none), for tare_call.site. NO_MEMORY. */
+tare_status tare__site_of(tare_runtime *, const char *op, const char *path, int32_t *out);
+void tare__sites_fini(tare_runtime *);
 
 /* The catalogue's and the kernel tables' memory. */
 void tare__catalogue_fini(tare_runtime *);

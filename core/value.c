@@ -179,24 +179,53 @@ static tare_status check_copy(const tare_value *v, const void *host, size_t byte
     return TARE_OK;
 }
 
-/* Visits the runs of one element that a strided value consists of, in C order. */
+/* Moves the elements of a strided value, in C order, between `first` (its element 0, in host memory) and `host`. */
+static void move_elements(const tare_desc *d, char *first, char *host, bool to_host)
+{
+    size_t item = tare_dtype_bytes((tare_dtype)d->dtype);
+    int64_t n = tare_desc_count(d), index[TARE_RANK] = {0};
+    for (int64_t i = 0; i < n; ++i) {
+        int64_t at = 0;
+        for (int k = 0; k < d->rank; ++k)
+            at += index[k] * d->stride[k];
+        char *element = first + at * (int64_t)item, *place = host + i * (int64_t)item;
+        memcpy(to_host ? place : element, to_host ? element : place, item);
+        for (int k = d->rank - 1; k >= 0 && ++index[k] == d->dim[k]; --k)
+            index[k] = 0;
+    }
+}
+
+/* Bytes from the lowest to the end of the highest element; *before: how many lie before element 0. */
+static size_t span_bytes(const tare_desc *d, size_t *before)
+{
+    int64_t low = 0, high = 0;
+    for (int k = 0; k < d->rank; ++k) {
+        int64_t last = (d->dim[k] - 1) * d->stride[k];
+        low += last < 0 ? last : 0;
+        high += last > 0 ? last : 0;
+    }
+    size_t item = tare_dtype_bytes((tare_dtype)d->dtype);
+    *before = (size_t)-low * item;
+    return (size_t)(high - low + 1) * item;
+}
+
+/* Where the host cannot follow the addresses now, the whole span travels once: over, and for a write back again. */
 static tare_status copy_strided(const tare_value *v, char *host, bool to_host)
 {
     tare_device *d = v->runtime->device;
-    size_t item = tare_dtype_bytes((tare_dtype)v->d.dtype);
-    int64_t n = tare_desc_count(&v->d), index[TARE_RANK] = {0};
-    tare_status status = TARE_OK;
-    for (int64_t i = 0; i < n && status == TARE_OK; ++i) {
-        int64_t at = 0;
-        for (int k = 0; k < v->d.rank; ++k)
-            at += index[k] * v->d.stride[k];
-        char *element = (char *)v->address + at * (int64_t)item;
-        char *place = host + i * (int64_t)item;
-        status = to_host ? d->copy(d, place, element, item, TARE_COPY_TO_HOST)
-                         : d->copy(d, element, place, item, TARE_COPY_TO_DEVICE);
-        for (int k = v->d.rank - 1; k >= 0 && ++index[k] == v->d.dim[k]; --k)
-            index[k] = 0;
+    tare_memory *memory = &v->runtime->memory;
+    if (d->host_visible && d->synchronous) {
+        move_elements(&v->d, v->address, host, to_host);
+        return TARE_OK;
     }
+    size_t before, bytes = span_bytes(&v->d, &before);
+    char *stage = tare_memory_take(memory, TARE_MEMORY_RECORD, bytes), *lowest = (char *)v->address - before;
+    tare_status status = stage ? d->copy(d, stage, lowest, bytes, TARE_COPY_TO_HOST) : TARE_NO_MEMORY;
+    if (status == TARE_OK)
+        move_elements(&v->d, stage + before, host, to_host);
+    if (status == TARE_OK && !to_host)
+        status = d->copy(d, lowest, stage, bytes, TARE_COPY_TO_DEVICE);
+    tare_memory_give(memory, TARE_MEMORY_RECORD, stage, bytes);
     return status;
 }
 
@@ -225,7 +254,7 @@ tare_status tare_value_write(tare_value *v, const void *from, size_t bytes)
         return TARE_OK;
     if (v->d.contiguous)
         return d->copy(d, v->address, from, bytes, TARE_COPY_TO_DEVICE);
-    char *bytes_in = (char *)(uintptr_t)from; /* copy_strided only reads it in this direction */
+    char *bytes_in = (char *)(uintptr_t)from; /* only read in this direction */
     return copy_strided(v, bytes_in, false);
 }
 
@@ -234,6 +263,8 @@ tare_status tare_value_write(tare_value *v, const void *from, size_t bytes)
 void tare_value_want_gradient(tare_value *v, bool want)
 {
     v->wants_gradient = want;
+    if (v->runtime)
+        ++v->runtime->n_wants;
 }
 
 tare_value *tare_value_gradient(const tare_value *v)

@@ -41,6 +41,7 @@ struct tare_value {
     int32_t id;    /* dense in a graph's program; -1 elsewhere */
     uint32_t walk; /* number of the reverse walk that last reached this leaf */
     bool wants_gradient, moved, poison;
+    bool view; /* of another value's storage, made by a view operator: never written in place by a tie */
     int32_t n_dropped; /* handles let go on other threads; the record is listed once for all */
     tare_runtime *runtime;
     void *address; /* of element 0; NULL: symbolic, or given up */
@@ -57,7 +58,8 @@ struct tare_value {
 TARE_API tare_status tare_value_new(tare_runtime *, const tare_desc *, tare_memory_category, tare_value **out);
 
 /* A value over foreign memory (mapped file, DLPack): `base` needs no alignment beyond its dtype's;
- * release(storage) is called once when the last holder lets go. On failure release is not called. */
+ * release(storage) is called once when the last holder lets go. On failure release is not called. It is memory of the
+ * runtime's device: the host's only where the device is host_visible. */
 TARE_API tare_status tare_value_foreign(tare_runtime *, const tare_desc *, void *base, void (*release)(tare_storage *),
                                         void *owner, tare_value **out);
 
@@ -65,8 +67,9 @@ TARE_API tare_status tare_value_foreign(tare_runtime *, const tare_desc *, void 
 TARE_API tare_value *tare_value_share(tare_value *);
 TARE_API void tare_value_drop(tare_value *);
 
-/* Copies the elements between the value (any strides) and a contiguous host buffer of `bytes`, after waiting for
- * the device. BAD_ARGUMENT when bytes differ from the value's or it has no data. A write counts as one (version). */
+/* Copies the elements between the value (any strides) and a contiguous host buffer of `bytes`, in order with what the
+ * device has queued. BAD_ARGUMENT when bytes differ from the value's or it has no data; a read also answers the data
+ * error of work queued before (BAD_DATA, once). A write counts as one (version). */
 TARE_API tare_status tare_value_read(const tare_value *, void *to, size_t bytes);
 TARE_API tare_status tare_value_write(tare_value *, const void *from, size_t bytes);
 

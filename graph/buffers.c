@@ -48,11 +48,18 @@ static void lay_operand(tare_plan *p, const tare_value *v)
     }
 }
 
-/* A view or tie lies where its base lies. */
+/* A view or tie lies where its base lies; of a view of any strides this is where its element 0 is. */
 static void lay_on_base(tare_plan *p, const tare_value *v)
 {
     int64_t offset = v->view_offset * (int64_t)tare_dtype_bytes((tare_dtype)v->d.dtype);
     lay(p, v, p->buffer_of[v->base->id], p->offset_of[v->base->id] + offset);
+}
+
+static void lay_views(tare_plan *p, const tare_node *n)
+{
+    for (int k = n->n_in; k < n->n_in + n->n_out; ++k)
+        if (n->operand[k])
+            lay_on_base(p, n->operand[k]);
 }
 
 static void touch(tare_plan *p, const tare_value *v, int32_t call)
@@ -104,7 +111,7 @@ static void lay_call(tare_plan *p, const tare_node *n, int32_t call)
 static void lay_scratch(tare_plan *p, const tare_node *n, int32_t call)
 {
     const tare_work *w = n->work;
-    size_t bytes = w->piece_bytes * (size_t)w->n_pieces + w->worker_bytes;
+    size_t bytes = tare_work_piece_scratch(w) + tare_work_worker_scratch(w, p->runtime->options.threads);
     if (bytes)
         (void)add_buffer(p, (int64_t)bytes, call, -1);
 }
@@ -144,7 +151,7 @@ static void write_in_place(tare_plan *p, const bool *live)
         if (!live[i - p->part.from])
             continue;
         if (n->op->view) {
-            lay_on_base(p, n->operand[n->n_in]);
+            lay_views(p, n);
             continue;
         }
         for (int o = 0; o < n->n_out + n->n_aux; ++o) {
@@ -225,7 +232,7 @@ tare_status tare__plan_buffers(tare_plan *p, const bool *live, bool in_place)
             continue;
         if (n->op->view) {
             lay_operand(p, n->operand[0]);
-            lay_on_base(p, n->operand[n->n_in]);
+            lay_views(p, n);
             continue;
         }
         lay_call(p, n, call);

@@ -85,6 +85,7 @@ static tare_value *external_new(tare_graph *g, const tare_desc *d, tare_value *c
     v->d = *d;
     v->name = name;
     v->wants_gradient = concrete && concrete->wants_gradient;
+    v->view = concrete && concrete->view;
     if (!own(&g->mode, v)) {
         tare_record_drop(v);
         return NULL;
@@ -96,14 +97,33 @@ static tare_value *external_new(tare_graph *g, const tare_desc *d, tare_value *c
     return v;
 }
 
-static tare_value *symbol_of(tare_graph *g, tare_value *v)
+int32_t tare__graph_external(const tare_graph *g, const tare_value *concrete)
 {
-    if (v->program == &g->program && v->id >= 0)
-        return v;
-    uint32_t at = g->map ? slot_of(g, v) : 0;
-    if (g->map && g->map[at])
-        return g->external[g->map[at] - 1].symbol;
-    return external_new(g, &v->d, v, v->name);
+    return g->map ? g->map[slot_of(g, concrete)] - 1 : -1;
+}
+
+/* What stands for v in this graph already, or NULL. */
+static tare_value *known(const tare_graph *g, tare_value *v)
+{
+    if (v->id >= 0)
+        return v->program == &g->program ? v : NULL;
+    int32_t at = tare__graph_external(g, v);
+    return at >= 0 ? g->external[at].symbol : NULL;
+}
+
+/* Why v cannot stand in this graph; NULL: it can. */
+static const char *foreign(const tare_graph *g, const tare_value *v)
+{
+    if (v->id >= 0)
+        return v->program == &g->program ? NULL : "belongs to another graph";
+    return v->storage ? NULL : "was given up by tare_move before";
+}
+
+/* NULL: no memory. v is not foreign. */
+tare_value *tare__graph_symbol(tare_graph *g, tare_value *v)
+{
+    tare_value *symbol = known(g, v);
+    return symbol ? symbol : external_new(g, &v->d, v, v->name);
 }
 
 /* ---- the seam
@@ -116,16 +136,22 @@ static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare
         mapped[i] = in[i];
         if (m->error || !in[i] || in[i]->poison || in[i]->runtime != m->runtime)
             continue; /* dispatch has the sentence */
-        if (in[i]->id >= 0 && in[i]->program != m->program) {
+        const char *why = foreign(of(m), in[i]);
+        if (why) {
             tare_args a = {.op = op, .path = m->path};
-            return tare__dispatch_failed(m, op, out, op->n_out,
-                                         tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d belongs to another graph", i));
+            return tare__dispatch_failed(m, op, attr, out,
+                                         tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d %s", i, why));
         }
         in[i]->moved = false;
-        mapped[i] = symbol_of(of(m), in[i]);
+        mapped[i] = tare__graph_symbol(of(m), in[i]);
         if (!mapped[i])
-            return tare__dispatch_failed(m, op, out, op->n_out, TARE_NO_MEMORY);
+            return tare__dispatch_failed(m, op, attr, out, TARE_NO_MEMORY);
     }
+    /* Room for the results, and those of copies on the way, before the node that has them is appended. */
+    tare_program *p = m->program;
+    if (!tare__graph_room(of(m), (void **)&p->value, &p->capacity_values, p->n_values + TARE_OPERANDS_MOST,
+                          sizeof *p->value))
+        return tare__dispatch_failed(m, op, attr, out, m->error ? m->error : TARE_NO_MEMORY);
     const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
     return tare__dispatch(m, k, op, attr, mapped, n_in, out, absent, 0, own);
 }
@@ -158,27 +184,38 @@ static void adopt(tare_mode *m, tare_value *const *in, int n)
             in[i]->moved = false;
 }
 
+/* The symbols of roots or heads; what tare_reverse has the sentence for stays as it is. */
+static void symbols_of(tare_mode *m, const char *what, tare_value *const *v, int n, tare_value **symbol)
+{
+    for (int i = 0; i < n; ++i) {
+        symbol[i] = v ? v[i] : NULL;
+        if (m->error || !symbol[i] || symbol[i]->runtime != m->runtime)
+            continue;
+        const char *why = foreign(of(m), symbol[i]);
+        if (why)
+            m->error = tare_error(TARE_BAD_ARGUMENT, "backward: %s %d %s", what, i, why);
+        else if (!(symbol[i] = tare__graph_symbol(of(m), symbol[i])))
+            m->error = TARE_NO_MEMORY;
+    }
+}
+
 static tare_status backward(tare_mode *m, tare_value *const *root, tare_value *const *head, int n, bool keep)
 {
     (void)keep; /* a program is kept */
     int64_t begin = tare__graph_now_ns();
-    tare_value *symbol[n > 0 ? n : 1], *head_symbol[n > 0 ? n : 1];
-    for (int i = 0; i < n && m->error == TARE_OK; ++i) {
-        symbol[i] = root[i]->poison ? root[i] : symbol_of(of(m), root[i]);
-        head_symbol[i] = head && head[i] && !head[i]->poison ? symbol_of(of(m), head[i]) : NULL;
-        if (!symbol[i] || (head && head[i] && !head_symbol[i]))
-            m->error = TARE_NO_MEMORY;
-    }
+    tare_value *root_symbol[n > 0 ? n : 1], *head_symbol[n > 0 ? n : 1];
+    symbols_of(m, "root", root, n, root_symbol);
+    symbols_of(m, "head", head, n, head_symbol);
     if (of(m)->n_forward < 0)
         of(m)->n_forward = m->program->n;
-    tare_status status = m->error ? m->error : tare_reverse(m, symbol, head_symbol, n, true);
+    tare_status status = m->error ? m->error : tare_reverse(m, root_symbol, head_symbol, n, true);
     of(m)->times.gradient_ns += tare__graph_now_ns() - begin;
     return status;
 }
 
 static tare_value *gradient(tare_mode *m, tare_value *leaf)
 {
-    tare_value *symbol = symbol_of(of(m), leaf);
+    tare_value *symbol = known(of(m), leaf);
     return symbol ? symbol->gradient : NULL;
 }
 
@@ -235,6 +272,8 @@ tare_value *tare_graph_input(tare_graph *g, const tare_desc *d, const char *name
     tare_mode *m = &g->mode;
     tare_status status = m->error ? m->error : tare_desc_check(d);
     tare_value *v = NULL;
+    if (status == TARE_OK && !d->contiguous)
+        status = tare_error(TARE_BAD_SHAPE, "a placeholder needs a contiguous shape");
     if (status == TARE_OK) {
         bool room = tare__graph_room(g, (void **)&g->input, &g->capacity_input, g->n_input, sizeof *g->input);
         v = room ? external_new(g, d, NULL, name) : NULL;

@@ -4,18 +4,25 @@
  * The partial sums that have arrived at the inputs are placeholders from which the walk inside goes on, so that an
  * element's sum is added in the same order as without capture. Which heads and which partial sums there are is part of
  * the key; an absent one stays absent. */
+#include <assert.h>
 #include <string.h>
 
 #include "captured_private.h"
 
 /* ---- key
  * ---------------------------------------------------------------------------------------------------------------------*/
+/* Whether no earlier operand is the same value: its sum is continued once. */
+static bool first_of(const tare_entry *e, int i)
+{
+    return tare__captured_index(e->external, i, e->external[i]) < 0;
+}
+
 static void find_arrived(const tare_builder *b, const tare_entry *e, uint8_t *arrived)
 {
     for (int o = 0; o < e->n_out; ++o)
         arrived[o] = tare_head(b, o) != NULL;
     for (int i = 0; i < e->n_operands; ++i)
-        arrived[e->n_out + i] = tare_wanted(b, i) && tare_partial(b, i) != NULL;
+        arrived[e->n_out + i] = first_of(e, i) && tare_wanted(b, i) && tare_partial(b, i) != NULL;
 }
 
 static size_t key_bytes(const tare_entry *e)
@@ -54,20 +61,19 @@ static tare_status walk_back(tare_entry *e, tare_backward *w)
     return gm->backward(gm, root, head, n, true);
 }
 
-/* Reads the sums off the leaves, leaves the slots empty for the next walk, and lists what the part must make. */
+/* Reads the sums off the leaves and lists what the part must make. */
 static tare_status collect(tare_entry *e, tare_backward *w, int32_t from, int32_t *result, int *n_result)
 {
     tare_graph *g = e->graph;
     tare_mode *gm = tare_graph_mode(g);
-    *n_result = 0;
     for (int i = 0; i < e->n_operands; ++i) {
         tare_value *symbol = symbol_of_operand(e, i), *sum = symbol->gradient;
         w->sum[i] = -1;
-        if (!sum || !symbol->wants_gradient)
+        if (!sum || !symbol->wants_gradient || !first_of(e, i))
             continue;
         if (sum->node >= 0) {
             if (sum->node < from || sum->base)
-                sum = tare__captured_own_result(gm, sum, from, NULL, 0);
+                sum = tare__captured_own_result(gm, sum, from);
             if (gm->error)
                 return gm->error;
             bool again = false;
@@ -78,8 +84,6 @@ static tare_status collect(tare_entry *e, tare_backward *w, int32_t from, int32_
         }
         w->sum[i] = sum->id;
     }
-    for (int32_t k = 0; k < g->n_external; ++k)
-        tare_record_clear(g->external[k].symbol);
     return TARE_OK;
 }
 
@@ -93,29 +97,35 @@ static tare_status infer(const tare_args *a, const tare_desc_out *out)
     return TARE_OK;
 }
 
-static int32_t index_of(const int32_t *list, int32_t n, int32_t wanted)
+/* Operands of this operator: heads, partial sums, instance, the forward operands needed. */
+static int32_t operand_of(const tare_backward *w, int32_t external)
 {
-    for (int32_t i = 0; i < n; ++i)
-        if (list[i] == wanted)
-            return i;
-    return -1;
+    int32_t at = tare__captured_index(w->head, w->n_head, external);
+    if (at >= 0)
+        return at;
+    at = tare__captured_index(w->partial, w->n_partial, external);
+    if (at >= 0)
+        return w->n_head + at;
+    const tare_entry *e = w->entry;
+    at = tare__captured_index(e->needed, e->n_needed, tare__captured_index(e->external, e->n_operands, external));
+    assert(at >= 0); /* a gradient reads what its operator's record says that it needs */
+    return w->n_head + w->n_partial + 1 + at;
 }
 
-/* Operands of this operator: heads, partial sums, instance, forward operands, results. */
-static int32_t place_of(const tare_backward *w, const tare_outside *u)
+/* Lists the places of one kind that some call has an address in; another backward's placeholders have none. */
+static int32_t list_places(tare_backward *w, tare_place *out, bool result, bool external)
 {
-    const tare_entry *e = w->entry;
-    int32_t before = w->n_head + w->n_partial, at;
-    if (u->result)
-        return before + 1 + e->n_operands + index_of(w->plan->part.result, w->plan->part.n_result, u->value);
-    if (u->external < 0)
-        return TARE_PLACE_FORWARD;
-    if ((at = index_of(w->head, w->n_head, u->external)) >= 0)
-        return at;
-    if ((at = index_of(w->partial, w->n_partial, u->external)) >= 0)
-        return w->n_head + at;
-    at = index_of(e->external, e->n_operands, u->external);
-    return at >= 0 ? before + 1 + at : TARE_PLACE_NOBODY; /* another backward's placeholder */
+    const tare_plan *p = w->plan;
+    int32_t n = 0;
+    for (int32_t o = 0; o < p->n_outside; ++o) {
+        const tare_outside *u = &p->outside[o];
+        if (u->result != result || (u->external >= 0) != external || !tare__instance_reads(w->instance, o))
+            continue;
+        out[n++] = (tare_place){o, external ? operand_of(w, u->external)
+                                   : result ? tare__captured_index(p->part.result, p->part.n_result, u->value)
+                                            : u->value};
+    }
+    return n;
 }
 
 /* Which of heads, partial sums, results is the gradient of forward operand i. */
@@ -129,7 +139,7 @@ static int32_t gradient_from(const tare_backward *w, int i)
         if (g->external[external].symbol->id == w->sum[i])
             return k;
     }
-    return w->n_head + w->n_partial + index_of(w->plan->part.result, w->plan->part.n_result, w->sum[i]);
+    return w->n_head + w->n_partial + tare__captured_index(w->plan->part.result, w->plan->part.n_result, w->sum[i]);
 }
 
 static tare_status map(tare_backward *w)
@@ -139,11 +149,34 @@ static tare_status map(tare_backward *w)
     w->from = tare_arena_take(&e->arena, ((size_t)e->n_operands + 1) * sizeof *w->from);
     if (!w->place || !w->from)
         return TARE_NO_MEMORY;
-    for (int32_t o = 0; o < w->plan->n_outside; ++o)
-        w->place[o] = place_of(w, &w->plan->outside[o]);
+    w->n_place_operands = list_places(w, w->place, false, true);
+    w->n_place_kept = list_places(w, w->place + w->n_place_operands, false, false);
+    w->n_place_results = list_places(w, w->place + w->n_place_operands + w->n_place_kept, true, false);
     for (int i = 0; i < e->n_operands; ++i)
         w->from[i] = gradient_from(w, i);
     return TARE_OK;
+}
+
+/* Operands move as they like; kept values move with the forward arena, results with their block. */
+static void place_all(tare_backward *w, const tare_node *n, const tare_instance *forward)
+{
+    tare_instance *r = w->instance;
+    const tare_place *p = w->place;
+    for (int32_t i = 0; i < w->n_place_operands; ++i, ++p)
+        tare__instance_place(r, p->outside, n->operand[p->what]->address);
+    tare_value *const *value = w->entry->graph->program.value;
+    bool moved =
+        forward != w->last_forward || forward->arena->base != w->last_arena || forward->n_moves != w->last_moves;
+    for (int32_t i = 0; i < w->n_place_kept; ++i, ++p)
+        if (moved)
+            tare__instance_place(r, p->outside, tare__instance_address(forward, value[p->what]));
+    w->last_forward = forward;
+    w->last_arena = forward->arena->base;
+    w->last_moves = forward->n_moves;
+    const void *block = n->n_out ? n->operand[n->n_in]->storage->base : NULL;
+    for (int32_t i = 0; block != w->last_block && i < w->n_place_results; ++i, ++p)
+        tare__instance_place(r, p->outside, n->operand[n->n_in + p->what]->address);
+    w->last_block = block;
 }
 
 static tare_status execute(tare_mode *m, const tare_node *n)
@@ -155,14 +188,8 @@ static tare_status execute(tare_mode *m, const tare_node *n)
     if (status != TARE_OK)
         return status;
     const tare_lease *l = n->operand[w->n_head + w->n_partial]->address;
-    for (int32_t k = 0; k < w->plan->n_outside; ++k) {
-        const tare_value *kept = w->entry->graph->program.value[w->plan->outside[k].value];
-        if (w->place[k] >= 0)
-            tare__instance_place(w->instance, k, n->operand[w->place[k]]->address);
-        else if (w->place[k] == TARE_PLACE_FORWARD)
-            tare__instance_place(w->instance, k, tare__instance_address(l->forward, kept));
-    }
-    status = tare__captured_replay(w->instance, o->bound);
+    place_all(w, n, l->forward);
+    status = tare__captured_replay(w->instance, n, o->bound);
     if (!o->keep) {
         tare_storage_drop(w->instance->arena);
         w->instance->arena = NULL;
@@ -180,6 +207,8 @@ static tare_status build(tare_entry *e, tare_backward *w)
     tare_part part = {.from = from, .result = result};
     if (status == TARE_OK)
         status = result ? collect(e, w, from, result, &part.n_result) : TARE_NO_MEMORY;
+    for (int32_t k = 0; k < g->n_external; ++k) /* empty for the next walk */
+        tare_record_clear(g->external[k].symbol);
     part.to = g->program.n;
     part.n_patched = part.n_result;
     if (status == TARE_OK)
@@ -200,15 +229,20 @@ static tare_status build(tare_entry *e, tare_backward *w)
     return status;
 }
 
-static tare_backward *backward_for(tare_entry *e, const uint8_t *arrived)
+static tare_backward *known(const tare_entry *e, const uint8_t *arrived)
 {
-    for (tare_backward *w = e->backward; w; w = w->next)
-        if (memcmp(w->arrived, arrived, key_bytes(e)) == 0)
-            return w;
+    tare_backward *w = e->backward;
+    while (w && memcmp(w->arrived, arrived, key_bytes(e)) != 0)
+        w = w->next;
+    return w;
+}
+
+static tare_status backward_new(tare_entry *e, const uint8_t *arrived, tare_backward **out)
+{
     tare_memory *memory = &e->captured->runtime->memory;
     tare_backward *w = tare_memory_take_zeroed(memory, TARE_MEMORY_RECORD, 1, sizeof *w);
     if (!w)
-        return NULL;
+        return TARE_NO_MEMORY;
     size_t n = key_bytes(e) + 1;
     w->entry = e;
     w->arrived = tare_arena_take(&e->arena, n);
@@ -224,11 +258,12 @@ static tare_backward *backward_for(tare_entry *e, const uint8_t *arrived)
         tare_instance_free(w->instance);
         tare_plan_free(w->plan);
         tare_memory_give(memory, TARE_MEMORY_RECORD, w, sizeof *w);
-        return NULL;
+        return status;
     }
     w->next = e->backward;
     e->backward = w;
-    return w;
+    *out = w;
+    return TARE_OK;
 }
 
 void tare__captured_backwards_free(tare_entry *e)
@@ -250,24 +285,26 @@ void tare__captured_gradient(tare_builder *b)
     tare_mode *m = b->mode;
     uint8_t arrived[key_bytes(e)];
     find_arrived(b, e, arrived);
-    tare_backward *w = backward_for(e, arrived);
-    if (!w) {
-        m->error = TARE_NO_MEMORY;
+    tare_backward *w = known(e, arrived);
+    tare_status status = w ? TARE_OK : backward_new(e, arrived, &w);
+    if (status != TARE_OK) {
+        m->error = status;
         return;
     }
     int n = 0, n_arrived = w->n_head + w->n_partial, n_result = w->plan->part.n_result;
-    /* what arrived, then the results: where gradients come from; and what arrived, instance, operands: the inputs */
-    tare_value *source[n_arrived + n_result + 1], *in[n_arrived + 1 + e->n_operands];
+    /* what arrived, then the results: where gradients come from; what arrived, instance, what is needed: the inputs */
+    tare_value *source[n_arrived + n_result + 1], *in[n_arrived + 1 + e->n_needed];
     for (int o = 0; o < e->n_out; ++o)
         if (arrived[o])
             source[n++] = tare_head(b, o);
     for (int i = 0; i < e->n_operands; ++i)
         if (arrived[e->n_out + i])
             source[n++] = tare_partial(b, i);
-    memcpy(in, source, (size_t)n * sizeof *in);
+    for (int k = 0; k < n; ++k) /* views may arrive; the plan was made for what is contiguous */
+        in[k] = source[k]->d.contiguous ? source[k] : tare_apply1(m, m->runtime->copy, NULL, &source[k], 1);
     in[n++] = tare_output(b, e->n_out);
-    memcpy(in + n, b->node->operand, (size_t)e->n_operands * sizeof *in);
-    n += e->n_operands;
+    for (int32_t i = 0; i < e->n_needed; ++i)
+        in[n++] = b->node->operand[e->needed[i]];
     if (n_result > 0 && m->apply(m, &w->op, NULL, in, n, source + n_arrived, 0) != TARE_OK)
         return;
     for (int i = 0; i < e->n_operands; ++i)

@@ -20,7 +20,10 @@ typedef struct tare_lease {
     struct tare_lease *next; /* in the entry's free list */
 } tare_lease;
 
-enum { TARE_PLACE_NOBODY = -1, TARE_PLACE_FORWARD = -2 }; /* not read; what the forward instance keeps */
+/* An outside place of a plan, and what lies there: an operand's index, or a value's id. */
+typedef struct {
+    int32_t outside, what;
+} tare_place;
 
 typedef struct tare_backward {
     tare_op op; /* own = this */
@@ -30,9 +33,14 @@ typedef struct tare_backward {
     uint8_t *arrived;        /* by output: a head; then by operand: a partial sum */
     int32_t *head, *partial; /* by operand of this operator: the placeholder's external */
     int32_t n_head, n_partial;
-    int32_t *sum;   /* by forward input: value id of its gradient, -1: none */
-    int32_t *from;  /* by forward operand: its gradient among what arrived, then the results; -1: none */
-    int32_t *place; /* by outside place of the plan: operand index of this operator, or a TARE_PLACE */
+    int32_t *sum;      /* by forward input: value id of its gradient, -1: none */
+    int32_t *from;     /* by forward operand: its gradient among what arrived, then the results; -1: none */
+    tare_place *place; /* the outside places that calls read or write: from operands, then kept, then results */
+    int32_t n_place_operands, n_place_kept, n_place_results;
+    /* where kept values and results were placed last: placed again only when that has changed */
+    const tare_instance *last_forward;
+    const void *last_arena, *last_block;
+    int64_t last_moves;
     struct tare_backward *next;
 } tare_backward;
 
@@ -43,9 +51,16 @@ struct tare_entry {
     tare_plan *plan;
     tare_desc *input; /* the signature: n_in descs, and the bits below */
     bool *wanted;
+    int32_t *same;  /* by input: the external that it is too, as an earlier input or a concrete value met inside; -1 */
+    bool *concrete; /* by input: it is met inside as a concrete value */
+    uint32_t
+        n_wants; /* of the runtime when the concrete externals were last seen to want what they wanted in capture */
     bool training, recording;
-    int32_t n_in, n_out, n_operands; /* n_operands = n_in + concrete externals */
-    int32_t *external;               /* operand -> external */
+    int32_t n_in, n_operands;  /* n_operands = n_in + the concrete externals that are no input */
+    int32_t n_out;             /* results that the operator makes */
+    int32_t *result_is;        /* by result of the function: one of the operator's, or -1 - operand */
+    int32_t *external;         /* operand -> external; inputs that are one value share theirs: the first is used */
+    int32_t *needed, n_needed; /* operands that a backward may read */
     int32_t *operand_of; /* outside place of the forward plan -> operand index, counting results after the inputs */
     int32_t n_forward;   /* nodes of the forward part */
     int32_t n_leased, n_busy;
@@ -67,7 +82,8 @@ struct tare_captured {
 
 /* captured_run.c */
 tare_status tare__captured_execute(tare_mode *, const tare_node *);
-tare_status tare__captured_replay(tare_instance *, bool bound);
+/* captured: the node that is run, for the trace. */
+tare_status tare__captured_replay(tare_instance *, const tare_node *captured, bool bound);
 tare_status tare__captured_arena(tare_instance *, bool keep);
 void tare__captured_leases_free(tare_entry *);
 
@@ -75,8 +91,15 @@ void tare__captured_leases_free(tare_entry *);
 void tare__captured_gradient(tare_builder *);
 void tare__captured_backwards_free(tare_entry *);
 
-/* A value that can lie outside as a result: itself, or a declared copy of what is shared, a view or not made by the
- * part. */
-tare_value *tare__captured_own_result(tare_mode *, tare_value *, int32_t from, const int32_t *earlier, int n_earlier);
+/* A value that can lie outside as a result: itself, or a declared copy of a view or of what the part did not make. */
+tare_value *tare__captured_own_result(tare_mode *, tare_value *, int32_t from);
+
+static inline int32_t tare__captured_index(const int32_t *list, int32_t n, int32_t wanted)
+{
+    for (int32_t i = 0; i < n; ++i)
+        if (list[i] == wanted)
+            return i;
+    return -1;
+}
 
 #endif

@@ -84,44 +84,70 @@ tare_status tare__captured_arena(tare_instance *r, bool keep)
     return TARE_OK;
 }
 
-/* Each node as the imperative mode would run it, but for inference and storage. */
-static int dispatch_calls(tare_instance *r, int *failed)
+/* A node as the imperative mode would run it, but for inference and storage. */
+static tare_status dispatch_call(tare_instance *r, int32_t c)
 {
-    const tare_plan *p = r->plan;
-    tare_runtime *rt = p->runtime;
-    for (int32_t c = 0; c < p->n_calls; ++c) {
-        const tare_node *n = p->node[c];
-        tare_args a = tare_node_args(n);
-        const tare_desc *first = n->operand[0] ? &n->operand[0]->d : &n->operand[n->n_in]->d;
-        const tare_kernels *k = tare_runtime_kernels(rt, n->op);
-        uint32_t strided = 0, copies;
-        for (int i = 0; i < n->n_in; ++i)
-            strided |= n->operand[i] && !n->operand[i]->d.contiguous ? 1u << i : 0;
-        /* the copies that strides ask for are nodes of the program already */
-        const tare_variant *v = strided ? tare__choose_strided(k, &a, TARE_BIT(first->dtype), strided, &copies)
-                                        : tare__choose(k, &a, TARE_BIT(first->dtype));
-        tare_work w;
-        w.n_g = 0;
-        w.n_pieces = 1;
-        w.piece_bytes = w.worker_bytes = 0;
-        v->prepare(&a, (const tare_desc_ref *)(n->operand + n->n_in), &w);
-        tare_call call = {v->run, v->combine, r->call[c].ptr, w.g, w.n_pieces, r->call[c].n_ptr, (int16_t)w.n_g, c};
-        int error = rt->device->run(rt->device, &call, 1, failed);
-        if (error) {
-            *failed = c;
-            return error;
-        }
-    }
-    return 0;
+    tare_runtime *rt = r->plan->runtime;
+    const tare_node *n = r->plan->node[c];
+    tare_args a = tare_node_args(n);
+    const tare_desc *first = n->operand[0] ? &n->operand[0]->d : &n->operand[n->n_in]->d;
+    const tare_kernels *k = tare_runtime_kernels(rt, n->op);
+    uint32_t strided = 0, copies;
+    for (int i = 0; i < n->n_in; ++i)
+        strided |= n->operand[i] && !n->operand[i]->d.contiguous ? 1u << i : 0;
+    /* the copies that strides ask for are nodes of the program already */
+    const tare_variant *v = strided ? tare__choose_strided(k, &a, TARE_BIT(first->dtype), strided, &copies)
+                                    : tare__choose(k, &a, TARE_BIT(first->dtype));
+    tare_work w;
+    w.n_g = 0;
+    w.n_pieces = 1;
+    w.piece_bytes = w.worker_bytes = 0;
+    v->prepare(&a, (const tare_desc_ref *)(n->operand + n->n_in), &w);
+    const tare_call *b = &r->call[c];
+    tare_call call = {v->run, v->combine, b->ptr, w.g, w.n_pieces, b->n_ptr, (int16_t)w.n_g, b->site};
+    int failed;
+    return rt->device->run(rt->device, &call, 1, &failed);
 }
 
-tare_status tare__captured_replay(tare_instance *r, bool bound)
+/* *failed: the call that met bad data. */
+static tare_status dispatch_calls(tare_instance *r, int *failed)
+{
+    tare_status status = TARE_OK;
+    for (*failed = 0; *failed < r->plan->n_calls; ++*failed) {
+        status = dispatch_call(r, *failed);
+        if (status != TARE_OK)
+            break;
+    }
+    return status;
+}
+
+/* One call after the other, so that each can be told when it has ended. */
+static tare_status replay_traced(tare_instance *r, const tare_node *captured, bool bound, int *failed)
+{
+    const tare_plan *p = r->plan;
+    tare_device *d = p->runtime->device;
+    const tare_trace *trace = &p->runtime->trace;
+    tare_status status = TARE_OK;
+    trace->event(trace->owner, TARE_EVENT_BIND, captured);
+    for (*failed = 0; *failed < p->n_calls; ++*failed) {
+        int one;
+        status = bound ? d->run(d, &r->call[*failed], 1, &one) : dispatch_call(r, *failed);
+        if (status != TARE_OK)
+            break;
+        trace->event(trace->owner, TARE_EVENT_KERNEL, p->node[*failed]);
+    }
+    return status;
+}
+
+tare_status tare__captured_replay(tare_instance *r, const tare_node *captured, bool bound)
 {
     const tare_plan *p = r->plan;
     tare_device *d = p->runtime->device;
     int failed = 0;
-    int error = bound ? d->run(d, r->call, p->n_calls, &failed) : dispatch_calls(r, &failed);
-    return error ? tare__dispatch_data_error(p->node[failed]->op, p->node[failed]->path) : TARE_OK;
+    tare_status status = p->runtime->trace.event ? replay_traced(r, captured, bound, &failed)
+                         : bound                 ? d->run(d, r->call, p->n_calls, &failed)
+                                                 : dispatch_calls(r, &failed);
+    return status == TARE_BAD_DATA ? tare__data_error(p->node[failed]->op->name, p->node[failed]->path) : status;
 }
 
 /* State that the function writes (running statistics): operands tied inside. */
@@ -162,7 +188,7 @@ tare_status tare__captured_execute(tare_mode *m, const tare_node *n)
         return status;
     for (int32_t o = 0; o < e->plan->n_outside; ++o)
         tare__instance_place(l->forward, o, n->operand[e->operand_of[o]]->address);
-    status = tare__captured_replay(l->forward, e->captured->options.bound);
+    status = tare__captured_replay(l->forward, n, e->captured->options.bound);
     raise_versions(e, n);
     tare_value *aux = n->operand[n->n_in + n->n_out];
     if (status == TARE_OK && aux)

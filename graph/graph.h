@@ -12,6 +12,7 @@
  *     tare_instance_bind(run, 0, batch);
  *     tare_instance_run(run);
  *
+ * A plan is of the graph as it was: capture may go on, and further plans be made.
  * A concrete value (a parameter) met in capture becomes an external operand, bound to its storage from then on.
  * Ownership: instance before plan before graph before runtime. Threads: the runtime's. */
 #ifndef TARE_GRAPH_GRAPH_H
@@ -82,12 +83,14 @@ TARE_API int64_t tare_instance_bind_ns(const tare_instance *);
 /* Binds placeholder number i to a value's storage (same shape and dtype, contiguous); the instance holds it. */
 TARE_API tare_status tare_instance_bind(tare_instance *, int input, tare_value *);
 /* Replays. BAD_ARGUMENT when a placeholder is not bound; BAD_DATA with operator and layer when a kernel met bad data:
- * the calls after it did not run. */
+ * the calls after it did not run. A device that queues answers it at the next read or wait, or here: an error of an
+ * earlier run that has come to light, and then nothing ran. */
 TARE_API tare_status tare_instance_run(tare_instance *);
 /* Result i, a handle of the instance's own over its arena: valid as long as the instance, overwritten by the next run.
  */
 TARE_API tare_value *tare_instance_output(tare_instance *, int i);
-/* The bound calls as a flat array: the floor that `kernels` measures. Valid as long as the instance and its binding. */
+/* The bound calls as a flat array: the floor that `kernels` measures, and what a device captures. Valid as long as the
+ * instance and its binding. */
 TARE_API int tare_instance_calls(const tare_instance *, const tare_call **out);
 
 /* ---- packing: a pure function, usable alone -------------------------------------------------------------------*/

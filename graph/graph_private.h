@@ -68,7 +68,8 @@ typedef struct {
 struct tare_plan {
     tare_runtime *runtime;
     const tare_graph *graph;
-    tare_part part; /* result: a copy in the arena */
+    tare_part part;  /* result: a copy in the arena */
+    int32_t n_input; /* placeholders when the plan was made: the graph may go on */
     int32_t n_calls, n_address, n_buffer, n_outside;
     const tare_node **node; /* by call */
     tare_call *call;        /* run, combine, g, n_pieces; ptr is the instance's */
@@ -98,6 +99,7 @@ struct tare_instance {
     int32_t *patch;      /* entries of ptr that point to an outside place, grouped */
     int32_t *patch_from; /* outside place -> its first in patch; one more at the end */
     int32_t n_unbound;
+    int64_t n_moves; /* times that an outside place got another address */
     int64_t bind_ns;
     size_t table_bytes;
 };
@@ -106,6 +108,7 @@ struct tare_instance {
  * where a value of the plan lies now. */
 tare_status tare__instance_make(const tare_plan *, bool keep_arena, tare_instance **out);
 void tare__instance_place(tare_instance *, int32_t outside, void *address);
+bool tare__instance_reads(const tare_instance *, int32_t outside); /* whether a call has an address in it */
 void tare__instance_resolve(tare_instance *);
 void *tare__instance_address(const tare_instance *, const tare_value *symbol);
 
@@ -118,6 +121,10 @@ static inline bool tare__plan_shape_only(const tare_node *n, int k)
 /* capture.c: room for one more entry of a list; false without memory. */
 bool tare__graph_room(tare_graph *, void **list, int32_t *capacity, int32_t n, size_t item);
 int64_t tare__graph_now_ns(void);
+/* capture.c: the symbol of a value, made where there is none (NULL: no memory); a concrete value's external, -1: none.
+ */
+tare_value *tare__graph_symbol(tare_graph *, tare_value *concrete);
+int32_t tare__graph_external(const tare_graph *, const tare_value *concrete);
 
 /* plan.c: the plan of a part of the program. */
 tare_status tare__plan_part(tare_graph *, const tare_part *, const tare_plan_options *, tare_plan **out);

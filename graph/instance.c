@@ -14,9 +14,15 @@ void tare__instance_place(tare_instance *r, int32_t outside, void *address)
     if (r->placed[outside] == address)
         return;
     r->placed[outside] = address;
+    ++r->n_moves;
     for (int32_t i = r->patch_from[outside]; i < r->patch_from[outside + 1]; ++i)
         r->ptr[r->patch[i]] = (char *)address + p->address[r->patch[i]].offset;
     p->runtime->counts.patches += r->patch_from[outside + 1] - r->patch_from[outside];
+}
+
+bool tare__instance_reads(const tare_instance *r, int32_t outside)
+{
+    return r->patch_from[outside + 1] > r->patch_from[outside];
 }
 
 /* The results that are (views of) an outside value follow its binding. */
@@ -58,8 +64,9 @@ static int32_t outside_of_external(const tare_plan *p, int32_t external)
 tare_status tare_instance_bind(tare_instance *r, int input, tare_value *v)
 {
     const tare_graph *g = r->plan->graph;
-    if (input < 0 || input >= g->n_input)
-        return tare_error(TARE_BAD_ARGUMENT, "bind: there is no placeholder %d (there are %d)", input, g->n_input);
+    int32_t n = r->plan->n_input;
+    if (input < 0 || input >= n)
+        return tare_error(TARE_BAD_ARGUMENT, "bind: there is no placeholder %d (there are %d)", input, n);
     const tare_value *symbol = g->external[g->input[input]].symbol;
     const char *name = symbol->name ? symbol->name : "";
     char want[TARE_DESC_TEXT], got[TARE_DESC_TEXT];
@@ -71,7 +78,16 @@ tare_status tare_instance_bind(tare_instance *r, int input, tare_value *v)
                           tare_dtype_name((tare_dtype)symbol->d.dtype), tare_desc_text(&symbol->d, want),
                           tare_dtype_name((tare_dtype)v->d.dtype), tare_desc_text(&v->d, got),
                           v->d.contiguous ? "" : ", not contiguous");
-    bind(r, outside_of_external(r->plan, g->input[input]), v);
+    if (v->storage == r->arena)
+        return tare_error(TARE_BAD_ARGUMENT, "bind: placeholder %d '%s' cannot be a result of the instance's own",
+                          input, name);
+    int32_t outside = outside_of_external(r->plan, g->input[input]);
+    for (int32_t i = 0; i < r->plan->n_written && v->view; ++i)
+        if (r->plan->written[i] == outside)
+            return tare_error(TARE_BAD_ARGUMENT,
+                              "bind: placeholder %d '%s' is written by %s, the value is a view (need a whole one)",
+                              input, name, r->plan->writer[i]->name);
+    bind(r, outside, v);
     return TARE_OK;
 }
 
@@ -163,6 +179,7 @@ static tare_status make_outputs(tare_instance *r)
         r->output[k] = v;
         v->d = symbol->d;
         v->name = symbol->name;
+        v->view = symbol->view;
         if (p->buffer[p->buffer_of[symbol->id]].outside < 0) {
             v->storage = r->arena;
             ++r->arena->refs;
@@ -260,18 +277,20 @@ tare_status tare_instance_run(tare_instance *r)
     tare_device *d = p->runtime->device;
     if (__builtin_expect(r->n_unbound > 0, 0))
         return unbound(r);
+    if (__builtin_expect(tare_device_faulted(d), 0))
+        return d->wait(d);
     uint64_t before = tare_float_enter();
     int failed = 0;
-    int error = d->run(d, r->call, p->n_calls, &failed);
+    tare_status status = d->run(d, r->call, p->n_calls, &failed);
     tare_float_leave(before);
     for (int32_t i = 0; i < p->n_written; ++i) {
         tare_storage *s = r->bound[p->written[i]]->storage;
         ++s->version;
         s->writer = p->writer[i];
     }
-    if (__builtin_expect(error, 0))
-        return tare__dispatch_data_error(p->node[failed]->op, p->node[failed]->path);
-    return TARE_OK;
+    return __builtin_expect(status == TARE_BAD_DATA, 0)
+               ? tare__data_error(p->node[failed]->op->name, p->node[failed]->path)
+               : status;
 }
 
 tare_value *tare_instance_output(tare_instance *r, int i)

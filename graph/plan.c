@@ -11,13 +11,16 @@
 static tare_status prepare_node(tare_plan *p, tare_node *n)
 {
     tare_args a = tare_node_args(n);
-    tare_work w = {.n_pieces = 1}, *kept;
+    tare_work w, *kept;
+    w.n_g = 0;
+    w.n_pieces = 1;
+    w.piece_bytes = w.worker_bytes = 0;
     n->variant->prepare(&a, (const tare_desc_ref *)(n->operand + n->n_in), &w);
-    kept = tare_arena_take(&p->arena, sizeof w);
+    size_t bytes = offsetof(tare_work, g) + (size_t)w.n_g * sizeof *w.g; /* the words in use alone: calls lie close */
+    kept = tare_arena_take(&p->arena, bytes);
     if (!kept)
         return TARE_NO_MEMORY;
-    *kept = w;
-    n->work = kept;
+    n->work = memcpy(kept, &w, bytes);
     return TARE_OK;
 }
 
@@ -98,7 +101,7 @@ static void address_scratch(tare_plan *p, const tare_work *w, int32_t call, int3
     if (w->piece_bytes)
         at[0] = (tare_address){b, 0};
     if (w->worker_bytes)
-        at[1] = (tare_address){b, (int64_t)(w->piece_bytes * (size_t)w->n_pieces)};
+        at[1] = (tare_address){b, (int64_t)tare_work_piece_scratch(w)};
 }
 
 static tare_status lay_out(tare_plan *p)
@@ -117,8 +120,9 @@ static tare_status lay_out(tare_plan *p)
                                  .g = w->g,
                                  .n_pieces = w->n_pieces,
                                  .n_ptr = (int16_t)(total + 2),
-                                 .n_g = (int16_t)w->n_g,
-                                 .node = c};
+                                 .n_g = (int16_t)w->n_g};
+        if (tare__site_of(p->runtime, n->op->name, n->path, &p->call[c].site) != TARE_OK)
+            return TARE_NO_MEMORY;
         for (int k = 0; k < total; ++k) {
             const tare_value *v = n->operand[k];
             bool none = !v || tare__plan_shape_only(n, k);
@@ -221,6 +225,7 @@ tare_status tare__plan_part(tare_graph *g, const tare_part *part, const tare_pla
         return TARE_NO_MEMORY;
     p->runtime = rt;
     p->graph = g;
+    p->n_input = g->n_input;
     p->arena.memory = &rt->memory;
     p->times = g->times;
     p->times.trace_ns = tare__graph_now_ns() - g->started_ns - g->times.gradient_ns;

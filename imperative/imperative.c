@@ -22,6 +22,11 @@ typedef struct {
     int32_t capacity_scopes;
     int32_t refused; /* begun without memory: their values belong to the scope around */
     uint64_t float_before;
+    bool by_name;
+    /* reached directly; and after a look-up by name, which has told of the call already */
+    tare_status (*direct)(tare_mode *, const tare_op *, const void *, tare_value *const *, int, tare_value **,
+                          uint32_t);
+    tare_status (*found)(tare_mode *, const tare_op *, const void *, tare_value *const *, int, tare_value **, uint32_t);
 } imperative;
 
 static imperative *of(tare_mode *m)
@@ -55,36 +60,94 @@ static inline bool own(tare_mode *m, tare_value *v)
 
 /* ---- apply
  * ----------------------------------------------------------------------------------------------------------*/
-static tare_status refuse_outside(tare_mode *m, const tare_op *op, tare_value **out)
+static tare_status refuse_outside(tare_mode *m, const tare_op *op, const void *attr, tare_value **out)
 {
     tare_args a = {.op = op};
     tare_status status = m->error ? m->error : tare_op_error(&a, TARE_BAD_ARGUMENT, "no scope is open (scope_begin)");
-    return tare__dispatch_failed(m, op, out, op->n_out, status);
+    return tare__dispatch_failed(m, op, attr, out, status);
 }
 
 static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
                          tare_value **out, uint32_t absent)
 {
     if (__builtin_expect(m->depth == 0, 0))
-        return refuse_outside(m, op, out);
+        return refuse_outside(m, op, attr, out);
     const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
     if (__builtin_expect(k->plain, 1))
         return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN | TARE_DISPATCH_PLAIN, own);
     return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN, own);
 }
 
-static tare_status apply_traced(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
-                                tare_value **out, uint32_t absent)
+static void tell(const tare_mode *m, tare_event event, const tare_op *op, const char *path)
+{
+    const tare_trace *trace = &m->runtime->trace;
+    if (trace->event)
+        trace->event(trace->owner, event, &(tare_node){.op = op, .path = path});
+}
+
+static tare_status apply_told(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
+                              tare_value **out, uint32_t absent)
 {
     if (__builtin_expect(m->depth == 0, 0))
-        return refuse_outside(m, op, out);
+        return refuse_outside(m, op, attr, out);
     const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
     return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN | TARE_DISPATCH_TRACED, own);
 }
 
+static tare_status apply_traced(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
+                                tare_value **out, uint32_t absent)
+{
+    tell(m, TARE_EVENT_CALL, op, m->path);
+    return apply_told(m, op, attr, in, n_in, out, absent);
+}
+
+enum { ATTRIBUTE_TEXT = 512, ATTRIBUTE_BYTES = 512 };
+
+static tare_status apply_by_name(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
+                                 tare_value **out, uint32_t absent)
+{
+    char text[ATTRIBUTE_TEXT];
+    _Alignas(16) char parsed[ATTRIBUTE_BYTES];
+    tare_runtime *rt = m->runtime;
+    if (m->error || op->execute || op->attr_bytes > sizeof parsed)
+        return of(m)->direct(m, op, attr, in, n_in, out, absent);
+    tell(m, TARE_EVENT_CALL, op, m->path);
+    tare_attr_print(op->attrs, op->n_attrs, attr, text, sizeof text);
+    const tare_op *found = tare_find(rt, TARE_KIND_OPERATOR, op->name);
+    tell(m, TARE_EVENT_LOOKUP, op, m->path);
+    if (!found)
+        return tare__dispatch_failed(m, op, attr, out, TARE_NOT_FOUND);
+    ++rt->counts.parses;
+    tare_status status = tare_attr_parse(found->name, found->attrs, found->n_attrs, text, parsed);
+    tell(m, TARE_EVENT_PARSE, op, m->path);
+    if (status != TARE_OK)
+        return tare__dispatch_failed(m, op, attr, out, status);
+    return of(m)->found(m, found, attr ? parsed : NULL, in, n_in, out, absent);
+}
+
+static void scope_end(tare_mode *, tare_value **keep, int n);
+
+static void scope_end_traced(tare_mode *m, tare_value **keep, int n)
+{
+    const char *path = m->path;
+    scope_end(m, keep, n);
+    tell(m, TARE_EVENT_FREE, NULL, path);
+}
+
 void tare_imperative_retrace(tare_mode *m)
 {
-    m->apply = m->runtime->trace.event ? apply_traced : apply;
+    imperative *im = of(m);
+    bool traced = m->runtime->trace.event;
+    im->direct = traced ? apply_traced : apply;
+    im->found = traced ? apply_told : apply;
+    m->scope_end = traced ? scope_end_traced : scope_end;
+    m->apply = im->by_name ? apply_by_name : im->direct;
+}
+
+void tare_imperative_by_name(tare_mode *m, bool by_name)
+{
+    of(m)->by_name = by_name;
+    tare_imperative_retrace(m);
 }
 
 /* ---- scopes
@@ -160,6 +223,14 @@ static void end_refused(tare_mode *m, tare_value **keep, int n)
         (void)tare_value_share(keep[i]);
 }
 
+/* What a device that queues has met by now; the rest comes with a later scope, a read or a wait. */
+static void raise_fault(tare_mode *m)
+{
+    tare_device *d = m->runtime->device;
+    if (__builtin_expect(tare_device_faulted(d), 0) && m->error == TARE_OK)
+        m->error = d->wait(d);
+}
+
 static void scope_end(tare_mode *m, tare_value **keep, int n)
 {
     imperative *im = of(m);
@@ -180,8 +251,10 @@ static void scope_end(tare_mode *m, tare_value **keep, int n)
     }
     im->n_owned = s.mark;
     m->path = s.path;
-    if (--m->depth == 0)
+    if (--m->depth == 0) {
         tare_program_clear(&im->tape);
+        raise_fault(m);
+    }
     for (int i = 0; i < n; ++i)
         settle_promoted(m, keep[i]);
     if (m->depth == 0)
@@ -210,7 +283,9 @@ static tare_status backward(tare_mode *m, tare_value *const *root, tare_value *c
         m->error = tare_error(TARE_BAD_ARGUMENT, "backward: no scope is open (scope_begin)");
     if (m->error)
         return m->error;
+    m->apply = of(m)->direct;
     tare_status status = tare_reverse(m, root, head, n, keep);
+    tare_imperative_retrace(m);
     if (!keep)
         tare_program_trim(&of(m)->tape);
     return status;
@@ -233,7 +308,6 @@ tare_status tare_imperative_new(tare_runtime *rt, tare_mode **out)
     tare_mode_init(m, rt);
     tare_program_init(&im->tape, rt);
     m->scope_begin = scope_begin;
-    m->scope_end = scope_end;
     m->adopt = adopt;
     m->backward = backward;
     m->gradient = gradient;

@@ -7,6 +7,7 @@
 typedef struct {
     tare_net net; /* first */
     tare_dense_layer *layer;
+    tare_block *block; /* the same layers as objects */
     int n_layers;
 } dense_net;
 
@@ -24,8 +25,10 @@ static tare_status build(tare_net *n, int n_layers, int64_t inputs, const int64_
 {
     dense_net *net = (dense_net *)n;
     net->layer = tare_arena_take(&n->arena, (size_t)n_layers * sizeof *net->layer);
-    if (!net->layer)
+    net->block = tare_arena_take(&n->arena, (size_t)n_layers * sizeof *net->block);
+    if (!net->layer || !net->block)
         return TARE_NO_MEMORY;
+    n->root = (tare_block){.name = n->type->name, .child = net->block};
     for (; net->n_layers < n_layers; ++net->n_layers) {
         int i = net->n_layers;
         bool active = i + 1 < n_layers || last_active;
@@ -35,20 +38,39 @@ static tare_status build(tare_net *n, int n_layers, int64_t inputs, const int64_
                                   : TARE_NO_MEMORY;
         if (status != TARE_OK)
             return status;
+        tare_dense_layer_block(&net->layer[i], &net->block[i]);
+        n->root.n_children = i + 1;
         inputs = units[i];
     }
     return TARE_OK;
 }
 
-static tare_value *forward(tare_mode *m, tare_net *n, tare_value *x)
+/* The net, written once; compiled once for each way of reaching a layer. */
+static inline __attribute__((always_inline)) tare_value *body(tare_mode *m, tare_net *n, tare_value *x,
+                                                              const tare_api api)
 {
     const dense_net *net = (const dense_net *)n;
     m->scope_begin(m, NULL);
     m->adopt(m, &x, 1);
     for (int i = 0; i < net->n_layers; ++i)
-        x = tare_dense_layer_forward(m, &net->layer[i], tare_move(x));
+        x = tare_block_call(m, &net->block[i], tare_dense_layer_direct, tare_move(x), api);
     m->scope_end(m, &x, 1);
     return x;
+}
+
+static tare_value *forward(tare_mode *m, tare_net *n, tare_value *x)
+{
+    return body(m, n, x, TARE_API_DIRECT);
+}
+
+static tare_value *forward_block(tare_mode *m, tare_net *n, tare_value *x)
+{
+    return body(m, n, x, TARE_API_BLOCK);
+}
+
+static tare_value *forward_hybrid(tare_mode *m, tare_net *n, tare_value *x)
+{
+    return body(m, n, x, TARE_API_HYBRID);
 }
 
 static void vector(tare_desc *sample, int64_t n)
@@ -138,7 +160,7 @@ static const tare_net_type nets[] = {
      .output = chain_shape,
      .net_bytes = sizeof(dense_net),
      .build = chain_build,
-     .forward = forward},
+     .forward = {forward, forward_block, forward_hybrid}},
     {.name = "mlp",
      .doc = "1000 - hidden, relu - 1: the regression net of the published S2 benchmark",
      .options = mlp_attrs,
@@ -151,7 +173,7 @@ static const tare_net_type nets[] = {
      .output = mlp_output,
      .net_bytes = sizeof(dense_net),
      .build = mlp_build,
-     .forward = forward},
+     .forward = {forward, forward_block, forward_hybrid}},
     {.name = "mlp_mnist",
      .doc = "784 - 128 relu - 64 relu - 10: digits",
      .default_batch = 128,
@@ -161,19 +183,8 @@ static const tare_net_type nets[] = {
      .output = mnist_output,
      .net_bytes = sizeof(dense_net),
      .build = mnist_build,
-     .forward = forward},
+     .forward = {forward, forward_block, forward_hybrid}},
 };
-
-tare_status tare_dense_layer_build(tare_net *net, tare_dense_layer *l, const char *path, int64_t inputs, int64_t units,
-                                   tare_activation activation)
-{
-    *l = (tare_dense_layer){.path = path, .activation = activation};
-    tare_status status = tare_net_parameter(net, path, "weight", TARE_INIT_XAVIER_UNIFORM, 2,
-                                            (const int64_t[]){units, inputs}, &l->weight);
-    if (status == TARE_OK)
-        status = tare_net_parameter(net, path, "bias", TARE_INIT_ZERO, 1, &units, &l->bias);
-    return status;
-}
 
 tare_status tare__dense_nets_register(tare_runtime *rt)
 {

@@ -5,7 +5,6 @@
 #ifndef TARE_NETS_LAYER_H
 #define TARE_NETS_LAYER_H
 
-#include "../ops/ops.h"
 #include "net.h"
 
 #ifdef __cplusplus
@@ -25,16 +24,65 @@ typedef struct {
 TARE_API tare_status tare_dense_layer_build(tare_net *net, tare_dense_layer *, const char *path, int64_t inputs,
                                             int64_t units, tare_activation);
 
-static inline tare_value *tare_dense_layer_forward(tare_mode *m, const tare_dense_layer *l, tare_value *x)
+/* The layer's operators, however its parameters and operators were reached. */
+static inline tare_value *tare_dense_layer_apply(tare_mode *m, const tare_dense_layer *l, const tare_op *dense,
+                                                 const tare_op *relu, tare_value *x, tare_value *weight,
+                                                 tare_value *bias)
 {
     m->scope_begin(m, l->path);
     m->adopt(m, &x, 1);
-    tare_value *y = tare_dense(m, tare_move(x), l->weight, l->bias);
-    if (l->activation == TARE_ACTIVATION_RELU)
-        y = tare_relu(m, tare_move(y));
+    tare_value *const in[] = {tare_move(x), weight, bias};
+    tare_value *y = tare_apply1(m, dense, NULL, in, 3);
+    if (l->activation == TARE_ACTIVATION_RELU) {
+        tare_value *const active[] = {tare_move(y)};
+        y = tare_apply1(m, relu, NULL, active, 1);
+    }
     m->scope_end(m, &y, 1);
     return y;
 }
+
+static inline tare_value *tare_dense_layer_forward(tare_mode *m, const tare_dense_layer *l, tare_value *x)
+{
+    return tare_dense_layer_apply(m, l, &tare_op_dense, &tare_op_relu, x, l->weight, l->bias);
+}
+
+/* The same, given the layer's object: what a net's body calls directly. */
+static inline tare_value *tare_dense_layer_direct(tare_mode *m, tare_block *b, tare_value *x)
+{
+    return tare_dense_layer_forward(m, (const tare_dense_layer *)b->layer, x);
+}
+
+/* The layer as an object of its net. */
+TARE_API void tare_dense_layer_block(tare_dense_layer *, tare_block *out);
+
+/* y = the largest of each window; x [N,C,H,W], y [N,C,OH,OW]. No parameters: fill it in. */
+typedef struct {
+    const char *path;
+    tare_max_pool2d_attr attr;
+} tare_max_pool_layer;
+
+static inline tare_value *tare_max_pool_layer_apply(tare_mode *m, const tare_max_pool_layer *l, const tare_op *pool,
+                                                    tare_value *x)
+{
+    m->scope_begin(m, l->path);
+    m->adopt(m, &x, 1);
+    tare_value *const in[] = {tare_move(x)};
+    tare_value *y = tare_apply1(m, pool, &l->attr, in, 1);
+    m->scope_end(m, &y, 1);
+    return y;
+}
+
+static inline tare_value *tare_max_pool_layer_forward(tare_mode *m, const tare_max_pool_layer *l, tare_value *x)
+{
+    return tare_max_pool_layer_apply(m, l, &tare_op_max_pool2d, x);
+}
+
+static inline tare_value *tare_max_pool_layer_direct(tare_mode *m, tare_block *b, tare_value *x)
+{
+    return tare_max_pool_layer_forward(m, (const tare_max_pool_layer *)b->layer, x);
+}
+
+TARE_API void tare_max_pool_layer_block(tare_max_pool_layer *, tare_block *out);
 
 #ifdef __cplusplus
 }

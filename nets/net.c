@@ -1,4 +1,4 @@
-/* net.c - a net from its name: options, parameters, registration. */
+/* net.c - a net from its name: options, parameters, state, registration. */
 #include "net.h"
 
 #include <math.h>
@@ -73,12 +73,16 @@ void tare_net_free(tare_net *net)
     if (!net)
         return;
     tare_memory *memory = &net->runtime->memory;
+    (void)tare_block_hybridize(net->runtime, &net->root, NULL);
     for (int i = 0; i < net->n_parameters; ++i) {
         tare_value_clear_gradient(net->parameter[i].value);
         tare_value_drop(net->parameter[i].value);
     }
     tare_memory_give(memory, TARE_MEMORY_RECORD, net->parameter,
                      (size_t)net->capacity_parameters * sizeof *net->parameter);
+    for (int i = 0; i < net->n_states; ++i)
+        tare_value_drop(net->state[i].value);
+    tare_memory_give(memory, TARE_MEMORY_RECORD, net->state, (size_t)net->capacity_states * sizeof *net->state);
     if (net->type->close)
         net->type->close(net);
     tare_arena_fini(&net->arena);
@@ -87,18 +91,17 @@ void tare_net_free(tare_net *net)
 
 /* ---- parameters
  * ----------------------------------------------------------------------------------------------------*/
-static bool make_room(tare_net *net)
+static bool make_room(tare_net *net, tare_parameter **list, int n, int *capacity)
 {
-    if (net->n_parameters < net->capacity_parameters)
+    if (n < *capacity)
         return true;
-    int capacity = net->capacity_parameters ? net->capacity_parameters * 2 : 16;
-    void *grown = tare_memory_resize(&net->runtime->memory, TARE_MEMORY_RECORD, net->parameter,
-                                     (size_t)net->capacity_parameters * sizeof *net->parameter,
-                                     (size_t)capacity * sizeof *net->parameter);
+    int wanted = *capacity ? *capacity * 2 : 16;
+    void *grown = tare_memory_resize(&net->runtime->memory, TARE_MEMORY_RECORD, *list,
+                                     (size_t)*capacity * sizeof **list, (size_t)wanted * sizeof **list);
     if (!grown)
         return false;
-    net->parameter = grown;
-    net->capacity_parameters = capacity;
+    *list = grown;
+    *capacity = wanted;
     return true;
 }
 
@@ -116,34 +119,76 @@ static tare_status initialise(const tare_net *net, tare_value *v, tare_init init
         float s = (float)sqrt(6 / fan);
         tare_random_uniform(host, n, net->seed, (uint64_t)net->n_parameters, -s, s);
     }
+    for (int64_t i = 0; init == TARE_INIT_ONE && i < n; ++i)
+        host[i] = 1;
     tare_status status = tare_value_write(v, host, bytes);
     tare_memory_give(&net->runtime->memory, TARE_MEMORY_RECORD, host, bytes);
     return status;
 }
 
+/* A value of the net, named "layer.name". */
+static tare_status make_value(tare_net *net, const char *layer, const char *name, tare_init init, const tare_desc *d,
+                              tare_parameter *out)
+{
+    char text[128];
+    (void)snprintf(text, sizeof text, layer ? "%s.%s" : "%s%s", layer ? layer : "", name);
+    const char *kept = tare__net_text(net, text);
+    tare_value *v;
+    tare_status status = kept ? tare_value_new(net->runtime, d, TARE_MEMORY_PARAMETER, &v) : TARE_NO_MEMORY;
+    if (status != TARE_OK)
+        return status;
+    status = initialise(net, v, init);
+    if (status != TARE_OK) {
+        tare_value_drop(v);
+        return status;
+    }
+    v->name = kept;
+    *out = (tare_parameter){v, kept};
+    return TARE_OK;
+}
+
 tare_status tare_net_parameter(tare_net *net, const char *layer, const char *name, tare_init init, int rank,
                                const int64_t *dim, tare_value **out)
 {
-    char text[128];
-    (void)snprintf(text, sizeof text, "%s.%s", layer, name);
-    const char *kept = tare__net_text(net, text);
-    if (!kept || !make_room(net))
-        return TARE_NO_MEMORY;
     tare_desc d = tare_desc_of(TARE_F32, rank, dim);
-    tare_value *v;
-    tare_status status = tare_value_new(net->runtime, &d, TARE_MEMORY_PARAMETER, &v);
-    if (status == TARE_OK) {
-        status = initialise(net, v, init);
-        if (status != TARE_OK)
-            tare_value_drop(v);
-    }
+    if (!make_room(net, &net->parameter, net->n_parameters, &net->capacity_parameters))
+        return TARE_NO_MEMORY;
+    tare_parameter *p = &net->parameter[net->n_parameters];
+    tare_status status = make_value(net, layer, name, init, &d, p);
     if (status != TARE_OK)
         return status;
-    v->name = kept;
-    tare_value_want_gradient(v, true);
-    net->parameter[net->n_parameters++] = (tare_parameter){v, kept};
-    *out = v;
+    ++net->n_parameters;
+    tare_value_want_gradient(p->value, true);
+    *out = p->value;
     return TARE_OK;
+}
+
+static tare_status make_state(tare_net *net, const char *layer, const char *name, tare_init init, const tare_desc *d,
+                              tare_value **out)
+{
+    if (!make_room(net, &net->state, net->n_states, &net->capacity_states))
+        return TARE_NO_MEMORY;
+    tare_status status = make_value(net, layer, name, init, d, &net->state[net->n_states]);
+    if (status == TARE_OK)
+        *out = net->state[net->n_states++].value;
+    return status;
+}
+
+tare_status tare_net_state(tare_net *net, const char *layer, const char *name, tare_init init, int rank,
+                           const int64_t *dim, tare_value **out)
+{
+    tare_desc d = tare_desc_of(TARE_F32, rank, dim);
+    return make_state(net, layer, name, init, &d, out);
+}
+
+tare_status tare_net_random_calls(tare_net *net, tare_value **out)
+{
+    tare_desc d = tare_desc_of(TARE_I64, 0, NULL);
+    tare_status status = TARE_OK;
+    if (!net->random_calls)
+        status = make_state(net, NULL, "random_calls", TARE_INIT_ZERO, &d, &net->random_calls);
+    *out = net->random_calls;
+    return status;
 }
 
 /* ---- shapes and losses

@@ -1,14 +1,15 @@
 /* net.h - nets, written once over the mode seam and unable to know in which mode they run.
  *
  * A net type is a const record in the catalogue: name, options, shapes, losses, how to build one. A net is one of
- * its instances: parameters in order (values of one runtime) and layers. forward() calls layer functions directly;
- * the same body compiled a second time goes through the layers' table (see layer.h).
+ * its instances: parameters in order (values of one runtime), state (what steps change without a gradient: running
+ * statistics, the count of random calls) and layers. forward() calls layer functions directly; the same body compiled a
+ * second time goes through the layers' table (see layer.h).
  *
  * Ownership: tare_net_free frees parameters and layers. Threads: the runtime's. */
 #ifndef TARE_NETS_NET_H
 #define TARE_NETS_NET_H
 
-#include "../core/runtime.h"
+#include "block.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -30,7 +31,9 @@ struct tare_net_type {
     void (*output)(const void *options, tare_desc *sample);
     size_t net_bytes; /* the instance, which begins with a tare_net */
     tare_status (*build)(tare_net *, const void *options);
-    tare_value *(*forward)(tare_mode *, tare_net *, tare_value *x); /* layer calls direct */
+    /* By tare_api: the same body with layers called directly, as objects, as hybrid objects (block.h); a net
+     * without layer objects has the first alone. */
+    tare_value *(*forward[TARE_API_COUNT])(tare_mode *, tare_net *, tare_value *x);
     void (*close)(tare_net *); /* lets go of what build took outside the arena; NULL: nothing */
 };
 
@@ -46,8 +49,12 @@ struct tare_net {
     void *options;
     tare_parameter *parameter;
     int n_parameters, capacity_parameters;
+    tare_parameter *state; /* no gradient: written by the operators that they are tied to */
+    int n_states, capacity_states;
+    tare_value *random_calls; /* one of the state: 0-d int64, random operators so far; NULL: the net has none */
     uint64_t seed;
     tare_arena arena; /* names, layers' arrays */
+    tare_block root;  /* the net as an object: its layers are the children */
 };
 
 /* Builds the net that `text` names ("mlp", "chain:depth=5"), Xavier uniform weights from `seed`, zero biases; or reads
@@ -55,8 +62,14 @@ struct tare_net {
  * a file BAD_FILE and IO too. */
 TARE_API tare_status tare_net_new(tare_runtime *, const char *text, uint64_t seed, tare_net **out);
 TARE_API void tare_net_free(tare_net *);
-/* Whether a net's name is that of a file, from which its parameters come. */
+/* Whether a net's name is that of a file: its parameters come from there, and it has no layer objects. */
 TARE_API bool tare_net_is_file(const char *text);
+/* The net's function with layers called directly. */
+static inline tare_value *tare_net_forward(tare_mode *m, tare_net *net, tare_value *x)
+{
+    return net->type->forward[TARE_API_DIRECT](m, net, x);
+}
+
 /* Registers the built-in nets and optimizers. */
 TARE_API tare_status tare_nets_register(tare_runtime *);
 
@@ -72,9 +85,15 @@ TARE_API const char *tare_loss_name(tare_loss);
 TARE_API tare_value *tare_net_loss(tare_mode *, tare_loss, tare_value *y, tare_value *target);
 
 /* ---- for net files: a parameter made, initialised, named and registered with the net ------------------------------*/
-typedef enum { TARE_INIT_ZERO, TARE_INIT_XAVIER_UNIFORM } tare_init;
+typedef enum { TARE_INIT_ZERO, TARE_INIT_ONE, TARE_INIT_XAVIER_UNIFORM } tare_init;
 TARE_API tare_status tare_net_parameter(tare_net *, const char *layer, const char *name, tare_init, int rank,
                                         const int64_t *dim, tare_value **out);
+/* The same for an entry of the state, float32, zeros or ones. */
+TARE_API tare_status tare_net_state(tare_net *, const char *layer, const char *name, tare_init, int rank,
+                                    const int64_t *dim, tare_value **out);
+/* The net's count of random calls (net->random_calls), made at the first wish. With the net's seed and an element's
+ * number it is the key of a draw; whoever draws increments it after. */
+TARE_API tare_status tare_net_random_calls(tare_net *, tare_value **out);
 
 /* ---- optimizers: update rules over the seam, the same in both modes
  * --------------------------------------------------*/
@@ -96,15 +115,21 @@ struct tare_optimizer {
     tare_net *net;
     void *options;
     tare_value *learning_rate; /* 0-d float32: written between steps, never an attribute */
+    tare_value *clip;          /* 0-d float32, likewise: the largest global norm; NULL: gradients are not clipped */
     tare_value *step;          /* 0-d int64, NULL if not counted */
     tare_value **state;        /* [n_parameters * n_states] */
 };
 
-/* "adam", "sgd:momentum=0.9,lr=0.01". */
+/* "adam", "sgd:momentum=0.9,lr=0.01,clip=1". */
 TARE_API tare_status tare_optimizer_new(tare_net *, const char *text, tare_optimizer **out);
 TARE_API void tare_optimizer_free(tare_optimizer *);
 /* Updates every parameter that has a gradient (m->gradient), through the mode: run now, or appended to the plan. */
 TARE_API tare_status tare_optimizer_step(tare_optimizer *, tare_mode *);
+
+/* The factor that brings the norm of all parameters' gradients together down to max_norm (0-d float32, as the result),
+ * 1 where it is below: min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_. The gradients stay as they
+ * are; multiply what is used of them. NULL where no parameter has a gradient. */
+TARE_API tare_value *tare_clip_global_norm(tare_mode *, const tare_net *, tare_value *max_norm);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,7 @@
 /* optimizer.c - update rules over the mode seam: run now in the imperative mode, part of the plan in a graph.
  *
- * What changes between steps (learning rate, step count) is a 0-d value, so that a captured step stays valid. */
+ * What changes between steps (learning rate, largest norm, step count) is a 0-d value, so that a captured step stays
+ * valid. */
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,12 +10,19 @@
 #include "net.h"
 #include "nets_private.h"
 
+/* Every rule's options begin so. */
 typedef struct {
-    double lr, momentum, weight_decay;
+    double lr, clip;
+} common_options;
+
+typedef struct {
+    common_options common;
+    double momentum, weight_decay;
 } sgd_options;
 
 typedef struct {
-    double lr, beta1, beta2, epsilon, weight_decay;
+    common_options common;
+    double beta1, beta2, epsilon, weight_decay;
 } adam_options;
 
 /* ---- sgd
@@ -48,34 +56,46 @@ static void adam_update(tare_mode *m, const tare_optimizer *opt, tare_value *w, 
     (void)m->apply(m, &tare_op_adam, &attr, (tare_value *const[]){w, g, state[0], state[1], shared}, 5, out, 0);
 }
 
+#define LEARNING_RATE(normal)                                                                                          \
+    {                                                                                                                  \
+        "lr", TARE_ATTR_FLOAT, offsetof(common_options, lr), 0, 1e6, normal, "learning rate at the start"              \
+    }
+#define CLIP                                                                                                           \
+    {                                                                                                                  \
+        "clip", TARE_ATTR_FLOAT, offsetof(common_options, clip), 0, 1e30, "0",                                         \
+            "largest norm of all gradients together, which are scaled down to it; 0: as they are"                      \
+    }
+
 static const tare_attr sgd_attrs[] = {
-    {"lr", TARE_ATTR_FLOAT, offsetof(sgd_options, lr), 0, 1e6, "0.01", "learning rate at the start"},
+    LEARNING_RATE("0.01"),
     {"momentum", TARE_ATTR_FLOAT, offsetof(sgd_options, momentum), 0, 1, "0.9", "share of the last step kept"},
     {"weight_decay", TARE_ATTR_FLOAT, offsetof(sgd_options, weight_decay), 0, 1e6, "0",
      "times w, added to the gradient"},
+    CLIP,
 };
 
 static const tare_attr adam_attrs[] = {
-    {"lr", TARE_ATTR_FLOAT, offsetof(adam_options, lr), 0, 1e6, "0.001", "learning rate at the start"},
+    LEARNING_RATE("0.001"),
     {"beta1", TARE_ATTR_FLOAT, offsetof(adam_options, beta1), 0, 1, "0.9", "decay of the first moment"},
     {"beta2", TARE_ATTR_FLOAT, offsetof(adam_options, beta2), 0, 1, "0.999", "decay of the second moment"},
     {"epsilon", TARE_ATTR_FLOAT, offsetof(adam_options, epsilon), 0, 1, "1e-8", "added to the root"},
     {"weight_decay", TARE_ATTR_FLOAT, offsetof(adam_options, weight_decay), 0, 1e6, "0",
      "times w, added to the gradient"},
+    CLIP,
 };
 
 static const tare_optimizer_type optimizers[] = {
     {.name = "sgd",
      .doc = "stochastic gradient descent with momentum",
      .options = sgd_attrs,
-     .n_options = 3,
+     .n_options = sizeof sgd_attrs / sizeof *sgd_attrs,
      .option_bytes = sizeof(sgd_options),
      .n_states = 1,
      .update = sgd_update},
     {.name = "adam",
      .doc = "Adam (Kingma and Ba, 2015, algorithm 1)",
      .options = adam_attrs,
-     .n_options = 5,
+     .n_options = sizeof adam_attrs / sizeof *adam_attrs,
      .option_bytes = sizeof(adam_options),
      .n_states = 2,
      .counts_steps = true,
@@ -110,12 +130,16 @@ static tare_status make_values(tare_optimizer *opt)
 {
     tare_net *net = opt->net;
     tare_runtime *rt = net->runtime;
-    /* every rule's options begin with its learning rate */
-    float lr = (float)*(const double *)opt->options;
+    const common_options *options = opt->options;
+    const float lr = (float)options->lr, clip = (float)options->clip;
     tare_desc scalar = tare_desc_of(TARE_F32, 0, NULL), count = tare_desc_of(TARE_I64, 0, NULL);
     tare_status status = zero_value(rt, &scalar, "learning_rate", &opt->learning_rate);
     if (status == TARE_OK)
         status = tare_value_write(opt->learning_rate, &lr, sizeof lr);
+    if (status == TARE_OK && clip > 0)
+        status = zero_value(rt, &scalar, "clip", &opt->clip);
+    if (status == TARE_OK && clip > 0)
+        status = tare_value_write(opt->clip, &clip, sizeof clip);
     if (status == TARE_OK && opt->type->counts_steps)
         status = zero_value(rt, &count, "step", &opt->step);
     for (int i = 0; status == TARE_OK && i < net->n_parameters * opt->type->n_states; ++i) {
@@ -168,10 +192,25 @@ void tare_optimizer_free(tare_optimizer *opt)
     for (int i = 0; opt->state && i < opt->net->n_parameters * opt->type->n_states; ++i)
         tare_value_drop(opt->state[i]);
     tare_value_drop(opt->learning_rate);
+    tare_value_drop(opt->clip);
     tare_value_drop(opt->step);
     tare_memory_give(memory, TARE_MEMORY_RECORD, opt->state, state_bytes(opt));
     tare_memory_give(memory, TARE_MEMORY_RECORD, opt->options, opt->type->option_bytes);
     tare_memory_give(memory, TARE_MEMORY_RECORD, opt, sizeof *opt);
+}
+
+/* One parameter, with its gradient scaled where there is a factor; the scaled one is let go at once. */
+static void update_one(tare_optimizer *opt, tare_mode *m, int i, tare_value *gradient, tare_value *factor,
+                       tare_value *shared)
+{
+    tare_value *const *state = &opt->state[i * opt->type->n_states], *w = opt->net->parameter[i].value;
+    if (!factor) {
+        opt->type->update(m, opt, w, gradient, state, shared);
+        return;
+    }
+    m->scope_begin(m, NULL);
+    opt->type->update(m, opt, w, tare_mul(m, gradient, factor), state, shared);
+    m->scope_end(m, NULL, 0);
 }
 
 tare_status tare_optimizer_step(tare_optimizer *opt, tare_mode *m)
@@ -181,10 +220,11 @@ tare_status tare_optimizer_step(tare_optimizer *opt, tare_mode *m)
     m->recording = false;
     m->scope_begin(m, "optimizer");
     tare_value *shared = opt->type->begin ? opt->type->begin(m, opt) : NULL;
+    tare_value *factor = opt->clip ? tare_clip_global_norm(m, net, opt->clip) : NULL;
     for (int i = 0; i < net->n_parameters && m->error == TARE_OK; ++i) {
         tare_value *g = m->gradient(m, net->parameter[i].value);
         if (g)
-            opt->type->update(m, opt, net->parameter[i].value, g, &opt->state[i * opt->type->n_states], shared);
+            update_one(opt, m, i, g, factor, shared);
     }
     m->scope_end(m, NULL, 0);
     m->recording = recording;

@@ -306,9 +306,12 @@ const tare_op tare_op_accumulate = {
     .overwrites = {1},
     .variants =
         (const tare_variant[]){TARE_NATIVE(add, "", .dtypes = TARE_BIT(TARE_F32), .prepare = tare__prepare_pointwise),
+                               TARE_NATIVE(add_broadcast, "strided_", .dtypes = TARE_BIT(TARE_F32),
+                                           .in_strides = {TARE_STRIDES_ANY, TARE_STRIDES_ANY},
+                                           .prepare = prepare_broadcast),
                                TARE_REFERENCE(add_reference, .in_strides = {TARE_STRIDES_ANY, TARE_STRIDES_ANY},
                                               .prepare = prepare_broadcast)},
-    .n_variants = TARE_N_NATIVE + 1,
+    .n_variants = 2 * TARE_N_NATIVE + 1,
     .samples = (const tare_sample[]){{TARE_SAMPLE_CHECK, "f32[3,5] f32[3,5]", NULL, NULL},
                                      {TARE_SAMPLE_CHECK, "f32[] f32[]", NULL, NULL},
                                      {TARE_SAMPLE_CHECK, "f32[0,4] f32[0,4]", NULL, NULL},

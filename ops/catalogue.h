@@ -1,8 +1,9 @@
 /* catalogue.h - every built-in operator in one line: from it come the prototypes, the registration, the tests, the
  * manual.
  *
- * OP(name, inputs) or OPA(name, inputs, attribute fields). The block that goes with a line is the record
- * tare_op_<name> in one file of ops/. Gradient operators are operators like any other. */
+ * OP(name, inputs) or OPA(name, inputs, attribute fields); inputs MANY: any number, TO_MANY: one, and several results.
+ * The block that goes with a line is the record tare_op_<name> in one file of ops/. Gradient operators are operators
+ * like any other. */
 #ifndef TARE_OPS_CATALOGUE_H
 #define TARE_OPS_CATALOGUE_H
 
@@ -28,8 +29,18 @@
     /* moving bits (copy.c) */                                                                                         \
     OP(copy, 1)                                                                                                        \
     OPA(fill, 1, double value;)                                                                                        \
-    /* views (view.c) */                                                                                               \
+    /* views (view.c, slice.c) */                                                                                      \
     OP(detach, 1)                                                                                                      \
+    OPA(reshape, 1, tare_ints shape;)                                                                                  \
+    OP(flatten, 1)                                                                                                     \
+    OPA(transpose, 1, tare_ints axes;)                                                                                 \
+    OPA(flip, 1, tare_ints axes;)                                                                                      \
+    OPA(expand, 1, tare_ints shape;)                                                                                   \
+    OPA(slice, 1, int64_t axis; int64_t begin; int64_t end; int64_t step;)                                             \
+    OPA(slice_grad, 2, int64_t axis; int64_t begin; int64_t end; int64_t step;)                                        \
+    /* joining and cutting (concat.c) */                                                                               \
+    OPA(concat, MANY, int64_t axis;)                                                                                   \
+    OPA(split, TO_MANY, int64_t axis; int64_t parts;)                                                                  \
     /* reductions (reduction.c, reduction_grad.c) */                                                                   \
     OPA(sum, 1, tare_ints axes; bool keep_dims;)                                                                       \
     OPA(sum_grad, 2, tare_ints axes; bool keep_dims;)                                                                  \
@@ -45,6 +56,24 @@
     OPA(sgd, 4, double momentum; double weight_decay;)                                                                 \
     OPA(adam, 5, double beta1; double beta2; double epsilon; double weight_decay;)                                     \
     OPA(adam_rate, 2, double beta1; double beta2;)                                                                     \
-    OP(increment, 1)
+    OP(increment, 1)                                                                                                   \
+    /* randomness (dropout.c) */                                                                                       \
+    OPA(dropout, 2, double rate; int64_t seed;)                                                                        \
+    OPA(dropout_grad, 2, double rate;)                                                                                 \
+    /* rows by number (gather.c) */                                                                                    \
+    OP(gather, 2)                                                                                                      \
+    OP(gather_grad, 3)                                                                                                 \
+    /* pooling (max_pool2d.c) */                                                                                       \
+    OPA(max_pool2d, 1, int64_t kernel_h; int64_t kernel_w; int64_t stride_h; int64_t stride_w; int64_t pad_h;          \
+        int64_t pad_w; bool ceil_mode;)                                                                                \
+    OP(max_pool2d_grad, 3)                                                                                             \
+    /* batch normalization (batch_norm.c, batch_norm_grad.c) */                                                        \
+    OPA(batch_norm, 5, double epsilon; double momentum;)                                                               \
+    OP(batch_norm_grad, 5)                                                                                             \
+    OPA(batch_norm_inference, 5, double epsilon;)                                                                      \
+    OPA(batch_norm_inference_grad, 5, double epsilon;)                                                                 \
+    /* clipping by global norm (clip.c) */                                                                             \
+    OP(sum_of_squares, 1)                                                                                              \
+    OP(clip_factor, 2)
 
 #endif

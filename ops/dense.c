@@ -68,17 +68,19 @@ static void set_gemm(tare_work *w)
 static inline void dense_shape(const tare_args *a, tare_gemm_shape *s)
 {
     const tare_desc *x = a->in[0], *w = a->in[1];
-    int64_t k = x->dim[1], n = w->dim[0];
-    *s = (tare_gemm_shape){x->dim[0], n, k, k, 1, 1, k, n};
+    int64_t n = w->dim[0];
+    *s = (tare_gemm_shape){x->dim[0], n, x->dim[1], x->stride[0], x->stride[1], w->stride[1], w->stride[0], n};
 }
 
 static inline void matmul_shape(const tare_args *a, tare_gemm_shape *s)
 {
     const tare_desc *x = a->in[0], *y = a->in[1];
     const tare_matmul_attr *t = a->attr;
-    int64_t m = x->dim[t->transpose_a], k = x->dim[!t->transpose_a], n = y->dim[!t->transpose_b];
+    int across_a = !t->transpose_a, across_b = !t->transpose_b;
+    int64_t n = y->dim[across_b];
     *s = (tare_gemm_shape){
-        m, n, k, t->transpose_a ? 1 : k, t->transpose_a ? m : 1, t->transpose_b ? 1 : n, t->transpose_b ? k : 1, n};
+        x->dim[!across_a],   n, x->dim[across_a], x->stride[!across_a], x->stride[across_a], y->stride[!across_b],
+        y->stride[across_b], n};
 }
 
 static void prepare_dense(const tare_args *a, const tare_desc_ref *out, tare_work *w)
@@ -108,6 +110,31 @@ static void prepare_matmul_whole(const tare_args *a, const tare_desc_ref *out, t
     matmul_shape(a, shape_in(w));
     w->g[G_PATH] = TARE_GEMM_PACKED;
     w->g[G_DTYPE] = out[0]->dtype;
+}
+
+/* BLAS wants one stride of each matrix to be 1 and the other to be a leading dimension. */
+static bool blas_matrix(int64_t rows, int64_t columns, int64_t row, int64_t column)
+{
+    return (column == 1 && (rows < 2 || row >= columns)) || (row == 1 && (columns < 2 || column >= rows));
+}
+
+static bool blas_takes(const tare_gemm_shape *s)
+{
+    return blas_matrix(s->m, s->k, s->a_row, s->a_col) && blas_matrix(s->k, s->n, s->b_row, s->b_col);
+}
+
+static bool blas_takes_dense(const tare_args *a)
+{
+    tare_gemm_shape s;
+    dense_shape(a, &s);
+    return blas_takes(&s);
+}
+
+static bool blas_takes_matmul(const tare_args *a)
+{
+    tare_gemm_shape s;
+    matmul_shape(a, &s);
+    return blas_takes(&s);
 }
 
 static void reference_product(const tare_call *c, const void *bias, void *y)
@@ -265,24 +292,38 @@ static const tare_attr matmul_attrs[] = {
     {"transpose_b", TARE_ATTR_BOOL, offsetof(tare_matmul_attr, transpose_b), 0, 1, "false", "b is given as [N,K]"},
 };
 
+/* The two matrices; a bias is a row. */
+#define FORWARD_2                                                                                                      \
+    {                                                                                                                  \
+        TARE_STRIDES_FORWARD, TARE_STRIDES_FORWARD                                                                     \
+    }
+#define ANY_2                                                                                                          \
+    {                                                                                                                  \
+        TARE_STRIDES_ANY, TARE_STRIDES_ANY                                                                             \
+    }
+
 static const tare_variant dense_variants[] = {
-    TARE_NATIVE(dense, "gemm_", .dtypes = TARE_BIT(TARE_F32), .prepare = prepare_dense),
+    TARE_NATIVE(dense, "gemm_", .dtypes = TARE_BIT(TARE_F32), .in_strides = FORWARD_2, .prepare = prepare_dense),
     {.name = "blas",
      .set = TARE_SET_BLAS,
      .dtypes = TARE_BIT(TARE_F32),
+     .in_strides = FORWARD_2,
+     .fits = blas_takes_dense,
      .prepare = prepare_dense_whole,
      .run = dense_blas},
-    TARE_REFERENCE(dense_reference, .prepare = prepare_dense_whole),
+    TARE_REFERENCE(dense_reference, .in_strides = ANY_2, .prepare = prepare_dense_whole),
 };
 
 static const tare_variant matmul_variants[] = {
-    TARE_NATIVE(matmul, "gemm_", .dtypes = TARE_BIT(TARE_F32), .prepare = prepare_matmul),
+    TARE_NATIVE(matmul, "gemm_", .dtypes = TARE_BIT(TARE_F32), .in_strides = FORWARD_2, .prepare = prepare_matmul),
     {.name = "blas",
      .set = TARE_SET_BLAS,
      .dtypes = TARE_BIT(TARE_F32),
+     .in_strides = FORWARD_2,
+     .fits = blas_takes_matmul,
      .prepare = prepare_matmul_whole,
      .run = matmul_blas},
-    TARE_REFERENCE(matmul_reference, .prepare = prepare_matmul_whole),
+    TARE_REFERENCE(matmul_reference, .in_strides = ANY_2, .prepare = prepare_matmul_whole),
 };
 
 static const tare_sample dense_samples[] = {

@@ -36,10 +36,28 @@ extern "C" {
         fields                                                                                                         \
     } tare_##op##_attr;                                                                                                \
     extern TARE_API const tare_op tare_op_##op;                                                                        \
+    TARE_FUNCTION_##n(op, n)
+#define TARE_FUNCTION_FIXED(op, n)                                                                                     \
     static inline tare_value *tare_##op(tare_mode *m, TARE_PARAMETERS_##n, tare_##op##_attr attr)                      \
     {                                                                                                                  \
         tare_value *const in[] = {TARE_ARGUMENTS_##n};                                                                 \
         return tare_apply1(m, &tare_op_##op, &attr, in, n);                                                            \
+    }
+#define TARE_FUNCTION_1 TARE_FUNCTION_FIXED
+#define TARE_FUNCTION_2 TARE_FUNCTION_FIXED
+#define TARE_FUNCTION_3 TARE_FUNCTION_FIXED
+#define TARE_FUNCTION_4 TARE_FUNCTION_FIXED
+#define TARE_FUNCTION_5 TARE_FUNCTION_FIXED
+#define TARE_FUNCTION_MANY(op, n)                                                                                      \
+    static inline tare_value *tare_##op(tare_mode *m, tare_value *const *in, int n_in, tare_##op##_attr attr)          \
+    {                                                                                                                  \
+        return tare_apply1(m, &tare_op_##op, &attr, in, n_in);                                                         \
+    }
+/* All results to out, which has room for as many as the attributes say. */
+#define TARE_FUNCTION_TO_MANY(op, n)                                                                                   \
+    static inline tare_status tare_##op(tare_mode *m, tare_value *a, tare_##op##_attr attr, tare_value **out)          \
+    {                                                                                                                  \
+        return m->apply(m, &tare_op_##op, &attr, &a, 1, out, 0);                                                       \
     }
 TARE_OPERATORS(TARE_DECLARE, TARE_DECLARE_ATTR)
 #undef TARE_DECLARE

@@ -60,7 +60,10 @@ expect 2 "did you mean 'storage'" bench chain --factor storag=malloc
 expect 2 'has no level' bench chain --factor storage=tape
 expect 2 'means nothing on symbol' bench chain --modes symbol --factor storage=malloc
 expect 2 'means nothing on functional' agree chain --modes functional --factor dce=on
-expect 2 'one thread' agree chain --threads 2
+expect 2 'no level .65' agree chain --threads 65
+expect 2 'no level .0' bench chain --threads 1,0
+expect 2 'no level .1,2' train mlp_mnist --threads 1,2 --data "$folder"
+expect 2 'two arms' agree chain --threads 1,2,2
 expect 2 'computes nothing' agree chain --kernels null
 expect 2 'device' agree chain --device cuda
 expect 2 'depth' bench chain:depth=0
@@ -93,6 +96,8 @@ done
 expect 0 'nothing to compare' agree chain --modes step
 expect 0 'agree bit for bit' agree mlp --batch 3 --optimizer adam --steps 2
 expect 0 'agree bit for bit' agree chain --factor kernels=reference
+expect 0 'kernels@3' agree mlp --batch 64 --steps 1 --threads 1,2,3
+expect 0 'agree bit for bit' agree mlp --batch 64 --steps 1 --threads 2,7 --factor kernels=reference --modes step,functional
 expect 0 'agree bit for bit' agree chain --modes symbol,step,kernels --factor dce=off,in-place=off
 expect 0 '119 nodes, 30 208 FLOPs' bench chain --rounds 2 --processes 2 --json "$folder/chain.jsonl"
 [ -s "$folder/chain.jsonl" ] && [ ! -e "$folder/chain.jsonl.part" ] || fail 'bench --json left no file, or a part'
@@ -192,6 +197,14 @@ expect 1 'line 1' plan "$folder/huge.csv"
 : >"$folder/empty.csv"
 expect 1 'no rows' plan "$folder/empty.csv"
 expect 1 'No such file' plan "$folder/nothing.csv"
+
+# ---- a step, event by event
+expect 0 'static_shape' step chain:depth=2
+expect 0 'look-up' step chain:depth=2 --arms invoke,kernels --optimizer sgd
+expect 0 'gemm' step mlp --batch 2 --layer dense1 --arms symbol
+expect 2 'nonsense' step chain:depth=2 --layer nonsense
+expect 2 'two stand side by side' step chain:depth=2 --arms block,symbol,step
+expect 2 'unknown rung' step chain:depth=2 --arms nonsense
 
 # ---- pictures and pages
 expect 0 'nodes' graph chain:depth=2 --dot "$folder/chain.dot"

@@ -128,6 +128,7 @@ def records(build, folder):
         ["data", "digits", "--out", folder / "digits", "--count", "60"],
         ["train", "mlp_mnist", "--data", folder / "digits", "--batch", "20", "--epochs", "2", "--json",
          folder / "train.jsonl"],
+        ["step", "chain:depth=2", "--arms", "invoke,symbol", "--optimizer", "sgd", "--json", folder / "step.jsonl"],
     ]
     for words in runs:
         done = subprocess.run([tare, *words], capture_output=True, text=True)
@@ -155,7 +156,7 @@ def main(source, build):
     chain = kinds["arm False"]
     if chain["nodes"] <= 0 or chain["counts"]["kernel_calls"] <= 0:
         wrong.append("an arm without nodes or kernel calls")
-    missing = {"arm", "block", "contrast", "agree", "epoch"} - {kind.split()[0] for kind in kinds}
+    missing = {"arm", "block", "contrast", "agree", "epoch", "event"} - {kind.split()[0] for kind in kinds}
     wrong += [f"no {kind} record was written" for kind in missing]
     print("\n".join(wrong[:40]))
     print(f"{len(kinds)} kinds, {tried} broken records tried, {len(wrong)} findings")

@@ -6,12 +6,12 @@
 #include "derived_kernels.h"
 #include "derived_modes.h"
 
-/* A runtime in which the operator is registered, a built-in one or a test's own. NULL: it cannot be. */
-static inline tare_runtime *derived_start(const tare_op *op, tare_kernel_choice kernels)
+/* A runtime with those options in which the operator is registered, a built-in one or a test's own. NULL: it cannot
+ * be. */
+static inline tare_runtime *derived_start_with(const tare_options *options, const tare_op *op)
 {
-    tare_options options = {.kernels = kernels, .isa_limit = TARE_ISA_COUNT};
     tare_runtime *rt;
-    if (tare_start(&options, &rt) != TARE_OK)
+    if (tare_start(options, &rt) != TARE_OK)
         return NULL;
     tare_status status = tare_graph_register(rt);
     if (status == TARE_OK && tare_runtime_kernels(rt, op)->op != op)
@@ -23,9 +23,9 @@ static inline tare_runtime *derived_start(const tare_op *op, tare_kernel_choice 
     return rt;
 }
 
-static inline tare_runtime *derived_start_native(const tare_op *op)
+static inline tare_runtime *derived_start(const tare_op *op, tare_kernel_choice kernels)
 {
-    return derived_start(op, TARE_KERNELS_NATIVE);
+    return derived_start_with(&(tare_options){.kernels = kernels, .isa_limit = TARE_ISA_COUNT}, op);
 }
 
 typedef struct {
@@ -73,7 +73,7 @@ static inline void derive_one(report *r, derivation *d, const tare_sample *of)
     sample_fini(&wide);
 }
 
-static inline void derive_no_memory(report *r)
+static inline void derive_no_memory(report *r, derived_maker *start)
 {
     for (int i = 0; i < r->op->n_samples; ++i) {
         sample s;
@@ -81,19 +81,20 @@ static inline void derive_no_memory(report *r)
         if (r->of->use != TARE_SAMPLE_CHECK)
             continue;
         if (sample_init(&s, r->op, r->of, false) && s.status == TARE_OK) {
-            check_no_memory(r, derived_start_native, &s, false);
-            check_no_memory(r, derived_start_native, &s, true);
+            check_no_memory(r, start, &s, false);
+            check_no_memory(r, start, &s, true);
         }
         sample_fini(&s);
         return;
     }
 }
 
-static inline void derive(const tare_op *op, report *r)
+/* All checks, in runtimes that `start` makes. */
+static inline void derive_in(derived_maker *start, const tare_op *op, report *r)
 {
     int n[3] = {0};
     *r = (report){.op = op};
-    derivation d = {derived_start(op, TARE_KERNELS_NATIVE), derived_start(op, TARE_KERNELS_REFERENCE), 0, 0};
+    derivation d = {start(op, TARE_KERNELS_NATIVE), start(op, TARE_KERNELS_REFERENCE), 0, 0};
     if (!d.native || !d.reference) {
         fault(r, "%s", tare_error_text());
     } else {
@@ -102,7 +103,7 @@ static inline void derive(const tare_op *op, report *r)
             derive_one(r, &d, &op->samples[i]);
         }
         if (r->n == 0)
-            derive_no_memory(r);
+            derive_no_memory(r, start);
         r->of = NULL;
         if (r->n == 0 && (n[TARE_SAMPLE_CHECK] == 0 || (op->variants && n[TARE_SAMPLE_BENCH] == 0)))
             fault(r, "it needs samples to check, and to bench if it has kernels");
@@ -115,6 +116,11 @@ static inline void derive(const tare_op *op, report *r)
     int64_t lost = tare_runtime_free(d.native) + tare_runtime_free(d.reference);
     if (lost != 0)
         fault(r, "%lld blocks are lost", (long long)lost);
+}
+
+static inline void derive(const tare_op *op, report *r)
+{
+    derive_in(derived_start, op, r);
 }
 
 #endif

@@ -105,15 +105,17 @@ static inline void kernel_run(report *r, const sample *s, const tare_variant *v,
         operand[k] = guarded_take(bytes, how.offset * item, NULL);
         ptr[k] = operand[k].block + operand[k].before;
     }
-    size_t pieces = w.piece_bytes * (size_t)w.n_pieces;
-    if (pieces + w.worker_bytes > 0)
-        scratch = guarded_take(pieces + w.worker_bytes, 0, NULL);
+    /* backwards they run as three workers in turn, so that each has its own scratch or is found out */
+    int workers = tare_work_workers(&w, how.reversed ? 3 : 1);
+    size_t pieces = tare_work_piece_scratch(&w), all = pieces + tare_work_worker_scratch(&w, workers);
+    if (all > 0)
+        scratch = guarded_take(all, 0, NULL);
     ptr[s->n_in + out->n] = w.piece_bytes ? scratch.block + scratch.before : NULL;
     ptr[s->n_in + out->n + 1] = w.worker_bytes ? scratch.block + scratch.before + pieces : NULL;
 
     tare_call c = {v->run, v->combine, ptr, w.g, w.n_pieces, (int16_t)(s->n_in + out->n + 2), (int16_t)w.n_g, -1};
     for (int k = 0; k < w.n_pieces; ++k)
-        out->error |= c.run(&c, how.reversed ? w.n_pieces - 1 - k : k, 0);
+        out->error |= c.run(&c, how.reversed ? w.n_pieces - 1 - k : k, k % workers);
     if (c.combine)
         out->error |= c.combine(&c, 0, 0);
 

@@ -174,12 +174,15 @@ static inline void check_reject(report *r, tare_runtime *rt, const sample *s)
               tare_status_name(of[1].status));
 }
 
+/* A runtime with the operator in it; NULL: it cannot be. */
+typedef tare_runtime *derived_maker(const tare_op *, tare_kernel_choice);
+
 /* Every allocation fails in turn: a status, nothing lost, and a second try gives the bits of the first. */
-static inline void check_no_memory(report *r, tare_runtime *(*start)(const tare_op *), const sample *s, bool graph)
+static inline void check_no_memory(report *r, derived_maker *start, const sample *s, bool graph)
 {
     char text[32];
     for (int64_t k = 1;; ++k) {
-        tare_runtime *rt = start(s->op);
+        tare_runtime *rt = start(s->op, TARE_KERNELS_NATIVE);
         outcome first, second;
         rt->memory.fail_at = rt->memory.n_requests + k;
         graph ? run_later(rt, s, &first) : run_now(rt, s, (now_how){0}, &first);

@@ -57,11 +57,14 @@ static inline void *copy_out(const tare_value *v, outcome *o)
     return at;
 }
 
-static inline tare_value *value_from(tare_runtime *rt, const tare_desc *d, const void *data, outcome *o)
+/* Contiguous, whatever the strides of `like`. */
+static inline tare_value *value_from(tare_runtime *rt, const tare_desc *like, const void *data, outcome *o)
 {
     tare_value *v = NULL;
-    if (outcome_failed(o, tare_value_new(rt, d, TARE_MEMORY_INPUT, &v)) == TARE_OK)
-        (void)outcome_failed(o, tare_value_write(v, data, tare_desc_bytes(d)));
+    tare_desc d = *like;
+    tare_desc_pack(&d);
+    if (outcome_failed(o, tare_value_new(rt, &d, TARE_MEMORY_INPUT, &v)) == TARE_OK)
+        (void)outcome_failed(o, tare_value_write(v, data, tare_desc_bytes(&d)));
     return v;
 }
 
@@ -73,7 +76,18 @@ typedef struct {
     uint64_t spoil;
 } now_how;
 
-static inline void spoil_operands(const tare_mode *m, const tare_op *op, uint64_t spoil)
+static inline void spoil(tare_value *v)
+{
+    tare_device *d = v->runtime->device;
+    size_t bytes = v->storage->bytes;
+    void *rubbish = malloc(bytes + 1);
+    /* opaque bytes are their kernel's own, which may trust them: 0 is a valid index */
+    memset(rubbish, v->d.dtype == TARE_BYTES ? 0 : 0xff, bytes);
+    (void)d->copy(d, v->storage->base, rubbish, bytes, TARE_COPY_TO_DEVICE);
+    free(rubbish);
+}
+
+static inline void spoil_operands(const tare_mode *m, const tare_op *op, uint64_t operands)
 {
     const tare_node *n = NULL;
     for (int32_t i = 0; i < m->program->n; ++i)
@@ -82,12 +96,11 @@ static inline void spoil_operands(const tare_mode *m, const tare_op *op, uint64_
     int total = n ? n->n_in + n->n_out + n->n_aux : 0;
     for (int k = 0; k < total; ++k) {
         tare_value *v = n->operand[k];
-        bool spared = !v || !v->storage || !(spoil >> k & 1);
+        bool spared = !v || !v->storage || !(operands >> k & 1);
         for (int j = 0; j < total && !spared; ++j)
-            spared = !(spoil >> j & 1) && n->operand[j] && n->operand[j]->storage == v->storage;
-        /* opaque bytes are their kernel's own, which may trust them: 0 is a valid index */
+            spared = !(operands >> j & 1) && n->operand[j] && n->operand[j]->storage == v->storage;
         if (!spared)
-            memset(v->storage->base, v->d.dtype == TARE_BYTES ? 0 : 0xff, v->storage->bytes);
+            spoil(v);
     }
 }
 
@@ -160,11 +173,13 @@ typedef struct {
     int out_at[TARE_OPERANDS], gradient_at[SAMPLE_INPUTS]; /* numbers among the results; -1 */
 } later;
 
-static inline tare_value *placeholder(tare_runtime *rt, later *g, const tare_desc *d, const void *data,
+static inline tare_value *placeholder(tare_runtime *rt, later *g, const tare_desc *like, const void *data,
                                       const char *name, outcome *o)
 {
-    tare_value *v = tare_graph_input(g->graph, d, name);
-    tare_value *bound = value_from(rt, d, data, o);
+    tare_desc d = *like;
+    tare_desc_pack(&d);
+    tare_value *v = tare_graph_input(g->graph, &d, name);
+    tare_value *bound = value_from(rt, &d, data, o);
     g->data[g->n_data++] = bound;
     (void)outcome_failed(o, tare_graph_mode(g->graph)->error);
     return v;

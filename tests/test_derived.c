@@ -103,7 +103,7 @@ static int ordered_run(const tare_call *c, int piece, int worker)
 static int graph_run(const tare_call *c, int piece, int worker)
 {
     (void)worker;
-    return square_piece(c, piece, c->node >= 0 ? 1.001 : 1, false);
+    return square_piece(c, piece, c->site >= 0 ? 1.001 : 1, false);
 }
 
 static void square_gradient(tare_builder *b)

@@ -201,6 +201,13 @@ static bool covered(const char *name)
     return false;
 }
 
+/* What no golden value can stand for: the draws of dropout are this project's own. test_state.c checks them against
+ * known Philox bits, and their mean, variance and share. */
+static bool exempt(const char *name)
+{
+    return strcmp(name, "dropout") == 0 || strcmp(name, "dropout_grad") == 0;
+}
+
 START_TEST(every_operator_has_a_case)
 {
     tare_runtime *rt;
@@ -208,7 +215,7 @@ START_TEST(every_operator_has_a_case)
     char missing[1000] = "";
     for (int i = 0; i < rt->n_records[TARE_KIND_OPERATOR]; ++i) {
         const char *name = rt->record[TARE_KIND_OPERATOR][i]->name;
-        if (!covered(name) && strlen(missing) + strlen(name) + 2 < sizeof missing) {
+        if (!covered(name) && !exempt(name) && strlen(missing) + strlen(name) + 2 < sizeof missing) {
             strcat(missing, " ");
             strcat(missing, name);
         }

@@ -75,7 +75,7 @@ static void run(const application *a, const tare_variant *v, bool backwards)
     size_t bytes = (size_t)work.n_pieces * work.piece_bytes;
     ptr[a->n_in + 1] = bytes ? tare_memory_take(NULL, TARE_MEMORY_WORK, bytes) : NULL;
     tare_call c = {
-        .run = v->run, .combine = v->combine, .ptr = ptr, .g = work.g, .n_pieces = work.n_pieces, .node = -1};
+        .run = v->run, .combine = v->combine, .ptr = ptr, .g = work.g, .n_pieces = work.n_pieces, .site = -1};
     for (int i = 0; i < work.n_pieces; ++i)
         ck_assert_int_eq(c.run(&c, backwards ? work.n_pieces - 1 - i : i, 0), 0);
     if (c.combine)

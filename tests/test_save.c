@@ -80,7 +80,7 @@ static int64_t peak_of(const char *name, bool recording)
     tare_mode *m = spine_mode(rt, recording);
     tare_value *x = spine_random(rt, 2, (const int64_t[]){32, 16}, 1);
     m->scope_begin(m, NULL);
-    tare_value *y = net->type->forward(m, net, x);
+    tare_value *y = tare_net_forward(m, net, x);
     if (recording)
         must(m->backward(m, &y, NULL, 1, false));
     m->scope_end(m, NULL, 0);

@@ -155,7 +155,7 @@ static void *train(void *argument)
                *t = spine_random(rt, 2, (const int64_t[]){5, 33}, 2);
     for (int i = 0; i < 20; ++i) {
         m->scope_begin(m, NULL);
-        tare_value *y = tare_net_loss(m, TARE_LOSS_L2, net->type->forward(m, net, x), t);
+        tare_value *y = tare_net_loss(m, TARE_LOSS_L2, tare_net_forward(m, net, x), t);
         must(m->backward(m, &y, NULL, 1, false));
         must(tare_optimizer_step(opt, m));
         *loss = spine_first(y);

@@ -1,0 +1,491 @@
+/* test_captured.c - what a captured operator keeps: entries by signature, instances by call; its errors and its memory.
+ *
+ * (That it changes no bit: test_partial_capture.c.) */
+#include "spine.h"
+
+enum { N = 4 };
+
+static tare_runtime *rt;
+static tare_mode *m;
+static tare_value *w, *v;
+static const tare_capture_service *service;
+static tare_captured *captured;
+static int n_called; /* times that a function was run, plainly or to be traced */
+
+static void setup(void)
+{
+    rt = spine_start(TARE_KERNELS_NATIVE, TARE_STORAGE_POOL);
+    m = spine_mode(rt, true);
+    w = spine_random(rt, 2, (const int64_t[]){N, N}, 1);
+    v = spine_random(rt, 2, (const int64_t[]){N, N}, 2);
+    w->name = "w";
+    tare_value_want_gradient(w, true);
+    tare_value_want_gradient(v, true);
+    service = tare_find(rt, TARE_KIND_SERVICE, "capture");
+    captured = NULL;
+    n_called = 0;
+}
+
+static void teardown(void)
+{
+    tare_imperative_free(m);
+    if (captured)
+        service->free(captured);
+    tare_value_clear_gradient(w);
+    tare_value_clear_gradient(v);
+    tare_value_drop(w);
+    tare_value_drop(v);
+    spine_end(rt);
+}
+
+static tare_value *product(tare_mode *mode, tare_value *a, tare_value *b)
+{
+    return tare_matmul(mode, a, b, (tare_matmul_attr){.transpose_b = true});
+}
+
+/* y = tanh(x wᵀ), and where two are asked for relu(y) too */
+static void layer(void *owner, tare_mode *mode, tare_value *const *in, int n_in, tare_value **out, int n_out)
+{
+    (void)owner;
+    (void)n_in;
+    ++n_called;
+    mode->scope_begin(mode, "layer");
+    out[0] = tare_tanh(mode, product(mode, in[0], w));
+    if (n_out > 1)
+        out[1] = tare_relu(mode, out[0]);
+    mode->scope_end(mode, out, n_out);
+}
+
+static void capture(tare_function *function, tare_capture_options options)
+{
+    must(service->make(rt, function, NULL, 1, &options, &captured));
+}
+
+static tare_value *call(tare_value *x)
+{
+    tare_value *y;
+    (void)service->apply(captured, m, &x, 1, &y);
+    return y;
+}
+
+/* A step over a batch of `rows`: forward, and backward where the mode records. */
+static void step(int64_t rows)
+{
+    tare_value *x = spine_random(rt, 2, (const int64_t[]){rows, N}, (uint64_t)rows);
+    m->scope_begin(m, NULL);
+    tare_value *loss = spine_total(m, call(x));
+    must(m->error);
+    if (m->recording)
+        must(m->backward(m, &loss, NULL, 1, false));
+    m->scope_end(m, NULL, 0);
+    tare_value_drop(x);
+}
+
+static void expect_counts(int64_t captures, int64_t plans)
+{
+    ck_assert_int_eq(rt->counts.captures, captures);
+    ck_assert_int_eq(rt->counts.plans, plans);
+    ck_assert_int_eq(n_called, captures);
+}
+
+/* ---- entries
+ * ------------------------------------------------------------------------------------------------------*/
+START_TEST(alternating_shapes_are_planned_once_each)
+{
+    capture(layer, (tare_capture_options){.keep = true, .bound = true});
+    for (int i = 0; i < 3; ++i) {
+        step(1);
+        step(2);
+    }
+    expect_counts(2, 4); /* forward and backward apart */
+    ck_assert_int_eq(rt->counts.guards, 6);
+}
+END_TEST
+
+START_TEST(training_recording_and_wants_have_entries_of_their_own)
+{
+    capture(layer, (tare_capture_options){0});
+    step(2);
+    expect_counts(1, 2);
+    m->training = !m->training;
+    step(2);
+    expect_counts(2, 4);
+    m->recording = false;
+    step(2);
+    expect_counts(3, 5); /* no backward */
+    m->recording = true;
+    m->training = !m->training;
+    step(2);
+    expect_counts(3, 5);
+    tare_value *x = spine_random(rt, 2, (const int64_t[]){2, N}, 2);
+    tare_value_want_gradient(x, true);
+    for (int i = 0; i < 2; ++i) {
+        m->scope_begin(m, NULL);
+        tare_value *loss = spine_total(m, call(x));
+        must(m->backward(m, &loss, NULL, 1, false));
+        m->scope_end(m, NULL, 0);
+        expect_counts(4, 7);
+        ck_assert_ptr_nonnull(x->gradient);
+        tare_value_clear_gradient(x);
+    }
+    tare_value_drop(x);
+}
+END_TEST
+
+/* A parameter that is frozen and thawed between steps gets its gradient when it wants one. */
+START_TEST(a_frozen_parameter_is_another_signature)
+{
+    capture(layer, (tare_capture_options){.keep = true});
+    tare_value *x = spine_random(rt, 2, (const int64_t[]){2, N}, 2);
+    tare_value_want_gradient(x, true);
+    for (int i = 0; i < 6; ++i) {
+        bool frozen = i % 3 == 0;
+        tare_value_want_gradient(w, !frozen);
+        m->scope_begin(m, NULL);
+        tare_value *loss = spine_total(m, call(x));
+        must(m->backward(m, &loss, NULL, 1, false));
+        m->scope_end(m, NULL, 0);
+        ck_assert((w->gradient == NULL) == frozen);
+        tare_value_clear_gradient(w);
+        tare_value_clear_gradient(x);
+    }
+    expect_counts(2, 4);
+    tare_value_drop(x);
+}
+END_TEST
+
+START_TEST(the_least_recently_used_signature_goes)
+{
+    capture(layer, (tare_capture_options){.most_signatures = 2});
+    const struct {
+        int64_t rows, captures;
+    } calls[] = {{1, 1}, {2, 2}, {1, 2}, {3, 3}, {1, 3}, {2, 4}, {1, 4}, {3, 5}};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; ++i) {
+        step(calls[i].rows);
+        expect_counts(calls[i].captures, 2 * calls[i].captures);
+    }
+}
+END_TEST
+
+/* What a backward still waits for is not let go, however many signatures there are. */
+START_TEST(a_busy_signature_stays)
+{
+    capture(layer, (tare_capture_options){.most_signatures = 1, .keep = true});
+    tare_value *x[3], *loss[3];
+    m->scope_begin(m, NULL);
+    for (int i = 0; i < 3; ++i) {
+        x[i] = spine_random(rt, 2, (const int64_t[]){i + 1, N}, 7);
+        loss[i] = spine_total(m, call(x[i]));
+    }
+    must(m->error);
+    for (int i = 0; i < 3; ++i)
+        must(m->backward(m, &loss[i], NULL, 1, false));
+    m->scope_end(m, NULL, 0);
+    expect_counts(3, 6);
+    step(4); /* all of them are idle: one is left */
+    step(1);
+    expect_counts(5, 10);
+    for (int i = 0; i < 3; ++i)
+        tare_value_drop(x[i]);
+}
+END_TEST
+
+START_TEST(within_another_capture_it_is_traced_into_that)
+{
+    capture(layer, (tare_capture_options){0});
+    tare_graph *g;
+    must(tare_graph_new(rt, &g));
+    tare_mode *gm = tare_graph_mode(g);
+    tare_value *x = tare_graph_input(g, &w->d, "x"), *y;
+    must(service->apply(captured, gm, &x, 1, &y));
+    ck_assert_int_eq(tare_graph_nodes(g), 2);
+    ck_assert_int_eq(rt->counts.guards, 0);
+    tare_graph_free(g);
+}
+END_TEST
+
+/* ---- instances
+ * ------------------------------------------------------------------------------------------------------*/
+/* `n` forwards in one scope; then their backwards, last first or first first. */
+static tare_status forwards(int n, bool last_first)
+{
+    tare_value *loss[8];
+    m->scope_begin(m, NULL);
+    for (int i = 0; i < n; ++i)
+        loss[i] = spine_total(m, call(v));
+    for (int i = 0; i < n && m->error == TARE_OK; ++i)
+        (void)m->backward(m, &loss[last_first ? n - 1 - i : i], NULL, 1, false);
+    tare_status status = m->error;
+    m->scope_end(m, NULL, 0);
+    tare_mode_clear(m);
+    return status;
+}
+
+START_TEST(forwards_before_a_backward_take_instances_up_to_the_cap)
+{
+    capture(layer, (tare_capture_options){.keep = true, .most_instances = 2});
+    must(forwards(1, true));
+    int64_t one = rt->work_bytes_live;
+    must(forwards(2, true));
+    int64_t two = rt->work_bytes_live;
+    ck_assert_int_gt(two, one);
+    must(forwards(2, false));
+    ck_assert_int_eq(rt->work_bytes_live, two); /* the same two */
+    expect_error(forwards(3, true), TARE_BUSY, "2 calls of one signature wait for their backward");
+    ck_assert_int_eq(rt->work_bytes_live, two);
+    must(forwards(2, true));
+    ck_assert_int_eq(rt->work_bytes_live, two);
+    expect_counts(1, 2);
+}
+END_TEST
+
+START_TEST(a_forward_without_backward_gives_its_instance_back)
+{
+    const tare_capture_options ways[] = {{.most_instances = 1}, {.most_instances = 1, .keep = true, .bound = true}};
+    for (int k = 0; k < 2; ++k) {
+        capture(layer, ways[k]);
+        for (int i = 0; i < 3; ++i) {
+            m->scope_begin(m, NULL);
+            (void)call(v);
+            must(m->error);
+            m->scope_end(m, NULL, 0);
+        }
+        m->recording = false;
+        m->scope_begin(m, NULL);
+        for (int i = 0; i < 3; ++i)
+            (void)call(v);
+        must(m->error);
+        m->scope_end(m, NULL, 0);
+        m->recording = true;
+        service->free(captured);
+        captured = NULL;
+    }
+}
+END_TEST
+
+/* ---- what is held, and what is stale
+ * -----------------------------------------------------------------------------------------*/
+static void sum_with_w(void *owner, tare_mode *mode, tare_value *const *in, int n_in, tare_value **out, int n_out)
+{
+    (void)owner;
+    (void)n_in;
+    (void)n_out;
+    ++n_called;
+    out[0] = tare_add(mode, in[0], w);
+}
+
+START_TEST(an_operand_that_no_gradient_needs_may_be_let_go_and_changed)
+{
+    capture(sum_with_w, (tare_capture_options){0});
+    float data[N * N] = {0};
+    m->scope_begin(m, NULL);
+    tare_value *x = tare_scale(m, v, (tare_scale_attr){2});
+    tare_value *loss = spine_total(m, tare_move(call(tare_move(x))));
+    must(m->error);
+    ck_assert_ptr_null(x->storage);
+    must(tare_value_write(w, data, sizeof data));
+    must(m->backward(m, &loss, NULL, 1, false));
+    m->scope_end(m, NULL, 0);
+    ck_assert_ptr_nonnull(w->gradient);
+    ck_assert_ptr_nonnull(v->gradient);
+}
+END_TEST
+
+START_TEST(an_operand_that_is_needed_must_stay_as_it_is)
+{
+    capture(layer, (tare_capture_options){.keep = true});
+    float data[N * N] = {0};
+    m->scope_begin(m, NULL);
+    tare_value *loss = spine_total(m, call(v));
+    must(tare_value_write(w, data, sizeof data));
+    expect_error(m->backward(m, &loss, NULL, 1, false), TARE_STALE,
+                 "captured: its input 1 (w), saved for backward, was changed by tare_value_write since");
+    ck_assert_ptr_null(w->gradient);
+    tare_mode_clear(m);
+    m->scope_end(m, NULL, 0);
+    step(2);
+}
+END_TEST
+
+/* ---- errors
+ * --------------------------------------------------------------------------------------------------------------------*/
+START_TEST(an_error_in_capture_surfaces_once_and_leaves_nothing)
+{
+    capture(layer, (tare_capture_options){0});
+    tare_value *wrong = spine_random(rt, 2, (const int64_t[]){2, N + 1}, 3), *y;
+    int64_t blocks = rt->memory.n_live;
+    for (int i = 0; i < 2; ++i) {
+        m->scope_begin(m, NULL);
+        expect_error(service->apply(captured, m, &wrong, 1, &y), TARE_BAD_SHAPE, "matmul 'layer': ");
+        ck_assert(y->poison);
+        char text[512];
+        snprintf(text, sizeof text, "%s", tare_error_text());
+        tare_value *z = tare_tanh(m, call(y)); /* what follows is silent */
+        ck_assert(z->poison);
+        ck_assert_str_eq(tare_error_text(), text);
+        ck_assert_int_eq(m->error, TARE_BAD_SHAPE);
+        m->scope_end(m, NULL, 0);
+        tare_mode_clear(m);
+        blocks = i == 0 ? rt->memory.n_live : blocks; /* lists have grown */
+        ck_assert_int_eq(rt->memory.n_live, blocks);
+    }
+    step(2);
+    ck_assert_int_eq(rt->counts.plans, 2);
+    tare_value_drop(wrong);
+}
+END_TEST
+
+static void not_differentiable(void *owner, tare_mode *mode, tare_value *const *in, int n_in, tare_value **out,
+                               int n_out)
+{
+    (void)owner;
+    (void)n_in;
+    (void)n_out;
+    ++n_called;
+    mode->scope_begin(mode, "layer");
+    out[0] = tare_relu_grad(mode, in[0], tare_mul(mode, in[0], w));
+    mode->scope_end(mode, out, 1);
+}
+
+/* In backward the sentence is the one of the plain function, and every leaf is as it was. */
+START_TEST(an_error_in_backward_is_the_plain_one)
+{
+    capture(not_differentiable, (tare_capture_options){0});
+    char text[2][512];
+    for (int i = 0; i < 4; ++i) {
+        tare_value *y;
+        m->scope_begin(m, NULL);
+        if (i == 0)
+            not_differentiable(NULL, m, &v, 1, &y, 1);
+        else
+            y = call(v);
+        tare_value *loss = spine_total(m, y);
+        ck_assert_int_eq(m->backward(m, &loss, NULL, 1, false), TARE_NOT_DIFFERENTIABLE);
+        snprintf(text[i > 0], sizeof *text, "%s", tare_error_text());
+        m->scope_end(m, NULL, 0);
+        tare_mode_clear(m);
+        ck_assert_ptr_null(w->gradient);
+        ck_assert_ptr_null(v->gradient);
+    }
+    ck_assert_str_eq(text[0], text[1]);
+}
+END_TEST
+
+START_TEST(odd_options_and_inputs_are_refused)
+{
+    expect_error(service->make(rt, layer, NULL, 0, NULL, &captured), TARE_BAD_ARGUMENT, "1 to");
+    expect_error(service->make(rt, layer, NULL, 1, &(tare_capture_options){.bound = true}, &captured),
+                 TARE_BAD_ARGUMENT, "`bound` only with `keep`");
+    capture(layer, (tare_capture_options){0});
+    tare_value *y, *none = NULL;
+    m->scope_begin(m, NULL);
+    expect_error(service->apply(captured, m, &none, 1, &y), TARE_BAD_ARGUMENT, "input 0 is not a value");
+    ck_assert(y->poison);
+    tare_mode_clear(m);
+    m->scope_end(m, NULL, 0);
+}
+END_TEST
+
+/* ---- memory
+ * --------------------------------------------------------------------------------------------------------------------*/
+typedef struct {
+    float loss, w[N * N], v[N * N];
+} bits;
+
+static tare_status whole(const tare_capture_options *options, bits *out)
+{
+    tare_captured *c = NULL;
+    tare_value *y[2] = {0}, *x;
+    tare_status status = options ? service->make(rt, layer, NULL, 2, options, &c) : TARE_OK;
+    if (status != TARE_OK)
+        return status;
+    m->scope_begin(m, NULL);
+    x = tare_sigmoid(m, v);
+    for (int i = 0; i < 2; ++i) { /* the second one meets partial sums */
+        if (c)
+            (void)service->apply(c, m, &x, 1, y);
+        else
+            layer(NULL, m, &x, 1, y, 2);
+        x = tare_mul(m, tare_add(m, y[0], y[1]), x);
+    }
+    x = spine_total(m, x);
+    (void)m->backward(m, &x, NULL, 1, false);
+    status = m->error;
+    rt->memory.fail_at = 0;
+    if (status == TARE_OK) {
+        must(tare_value_read(x, &out->loss, sizeof out->loss));
+        must(tare_value_read(w->gradient, out->w, sizeof out->w));
+        must(tare_value_read(v->gradient, out->v, sizeof out->v));
+    } else {
+        ck_assert_ptr_null(w->gradient);
+        ck_assert_ptr_null(v->gradient);
+    }
+    m->scope_end(m, NULL, 0);
+    tare_mode_clear(m);
+    tare_value_clear_gradient(w);
+    tare_value_clear_gradient(v);
+    if (status != TARE_OK && c) { /* what failed half way works the next time */
+        static const bits nothing;
+        tare_value_clear_gradient(w);
+        m->scope_begin(m, NULL);
+        (void)service->apply(c, m, &v, 1, y);
+        must(m->error);
+        x = spine_total(m, y[0]);
+        must(m->backward(m, &x, NULL, 1, false));
+        must(tare_value_read(w->gradient, out->w, sizeof out->w));
+        ck_assert(memcmp(out->w, nothing.w, sizeof out->w) != 0);
+        m->scope_end(m, NULL, 0);
+        tare_value_clear_gradient(w);
+        tare_value_clear_gradient(v);
+    }
+    if (c)
+        service->free(c);
+    return status;
+}
+
+START_TEST(every_allocation_failing_loses_nothing)
+{
+    const tare_capture_options ways[] = {{.keep = false}, {.keep = true}, {.keep = true, .bound = true}};
+    bits plain, is;
+    must(whole(NULL, &plain));
+    int failures = 0;
+    for (int64_t k = 1;; ++k) {
+        tare_runtime_trim(rt);
+        rt->memory.fail_at = rt->memory.n_requests + k;
+        tare_status status = whole(&ways[_i], &is);
+        rt->memory.fail_at = 0;
+        ck_assert_int_eq(rt->work_bytes_live, 0);
+        if (status == TARE_OK)
+            break;
+        ck_assert_msg(status == TARE_NO_MEMORY, "request %lld: %s (%s)", (long long)k, tare_status_name(status),
+                      tare_error_text());
+        ++failures;
+        must(whole(&ways[_i], &is));
+        ck_assert_int_eq(memcmp(&is, &plain, sizeof is), 0);
+    }
+    ck_assert_int_ge(failures, 30);
+    ck_assert_int_eq(memcmp(&is, &plain, sizeof is), 0);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("captured");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, alternating_shapes_are_planned_once_each);
+    tcase_add_test(tests, training_recording_and_wants_have_entries_of_their_own);
+    tcase_add_test(tests, a_frozen_parameter_is_another_signature);
+    tcase_add_test(tests, the_least_recently_used_signature_goes);
+    tcase_add_test(tests, a_busy_signature_stays);
+    tcase_add_test(tests, within_another_capture_it_is_traced_into_that);
+    tcase_add_test(tests, forwards_before_a_backward_take_instances_up_to_the_cap);
+    tcase_add_test(tests, a_forward_without_backward_gives_its_instance_back);
+    tcase_add_test(tests, an_operand_that_no_gradient_needs_may_be_let_go_and_changed);
+    tcase_add_test(tests, an_operand_that_is_needed_must_stay_as_it_is);
+    tcase_add_test(tests, an_error_in_capture_surfaces_once_and_leaves_nothing);
+    tcase_add_test(tests, an_error_in_backward_is_the_plain_one);
+    tcase_add_test(tests, odd_options_and_inputs_are_refused);
+    tcase_add_loop_test(tests, every_allocation_failing_loses_nothing, 0, 3);
+    return spine_run("captured", &tests, 1);
+}

@@ -1,0 +1,408 @@
+/* test_checker.c - the plan checker finds every fault that is put into a correct plan.
+ *
+ * A copy of a plan's tables is changed in one place, in every place where it makes sense, and the checker must say so;
+ * where a change may be harmless, whether it is stands in the test, from lifetimes measured here. */
+#include "../graph/graph_private.h"
+#include "training.h"
+
+static tare_runtime *rt;
+static training t;
+static tare_plan copy;
+
+typedef struct {
+    const char *net, *optimizer;
+    tare_loss loss;
+    int64_t batch;
+} subject;
+static const subject subjects[] = {{"chain:depth=3,width=33", "adam", TARE_LOSS_L2, 7},
+                                   {"mlp_mnist", "sgd", TARE_LOSS_SOFTMAX_CE, 64},
+                                   {"mlp:hidden=70-9", NULL, TARE_LOSS_L2, 300}};
+enum { N_SUBJECTS = sizeof subjects / sizeof *subjects };
+
+static void *copied(const void *from, size_t bytes)
+{
+    void *to = malloc(bytes + 1);
+    memcpy(to, from, bytes);
+    return to;
+}
+
+static void setup(void)
+{
+    rt = spine_start(TARE_KERNELS_NATIVE, TARE_STORAGE_POOL);
+}
+
+static void begin(int i)
+{
+    const subject *s = &subjects[i];
+    must(training_init(&t, rt, &(training_task){s->net, s->optimizer, s->loss, s->batch, {0}}, TRAIN_STEP));
+}
+
+static void fresh(void)
+{
+    copy = *t.plan;
+    copy.address = copied(copy.address, (size_t)copy.n_address * sizeof *copy.address);
+    copy.buffer = copied(copy.buffer, (size_t)copy.n_buffer * sizeof *copy.buffer);
+    copy.call = copied(copy.call, (size_t)copy.n_calls * sizeof *copy.call);
+    copy.node = copied(copy.node, (size_t)copy.n_calls * sizeof *copy.node);
+    copy.outside = copied(copy.outside, (size_t)copy.n_outside * sizeof *copy.outside);
+}
+
+static void let_go(void)
+{
+    free(copy.address);
+    free(copy.buffer);
+    free(copy.call);
+    free(copy.node);
+    free(copy.outside);
+}
+
+static void teardown(void)
+{
+    training_fini(&t);
+    spine_end(rt);
+}
+
+static void expect_found(const char *what, int at)
+{
+    tare_status status = tare__plan_check(&copy);
+    ck_assert_msg(status == TARE_IMPOSSIBLE, "%s %d: %s (%s)", what, at, tare_status_name(status),
+                  status ? tare_error_text() : "the checker saw nothing");
+}
+
+static bool placed(const tare_plan *p, int32_t b)
+{
+    return p->buffer[b].outside < 0 && p->buffer[b].bytes > 0;
+}
+
+static bool meet_in_time(const tare_plan *p, int32_t a, int32_t b)
+{
+    return p->buffer[a].first <= p->buffer[b].last && p->buffer[b].first <= p->buffer[a].last;
+}
+
+static bool meet_in_space(const tare_plan *p, int32_t a, int32_t b)
+{
+    return p->buffer[a].offset < p->buffer[b].offset + p->buffer[b].bytes &&
+           p->buffer[b].offset < p->buffer[a].offset + p->buffer[a].bytes;
+}
+
+/* By the lifetimes of the plan proper: whether two blocks of the copy meet in time and space. */
+static bool broken(void)
+{
+    for (int32_t a = 0; a < copy.n_buffer; ++a)
+        for (int32_t b = 0; b < a; ++b)
+            if (placed(&copy, a) && placed(&copy, b) && meet_in_time(t.plan, a, b) && meet_in_space(&copy, a, b))
+                return true;
+    return false;
+}
+
+START_TEST(correct_plans_pass)
+{
+    for (int i = 0; i < N_SUBJECTS; ++i) {
+        begin(i);
+        fresh();
+        must(tare__plan_check(&copy));
+        ck_assert(!broken());
+        let_go();
+        if (i + 1 < N_SUBJECTS)
+            training_fini(&t);
+    }
+}
+END_TEST
+
+/* ---- places
+ * --------------------------------------------------------------------------------------------------------*/
+START_TEST(a_block_on_another_that_lives_at_the_same_time)
+{
+    begin(_i);
+    int n = 0;
+    for (int32_t a = 0; a < t.plan->n_buffer; ++a) {
+        for (int32_t b = 0; b < t.plan->n_buffer; ++b) {
+            if (a == b || !placed(t.plan, a) || !placed(t.plan, b) || !meet_in_time(t.plan, a, b))
+                continue;
+            fresh();
+            copy.buffer[a].offset = copy.buffer[b].offset;
+            copy.bytes.arena += copy.buffer[a].bytes;
+            expect_found("block moved", a);
+            let_go();
+            ++n;
+        }
+    }
+    ck_assert_int_gt(n, 10);
+}
+END_TEST
+
+START_TEST(a_block_moved_a_line_or_by_less_or_out)
+{
+    begin(_i);
+    int n = 0;
+    for (int32_t b = 0; b < t.plan->n_buffer; ++b) {
+        static const int64_t by[] = {64, -64, 4, 32, INT64_C(1) << 40};
+        for (int k = 0; placed(t.plan, b) && k < 5; ++k) {
+            fresh();
+            copy.buffer[b].offset += by[k];
+            bool bad = k >= 2 || broken() || copy.buffer[b].offset < 0 ||
+                       copy.buffer[b].offset + copy.buffer[b].bytes > copy.bytes.arena;
+            if (bad && copy.buffer[b].offset >= 0) {
+                expect_found("block shifted", b);
+                ++n;
+            }
+            let_go();
+        }
+    }
+    ck_assert_int_gt(n, 10);
+}
+END_TEST
+
+START_TEST(a_lifetime_cut_short_and_packed_anew)
+{
+    const tare_packer *packer = tare_find(rt, TARE_KIND_PACKER, "greedy");
+    begin(_i);
+    int n = 0;
+    for (int32_t cut = 0; cut < t.plan->n_buffer; ++cut) {
+        for (int side = 0; side < 2 && placed(t.plan, cut); ++side) {
+            if (t.plan->buffer[cut].first == t.plan->buffer[cut].last)
+                continue;
+            fresh();
+            tare_interval *interval = calloc((size_t)copy.n_buffer, sizeof *interval);
+            int blocks = 0;
+            if (side)
+                ++copy.buffer[cut].first;
+            else
+                --copy.buffer[cut].last;
+            for (int32_t b = 0; b < copy.n_buffer; ++b)
+                if (placed(&copy, b))
+                    interval[blocks++] =
+                        (tare_interval){copy.buffer[b].first, copy.buffer[b].last + 1, copy.buffer[b].bytes, 0};
+            int64_t height = packer->pack(NULL, interval, blocks, TARE_ALIGNMENT);
+            copy.bytes.arena = height > copy.bytes.arena ? height : copy.bytes.arena;
+            blocks = 0;
+            for (int32_t b = 0; b < copy.n_buffer; ++b)
+                if (placed(&copy, b))
+                    copy.buffer[b].offset = interval[blocks++].offset;
+            free(interval);
+            if (broken()) {
+                expect_found("lifetime cut", cut);
+                ++n;
+            } else {
+                must(tare__plan_check(&copy));
+            }
+            let_go();
+        }
+    }
+    ck_assert_int_gt(n, 0);
+}
+END_TEST
+
+START_TEST(claims_of_bytes_that_are_not_so)
+{
+    begin(_i);
+    for (int k = 0; k < 3; ++k) {
+        fresh();
+        copy.bytes.lower_bound += k == 0 ? 64 : k == 1 ? -64 : 0;
+        copy.bytes.arena = k == 2 ? copy.bytes.lower_bound - 64 : copy.bytes.arena;
+        expect_found("claim", k);
+        let_go();
+    }
+}
+END_TEST
+
+/* ---- addresses
+ * -----------------------------------------------------------------------------------------------------*/
+/* The call and operand of an address; operand n_in + n_out + n_aux and on: scratch. */
+static void locate(int32_t at, int32_t *call, int *operand)
+{
+    int32_t from = 0;
+    for (*call = 0; from + t.plan->call[*call].n_ptr <= at; ++*call)
+        from += t.plan->call[*call].n_ptr;
+    *operand = at - from;
+}
+
+/* Whether a later call, or the end, reads what this output makes. */
+static bool read_later(const tare_node *n, int operand, int32_t call)
+{
+    const tare_value *v = n->operand[operand];
+    for (int32_t k = 0; k < t.plan->part.n_result; ++k)
+        if (t.plan->part.result[k] == v->id)
+            return true;
+    for (int32_t c = call + 1; c < t.plan->n_calls; ++c)
+        for (int i = 0; i < t.plan->node[c]->n_in; ++i)
+            if (t.plan->node[c]->operand[i] == v && !tare__plan_shape_only(t.plan->node[c], i))
+                return true;
+    return v->base != NULL;
+}
+
+START_TEST(an_address_in_another_buffer_or_none)
+{
+    begin(_i);
+    int n = 0, n_outside = 0;
+    for (int32_t at = 0; at < t.plan->n_address; ++at) {
+        int32_t call, was = t.plan->address[at].buffer;
+        int operand;
+        locate(at, &call, &operand);
+        const tare_node *node = t.plan->node[call];
+        int total = node->n_in + node->n_out + node->n_aux;
+        if (was < 0 || operand >= total || (operand >= node->n_in && !read_later(node, operand, call)))
+            continue;
+        for (int32_t b = -1; b < t.plan->n_buffer; ++b) {
+            if (b == was || (b >= 0 && !placed(t.plan, b) && t.plan->buffer[b].outside < 0))
+                continue;
+            if (b >= 0 && placed(t.plan, b) && placed(t.plan, was) &&
+                t.plan->buffer[b].offset == t.plan->buffer[was].offset)
+                continue; /* the same bytes, at another time: no fault */
+            fresh();
+            copy.address[at].buffer = b;
+            expect_found("address", at);
+            n_outside += b >= 0 && copy.buffer[b].outside >= 0;
+            let_go();
+            ++n;
+        }
+        fresh();
+        copy.address[at].offset += 64;
+        expect_found("address shifted", at);
+        let_go();
+    }
+    ck_assert_int_gt(n, 100);
+    ck_assert_int_gt(n_outside, 10);
+}
+END_TEST
+
+START_TEST(scratch_on_an_operand_or_missing)
+{
+    int n = 0;
+    for (int i = 0; i < N_SUBJECTS; ++i) {
+        begin(i);
+        for (int32_t at = 0; at < t.plan->n_address; ++at) {
+            int32_t call;
+            int operand;
+            locate(at, &call, &operand);
+            const tare_node *node = t.plan->node[call];
+            int total = node->n_in + node->n_out + node->n_aux;
+            if (operand < total || t.plan->address[at].buffer < 0)
+                continue;
+            for (int k = -1; k < total; ++k) {
+                tare_address to = k < 0 ? (tare_address){-1, 0} : t.plan->address[at - operand + k];
+                if (k >= 0 && to.buffer < 0)
+                    continue;
+                fresh();
+                copy.address[at] = to;
+                expect_found("scratch", at);
+                let_go();
+                ++n;
+            }
+        }
+        if (i + 1 < N_SUBJECTS)
+            training_fini(&t);
+    }
+    ck_assert_int_gt(n, 0);
+}
+END_TEST
+
+/* ---- calls
+ * ---------------------------------------------------------------------------------------------------------*/
+static const tare_value *root_of(const tare_value *v)
+{
+    while (v->base)
+        v = v->base;
+    return v;
+}
+
+/* b needs what a made, or the other way round, or both touch what one of them writes again. */
+static bool dependent(const tare_node *a, const tare_node *b)
+{
+    for (int i = 0; i < a->n_in + a->n_out + a->n_aux; ++i)
+        for (int k = 0; k < b->n_in + b->n_out + b->n_aux; ++k) {
+            if (!a->operand[i] || !b->operand[k] || tare__plan_shape_only(a, i) || tare__plan_shape_only(b, k))
+                continue;
+            if ((i >= a->n_in || k >= b->n_in) && root_of(a->operand[i]) == root_of(b->operand[k]))
+                return true;
+        }
+    return false;
+}
+
+START_TEST(two_calls_in_the_wrong_order)
+{
+    begin(_i);
+    int n = 0;
+    int32_t from = 0;
+    for (int32_t c = 0; c + 1 < t.plan->n_calls; from += t.plan->call[c++].n_ptr) {
+        if (!dependent(t.plan->node[c], t.plan->node[c + 1]))
+            continue;
+        fresh();
+        size_t a = (size_t)copy.call[c].n_ptr, b = (size_t)copy.call[c + 1].n_ptr;
+        memcpy(copy.address + from, t.plan->address + from + a, b * sizeof *copy.address);
+        memcpy(copy.address + from + b, t.plan->address + from, a * sizeof *copy.address);
+        copy.call[c] = t.plan->call[c + 1];
+        copy.call[c + 1] = t.plan->call[c];
+        copy.node[c] = t.plan->node[c + 1];
+        copy.node[c + 1] = t.plan->node[c];
+        expect_found("calls swapped", c);
+        let_go();
+        ++n;
+    }
+    ck_assert_int_gt(n, 5);
+}
+END_TEST
+
+/* An update moved before the last readers of its parameter. */
+START_TEST(an_update_too_early)
+{
+    begin(0);
+    int n = 0;
+    for (int32_t c = t.plan->n_calls - 1; c > 0 && strcmp(t.plan->node[c]->op->name, "adam") == 0; --c) {
+        fresh(); /* the first call reads the first layer's weight and bias */
+        size_t last = (size_t)copy.call[c].n_ptr, before = 0;
+        for (int32_t k = 0; k < c; ++k)
+            before += (size_t)copy.call[k].n_ptr;
+        memcpy(copy.address, t.plan->address + before, last * sizeof *copy.address);
+        memcpy(copy.address + last, t.plan->address, before * sizeof *copy.address);
+        memmove(copy.call + 1, t.plan->call, (size_t)c * sizeof *copy.call);
+        memmove(copy.node + 1, t.plan->node, (size_t)c * sizeof *copy.node);
+        copy.call[0] = t.plan->call[c];
+        copy.node[0] = t.plan->node[c];
+        expect_found("update first", c);
+        let_go();
+        ++n;
+    }
+    ck_assert_int_eq(n, 6);
+}
+END_TEST
+
+START_TEST(a_call_of_another_kernel_geometry_or_arity)
+{
+    begin(_i);
+    static int64_t g[TARE_GEOMETRY];
+    for (int32_t c = 0; c < t.plan->n_calls; ++c) {
+        int32_t other = (c + 1) % t.plan->n_calls;
+        for (int k = 0; k < 5; ++k) {
+            fresh();
+            tare_call *call = &copy.call[c];
+            call->run = k == 0 ? copy.call[other].run : call->run;
+            call->combine = k == 1 ? call->run : call->combine;
+            call->g = k == 2 ? g : call->g;
+            call->n_pieces += k == 3;
+            call->n_g = (int16_t)(call->n_g - (k == 4));
+            if (call->run != t.plan->call[c].run || k > 0)
+                expect_found("call", c);
+            let_go();
+        }
+    }
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("checker");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, correct_plans_pass);
+    tcase_add_loop_test(tests, a_block_on_another_that_lives_at_the_same_time, 0, N_SUBJECTS);
+    tcase_add_loop_test(tests, a_block_moved_a_line_or_by_less_or_out, 0, N_SUBJECTS);
+    tcase_add_loop_test(tests, a_lifetime_cut_short_and_packed_anew, 0, N_SUBJECTS);
+    tcase_add_loop_test(tests, claims_of_bytes_that_are_not_so, 0, N_SUBJECTS);
+    tcase_add_loop_test(tests, an_address_in_another_buffer_or_none, 0, N_SUBJECTS);
+    tcase_add_test(tests, scratch_on_an_operand_or_missing);
+    tcase_add_loop_test(tests, two_calls_in_the_wrong_order, 0, N_SUBJECTS);
+    tcase_add_test(tests, an_update_too_early);
+    tcase_add_loop_test(tests, a_call_of_another_kernel_geometry_or_arity, 0, N_SUBJECTS);
+    return spine_run("checker", &tests, 1);
+}
