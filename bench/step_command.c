@@ -231,7 +231,7 @@ static int write_records(const session *s)
     int code = tare__journal_open(&journal, s->line, tare__text(s->line, "json"));
     if (code)
         return code;
-    json_t *run = tare__run_record(s->line, s->arm[0].net->label, s->arm[0].batch, (int64_t)s->task.seed, 0);
+    json_t *run = tare__run_record(s->line, s->arm[0].net->label, s->arm[0].batch, 1, (int64_t)s->task.seed, 0);
     for (int k = 0; k < s->n; ++k)
         put_events(s, &journal, run, k);
     json_decref(run);

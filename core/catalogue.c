@@ -74,6 +74,21 @@ static tare_status grow_kernels(tare_runtime *rt)
     return TARE_OK;
 }
 
+/* Ties and overwrites name inputs from 1, 0 for none. */
+static const char *check_ties(const tare_op *op)
+{
+    int n_in = op->n_in < 0 ? TARE_OPERANDS : op->n_in;
+    int n_out = op->n_out < 0 ? TARE_OPERANDS : op->n_out + op->n_aux;
+    for (int o = 0; o < TARE_OPERANDS; ++o) {
+        int tie = op->ties[o], over = op->overwrites[o];
+        if (o >= n_out && (tie || over))
+            return "it ties or overwrites with an output that there is not";
+        if (tie < 0 || tie > n_in || over < 0 || over > n_in)
+            return "it ties or overwrites an input that there is not";
+    }
+    return NULL;
+}
+
 static tare_status check_operator(const tare_op *op)
 {
     const char *wrong = NULL;
@@ -86,6 +101,8 @@ static tare_status check_operator(const tare_op *op)
         wrong = "its last variant is not a reference";
     else if (op->n_in > TARE_OPERANDS || op->n_out + op->n_aux > TARE_OPERANDS)
         wrong = "it has too many operands";
+    else
+        wrong = check_ties(op);
     for (int i = 0; i < op->n_variants; ++i)
         if (!op->variants[i].prepare || !op->variants[i].run)
             wrong = "a variant has no prepare or no run";

@@ -61,7 +61,7 @@ static inline void tare_desc_pack(tare_desc *d)
     int64_t stride = 1;
     for (int i = d->rank - 1; i >= 0; --i) {
         d->stride[i] = stride;
-        stride *= d->dim[i];
+        stride = (int64_t)((uint64_t)stride * (uint64_t)d->dim[i]); /* wraps: a desc is made before it is checked */
     }
     d->layout = 0;
     d->contiguous = true;

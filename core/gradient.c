@@ -99,11 +99,37 @@ void tare_continue(const tare_builder *b, int i, tare_value *sum)
         replace_slot(v, sum);
 }
 
+static const tare_value *root_of(const tare_value *v)
+{
+    while (v->base)
+        v = v->base;
+    return v;
+}
+
+/* What a tape tells by versions, a graph tells by its order: no node after this one writes what its gradient reads. */
+static tare_status check_order(const tare_program *p, const tare_node *n)
+{
+    tare_args a = tare_node_args(n);
+    for (int32_t j = p->n_before_ties; j > 0 && j < p->n; ++j) {
+        const tare_node *w = &p->node[j];
+        for (int o = w->n_in; o < w->n_in + w->n_out; ++o) {
+            const tare_value *written = w->operand[o];
+            if (!written || !w->op->ties[o - w->n_in] || written->node <= n->operand[n->n_in]->node)
+                continue;
+            for (int i = 0; i < n->n_in + n->n_out + n->n_aux; ++i)
+                if (n->operand[i] && tare_node_needs(n, i) && root_of(n->operand[i]) == root_of(written))
+                    return tare_op_error(&a, TARE_STALE, "its %s %d, needed for backward, was changed by %s since",
+                                         i < n->n_in ? "input" : "output", i < n->n_in ? i : i - n->n_in, w->op->name);
+        }
+    }
+    return TARE_OK;
+}
+
 /* A saved value must be as it was when it was saved. */
-static tare_status check_saved(const tare_node *n)
+static tare_status check_saved(const tare_program *p, const tare_node *n)
 {
     if (!n->version)
-        return TARE_OK;
+        return p->n_before_ties ? check_order(p, n) : TARE_OK;
     tare_args a = tare_node_args(n);
     for (int i = 0; i < n->n_in + n->n_out + n->n_aux; ++i) {
         const tare_value *v = n->operand[i];
@@ -124,7 +150,7 @@ static tare_status walk_node(walk *w)
     tare_args a = tare_node_args(n);
     if (n->op->not_differentiable)
         return tare_op_error(&a, TARE_NOT_DIFFERENTIABLE, "not differentiable, and a gradient arrived at it");
-    tare_status status = check_saved(n);
+    tare_status status = check_saved(m->program, n);
     if (status != TARE_OK)
         return status;
     m->scope_begin(m, n->path);

@@ -126,6 +126,18 @@ tare_value *tare__graph_symbol(tare_graph *g, tare_value *v)
     return symbol ? symbol : external_new(g, &v->d, v, v->name);
 }
 
+/* A placeholder takes no memory, so what is made of it can be larger than any. */
+static tare_status check_sizes(tare_mode *m, const tare_op *op, const void *attr, tare_value **out)
+{
+    for (int o = 0; o < tare_op_outputs(op, attr); ++o) {
+        tare_args a = {.op = op, .path = m->path};
+        if (out[o] && tare_desc_check(&out[o]->d) != TARE_OK)
+            return tare__dispatch_failed(m, op, attr, out,
+                                         tare_op_error(&a, TARE_BAD_SHAPE, "result %d takes more than 2^62 bytes", o));
+    }
+    return TARE_OK;
+}
+
 /* ---- the seam
  * ---------------------------------------------------------------------------------------------------------*/
 static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
@@ -139,8 +151,7 @@ static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare
         const char *why = foreign(of(m), in[i]);
         if (why) {
             tare_args a = {.op = op, .path = m->path};
-            return tare__dispatch_failed(m, op, attr, out,
-                                         tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d %s", i, why));
+            return tare__dispatch_failed(m, op, attr, out, tare_op_error(&a, TARE_BAD_ARGUMENT, "input %d %s", i, why));
         }
         in[i]->moved = false;
         mapped[i] = tare__graph_symbol(of(m), in[i]);
@@ -153,7 +164,10 @@ static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare
                           sizeof *p->value))
         return tare__dispatch_failed(m, op, attr, out, m->error ? m->error : TARE_NO_MEMORY);
     const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
-    return tare__dispatch(m, k, op, attr, mapped, n_in, out, absent, 0, own);
+    tare_status status = tare__dispatch(m, k, op, attr, mapped, n_in, out, absent, 0, own);
+    for (int o = 0; status == TARE_OK && o < op->n_out && o < TARE_OPERANDS && p->n_before_ties == 0; ++o)
+        p->n_before_ties = op->ties[o] ? p->n - 1 : 0;
+    return status == TARE_OK ? check_sizes(m, op, attr, out) : status;
 }
 
 static void scope_begin(tare_mode *m, const char *path)

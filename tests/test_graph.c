@@ -173,6 +173,32 @@ START_TEST(an_updated_parameter_may_be_a_result)
 }
 END_TEST
 
+START_TEST(a_gradient_over_an_updated_parameter_is_stale_as_on_a_tape)
+{
+    tare_value *w = spine_leaf(rt, N, 1), *v = spine_leaf(rt, N, 2), *momentum = spine_random(rt, 1, &d.dim[0], 3);
+    tare_value *rate = spine_random(rt, 0, NULL, 3), *out[2];
+    m->recording = true;
+    tare_value *x = tare_graph_input(g, &d, "x");
+    m->scope_begin(m, "layer3");
+    tare_value *y = tare_mul(m, tare_add(m, w, x), v), *sum = tare_add(m, w, v);
+    m->scope_end(m, NULL, 0);
+    m->recording = false;
+    must(m->apply(m, &tare_op_sgd, &(tare_sgd_attr){.momentum = 0.9}, (tare_value *[]){v, x, momentum, rate}, 4, out,
+                  0));
+    m->recording = true;
+    tare_value *later = tare_mul(m, v, w);
+    expect_error(m->backward(m, &y, NULL, 1, false), TARE_STALE,
+                 "mul 'layer3': its input 1, needed for backward, was changed by sgd since");
+    ck_assert_ptr_null(m->gradient(m, w));
+    tare_mode_clear(m);
+    must(m->backward(m, &sum, NULL, 1, false)); /* add reads nothing */
+    must(m->backward(m, &later, NULL, 1, false));
+    tare_value *const all[] = {w, v, momentum, rate};
+    for (int i = 0; i < 4; ++i)
+        tare_value_drop(all[i]);
+}
+END_TEST
+
 START_TEST(a_captured_value_is_kept_alive_by_the_graph)
 {
     tare_value *w = spine_random(rt, 1, (const int64_t[]){N}, 1), *copy = spine_random(rt, 1, (const int64_t[]){N}, 1);
@@ -437,6 +463,7 @@ int main(void)
     tcase_add_test(tests, a_result_must_be_of_this_graph);
     tcase_add_test(tests, values_of_another_graph_are_refused_everywhere);
     tcase_add_test(tests, an_updated_parameter_may_be_a_result);
+    tcase_add_test(tests, a_gradient_over_an_updated_parameter_is_stale_as_on_a_tape);
     tcase_add_test(tests, a_captured_value_is_kept_alive_by_the_graph);
     tcase_add_test(tests, a_captured_value_needs_data);
     tcase_add_test(tests, binding_is_checked);
