@@ -147,7 +147,7 @@ expect 0 'regression' data regression --out "$folder/regression" --count 300
 expect 0 'MSE' train mlp --data "$folder/regression" --batch 30
 
 # ---- a net in files is a net: every subcommand takes it, and its bits are those of the net that was saved
-digests() { sed -n '/^  rung/,/^$/p' "$folder/out"; }
+digests() { awk '/^  (functional|hybridized|static_|symbol |step|kernels)/ { print $1, $2, $3, $4, $5, $6, $7 }' "$folder/out"; }
 for net in chain:depth=3,width=8 mlp mlp_mnist; do
     expect 0 'parameters in' graph "$net" --batch 4 --save "$folder/saved.json"
     expect 0 'agree bit for bit' agree "$net" --batch 9 --modes all
@@ -166,6 +166,9 @@ expect 0 'epoch 2' train "$folder/saved.json" --data "$folder/digits" --epochs 2
 cmp -s "$folder/saved.safetensors" "$folder/step.safetensors" || fail 'train saved.json: other weights'
 expect 0 'accuracy' predict "$folder/saved.json" --data "$folder/digits" --out "$folder/y2.npy"
 cmp -s "$folder/y.npy" "$folder/y2.npy" || fail 'predict saved.json: other outputs'
+expect 0 'block is left out' agree "$folder/saved.json" --batch 4
+expect 2 'block reaches layers as objects' agree "$folder/saved.json" --modes block,step
+expect 2 'has none' train "$folder/saved.json" --data "$folder/digits" --mode hybridblock
 expect 2 'ends in .json' graph chain --save "$folder/chain.txt"
 expect 1 'cannot be written' graph chain --save "$folder/missing/x.json"
 expect 2 'No such file' agree "$folder/none.json"

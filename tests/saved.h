@@ -70,9 +70,12 @@ static inline void function(void *owner, tare_mode *m, tare_value *const *in, in
     (void)n_in;
     m->scope_begin(m, "head");
     tare_value *h = tare_dense(m, in[0], p->weight, NULL);
-    (void)tare_increment(m, p->steps);
     (void)tare_sigmoid(m, h);
-    h = m->training ? tare_tanh(m, h) : tare_relu(m, h);
+    h = tare_tanh(m, h);
+    if (m->training) {
+        h = tare_dropout(m, h, p->steps, (tare_dropout_attr){.rate = 0.25, .seed = 3});
+        (void)tare_increment(m, p->steps);
+    }
     out[0] = tare_mul(m, h, in[1]);
     out[1] = tare_sum(m, out[0], (tare_sum_attr){.axes = {1, {1}}, .keep_dims = true});
     out[2] = tare_scale(m, h, (tare_scale_attr){.factor = 0.1});

@@ -11,6 +11,9 @@ static void assert_same_digests(const char *name, const char *path, int64_t batc
     for (const tare__rung *rung = tare__rungs; rung->name; ++rung) {
         tare__digest digest[2];
         tare__setting setting = tare__setting_of(rung, true);
+        int api = setting.level[TARE__API];
+        if (api == TARE__API_BLOCK || api == TARE__API_HYBRIDBLOCK)
+            continue; /* a file has no layer objects */
         for (int from_file = 0; from_file < 2; ++from_file) {
             tare__task task = {.net = from_file ? path : name,
                                .batch = batch,
@@ -178,7 +181,7 @@ START_TEST(a_function_in_training_and_inference)
     ck_assert_ptr_null(s->net);
     ck_assert_ptr_ne(s->program[0], s->program[1]);
     for (int training = 0; training < 2; ++training) {
-        ck_assert_int_eq(s->program[training]->n_nodes, 6); /* no sigmoid, no gradient; the count is an effect */
+        ck_assert_int_eq(s->program[training]->n_nodes, training ? 7 : 5); /* the count is an effect; no sigmoid */
         ck_assert_int_eq(s->program[training]->n_results, 3);
         for (int captured = 0; captured < 2; ++captured) {
             for (int64_t rows = 2; rows < 8; rows += 5) {
@@ -189,7 +192,7 @@ START_TEST(a_function_in_training_and_inference)
         }
     }
     ck_assert_int_eq(integer_of(s->parameter[2]), integer_of(p.steps));
-    ck_assert_int_eq(integer_of(s->parameter[2]), 48);
+    ck_assert_int_eq(integer_of(s->parameter[2]), 44);
     tare_saved_free(s);
     parts_free(&p);
     spine_end(rt);
