@@ -180,14 +180,43 @@ static uint64_t draw(uint64_t *seed, uint64_t n)
     return (*seed >> 33) % n;
 }
 
-/* Changes one thing of a text with room for more: a byte, a number, a line; returns the new length. */
-static size_t mutate(char *text, size_t n, uint64_t *seed)
+/* Puts `with` where `out` bytes are; the new length. */
+static size_t put_in(char *text, size_t n, size_t at, size_t out, const char *with)
+{
+    memmove(text + at + strlen(with), text + at + out, n - at - out + 1);
+    memcpy(text + at, with, strlen(with));
+    return n - out + strlen(with);
+}
+
+/* Makes the next node one of another operator, with its attributes as they are by default. */
+static size_t change_operator(const tare_runtime *rt, char *text, size_t n, size_t at, uint64_t *seed)
+{
+    const void *record = rt->record[TARE_KIND_OPERATOR][draw(seed, (uint64_t)rt->n_records[TARE_KIND_OPERATOR])];
+    const tare_op *op = record;
+    char *found = strstr(text + at, "\"op\":\""), with[1024], attributes[512];
+    if (!found)
+        return n;
+    void *attr = calloc(1, op->attr_bytes + 1u);
+    (void)tare_attr_parse(op->name, op->attrs, op->n_attrs, NULL, attr);
+    (void)tare_attr_print(op->attrs, op->n_attrs, attr, attributes, sizeof attributes);
+    free(attr);
+    (void)snprintf(with, sizeof with, op->n_attrs ? "\"op\":\"%s\",\"attributes\":\"%s\"" : "\"op\":\"%s\"", op->name,
+                   attributes);
+    size_t out = strcspn(found + 6, "\"") + 7; /* "op":"NAME" */
+    static const char next[] = ",\"attributes\":\"";
+    if (strncmp(found + out, next, sizeof next - 1) == 0)
+        out += sizeof next - 1 + strcspn(found + out + sizeof next - 1, "\"") + 1;
+    return put_in(text, n, (size_t)(found - text), out, with);
+}
+
+/* Changes one thing of a text with room for more: a byte, a number, a line, an operator; returns the new length. */
+static size_t mutate(const tare_runtime *rt, char *text, size_t n, uint64_t *seed)
 {
     static const char *const number[] = {
         "-1",  "0",    "1",    "2",     "7",  "2147483648", "4294967296", "4611686018427387904",
         "1.5", "null", "true", "\"x\"", "[]", "{}",         "1e999",      "99999999999999999999"};
     size_t at = draw(seed, n);
-    switch (draw(seed, 4)) {
+    switch (draw(seed, 5)) {
     case 0:
         text[at] = (char)draw(seed, 256);
         return n;
@@ -197,11 +226,10 @@ static size_t mutate(char *text, size_t n, uint64_t *seed)
     case 2: { /* the next number */
         at += strcspn(text + at, "0123456789");
         size_t digits = strspn(text + at, "0123456789");
-        const char *with = number[draw(seed, sizeof number / sizeof *number)];
-        memmove(text + at + strlen(with), text + at + digits, n - at - digits + 1);
-        memcpy(text + at, with, strlen(with));
-        return n - digits + strlen(with);
+        return put_in(text, n, at, digits, number[draw(seed, sizeof number / sizeof *number)]);
     }
+    case 3:
+        return change_operator(rt, text, n, at, seed);
     default: { /* the next line, said twice */
         at += strcspn(text + at, "\n");
         size_t line = at < n ? strcspn(text + at + 1, "\n") + 1 : 0;
@@ -252,7 +280,7 @@ START_TEST(mutated)
             memcpy(changed, text, n + 1);
             size_t length = n;
             for (uint64_t times = 1 + draw(&seed, 2); times > 0; --times)
-                length = mutate(changed, length, &seed);
+                length = mutate(rt, changed, length, &seed);
             scratch_put(files[0], changed, length);
             tare_saved *s = NULL;
             tare_status status = tare_saved_read(rt, files[0], &s);
