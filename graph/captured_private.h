@@ -80,6 +80,12 @@ struct tare_captured {
     int n_entries;
 };
 
+/* captured.c: the external that input i is too, as an earlier input or as a concrete value met inside; -1. */
+int32_t tare__captured_same(const tare_entry *, tare_value *const *in, int i);
+
+/* captured_trace.c: graph, plan, lists and operator of an entry whose signature is set. */
+tare_status tare__captured_trace(tare_entry *, tare_mode *, tare_value *const *in);
+
 /* captured_run.c */
 tare_status tare__captured_execute(tare_mode *, const tare_node *);
 /* captured: the node that is run, for the trace. */

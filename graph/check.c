@@ -8,7 +8,7 @@
  * the planner claims, and no arena can be smaller.
  *
  * Aliases (views, ties) are one value: the root of their chain of bases. An operand that is an alias stands for all of
- * its root's bytes, and must lie within them at every element. */
+ * its root's bytes, and lies within them at every element. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,22 +148,13 @@ static void reach_of(const tare_desc *d, int64_t *low, int64_t *high)
         *(d->stride[i] < 0 ? low : high) += (d->dim[i] - 1) * d->stride[i] * item;
 }
 
-/* Whether an alias that has its element 0 at `at` lies in its root, on the same buffer. */
-static bool inside_root(const check *k, const tare_value *v, tare_address at)
+/* Whether every element of an alias lies in its root. */
+static bool inside_root(const tare_value *v)
 {
-    const tare_plan *p = k->plan;
-    const tare_value *root = root_of(v);
-    int64_t low, high, root_low, root_high, address = at.offset, root_address = 0;
-    int32_t outside = at.buffer < 0 ? -1 : p->buffer[at.buffer].outside;
-    if (at.buffer < 0 || (outside < 0 ? k->where[root->id] < 0 : p->outside[outside].value != root->id))
-        return false;
-    if (outside < 0) {
-        address += p->buffer[at.buffer].offset;
-        root_address = k->where[root->id];
-    }
+    int64_t low, high, root_low, root_high, offset = offset_of(v);
     reach_of(&v->d, &low, &high);
-    reach_of(&root->d, &root_low, &root_high);
-    return high == 0 || (address + low >= root_address + root_low && address + high <= root_address + root_high);
+    reach_of(&root_of(v)->d, &root_low, &root_high);
+    return high == 0 || (offset + low >= root_low && offset + high <= root_high);
 }
 
 static bool shape_only(const tare_node *n, int i)
@@ -221,6 +212,8 @@ static tare_status check_places(const check *k, int32_t call, int32_t from)
         bool none = !n->operand[i] || shape_only(n, i);
         if (none ? p->address[from + i].buffer >= 0 : !in_place(k, from + i, n->operand[i]))
             return wrong(k, call, "an operand is not where its value is");
+        if (!none && !inside_root(n->operand[i]))
+            return wrong(k, call, "a view reaches beyond what it is of");
     }
     const size_t scratch[2] = {n->work->piece_bytes, n->work->worker_bytes};
     for (int s = 0; s < 2; ++s) {
@@ -274,10 +267,6 @@ static tare_status check_reads(const check *k, int32_t call, int32_t from)
         if (!owns(k, call_region(k, call, from, i), root->id))
             return wrong(k, call, "an input was overwritten before this last read");
     }
-    for (int i = 0; i < n->n_in + n->n_out + n->n_aux; ++i)
-        if (n->operand[i] && n->operand[i]->base && !shape_only(n, i) &&
-            !inside_root(k, n->operand[i], k->plan->address[from + i]))
-            return wrong(k, call, "a view or a tied value does not lie in what it is of");
     return TARE_OK;
 }
 
@@ -428,10 +417,10 @@ static tare_status walk(check *k)
         const tare_value *v = p->graph->program.value[p->part.result[i]];
         const tare_buffer *b = &p->buffer[p->buffer_of[v->id]];
         region r = {b->outside < 0 ? b->offset + p->offset_of[v->id] : -1, value_bytes(v)};
-        region whole = v->base ? (region){k->where[root_of(v)->id], value_bytes(root_of(v))} : r;
-        bool inside = !v->base || inside_root(k, v, (tare_address){p->buffer_of[v->id], p->offset_of[v->id]});
-        bool there = r.address < 0 || r.address == k->where[root_of(v)->id] + offset_of(v);
-        if (!there || !inside || !owns(k, whole, root_of(v)->id))
+        bool there = (r.address < 0 || r.address == k->where[root_of(v)->id] + offset_of(v)) && inside_root(v);
+        if (v->base)
+            r = (region){k->where[root_of(v)->id], value_bytes(root_of(v))};
+        if (!there || !owns(k, r, root_of(v)->id))
             status = tare_error(TARE_IMPOSSIBLE, "the plan is wrong: result %d is not in its place at the end", i);
     }
     if (status == TARE_OK && (peak != p->bytes.lower_bound || p->bytes.arena < peak))

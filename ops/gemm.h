@@ -38,7 +38,8 @@ typedef enum { TARE_GEMM_DOT, TARE_GEMM_ROW, TARE_GEMM_DIRECT, TARE_GEMM_PACKED 
  * PACKED computes any product. */
 tare_gemm_path tare__gemm_path(const tare_gemm_shape *shape);
 
-/* Into how many pieces (1..16) the product is cut, by its shape alone: 1 below about 2 MFLOP, then 2, 4, 8, 16. */
+/* Into how many pieces (1..16) the product is cut, by its shape alone: 1 below about 2 MFLOP, then 2, from 40 MFLOP on
+ * 4, then 8, 16. */
 int32_t tare__gemm_pieces(const tare_gemm_shape *shape);
 
 /* Scratch each worker needs, in bytes, aligned to 64; 0 for all paths but PACKED. */

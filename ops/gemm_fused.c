@@ -55,7 +55,7 @@ tare_gemm_path tare__gemm_path(const tare_gemm_shape *s)
 int32_t tare__gemm_pieces(const tare_gemm_shape *s)
 {
     double flops = 2.0 * (double)s->m * (double)s->n * (double)s->k;
-    int32_t pieces = flops < 2e6 ? 1 : flops < 2e7 ? 2 : flops < 2e8 ? 4 : flops < 1.6e10 ? 8 : 16;
+    int32_t pieces = flops < 2e6 ? 1 : flops < 4e7 ? 2 : flops < 2e8 ? 4 : flops < 1.6e10 ? 8 : 16;
     int64_t most =
         round_up(s->m, GEMM_CUT_ROWS) / GEMM_CUT_ROWS * (round_up(s->n, GEMM_CUT_COLUMNS) / GEMM_CUT_COLUMNS);
     while (pieces > most) {

@@ -314,6 +314,8 @@ START_TEST(test_choice)
     tare_gemm_shape s = {.m = 64, .n = 64, .k = 64, .a_row = 64, .a_col = 1, .b_row = 64, .b_col = 1, .c_row = 64};
     ck_assert_int_eq(tare__gemm_pieces(&s), 1);
     s.m = s.n = s.k = 256;
+    ck_assert_int_eq(tare__gemm_pieces(&s), 2);
+    s.m = 512;
     ck_assert_int_eq(tare__gemm_pieces(&s), 4);
     s.m = s.n = s.k = 4096;
     ck_assert_int_eq(tare__gemm_pieces(&s), 16);

@@ -187,7 +187,7 @@ START_TEST(negative_numbers_pass_through_attribute_strings)
 }
 END_TEST
 
-/* A plan whose view is moved by one element beyond either end of its base. */
+/* A plan whose view is moved by one element, or reaches beyond either end of its base. */
 START_TEST(the_checker_finds_a_view_outside_its_base)
 {
     tare_runtime *rt = spine_start(TARE_KERNELS_NATIVE, TARE_STORAGE_POOL);
@@ -197,17 +197,23 @@ START_TEST(the_checker_finds_a_view_outside_its_base)
     must(tare_graph_new(rt, &g));
     tare_mode *m = tare_graph_mode(g);
     tare_value *h = _i ? x : tare_relu(m, x); /* an external, or in the arena */
-    tare_value *y = tare_copy(m, flipped(m, &h));
+    tare_value *view = flipped(m, &h), *y = tare_copy(m, view);
     must(m->error);
     must(tare_graph_output(g, y));
+    must(tare_graph_output(g, view));
     must(tare_plan_new(g, NULL, &plan));
     tare_address *at = &plan->address[plan->n_address - plan->call[plan->n_calls - 1].n_ptr];
     ck_assert_int_eq(at->offset, 2 * (int64_t)sizeof(float));
-    for (int by = -1; by <= 1; by += 2) {
-        at->offset += by * (int64_t)sizeof(float);
-        expect_error(tare__plan_check(plan), TARE_IMPOSSIBLE, "an operand is not where its value is");
-        at->offset -= by * (int64_t)sizeof(float);
+    at->offset += (int64_t)sizeof(float);
+    expect_error(tare__plan_check(plan), TARE_IMPOSSIBLE, "an operand is not where its value is");
+    at->offset -= (int64_t)sizeof(float);
+    for (int64_t by = -3; by <= 2; by += 5) { /* a row too far down, and too far up */
+        view->d.stride[0] = by;
+        view->d.stride[1] = by < 0 ? 1 : 2;
+        expect_error(tare__plan_check(plan), TARE_IMPOSSIBLE, "a view reaches beyond what it is of");
     }
+    view->d.stride[0] = 3;
+    view->d.stride[1] = -1;
     must(tare__plan_check(plan));
     tare_plan_free(plan);
     tare_graph_free(g);
