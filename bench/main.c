@@ -64,7 +64,7 @@ static const tare__option train_options[] = {
     END,
 };
 static const tare__option predict_options[] = {
-    {"load", "FILE", NULL, "parameters (safetensors)"},
+    {"load", "FILE", NULL, "parameters (safetensors); a saved net has its own"},
     {"data", "DIR", NULL, "as for train; its test set is used"},
     {"batch", "N", NULL, "samples at a time"},
     {"out", "FILE", NULL, "write the outputs (npy)"},

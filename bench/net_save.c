@@ -26,15 +26,16 @@ static tare_status save(tare_net *net, tare_graph *const graph[2], const char *p
     type->input(net->options, &about.input);
     type->output(net->options, &about.output);
     tare_memory *memory = &net->runtime->memory;
-    size_t bytes = (size_t)net->n_parameters * sizeof(tare_value *);
-    tare_value **parameter = tare_memory_take(memory, TARE_MEMORY_RECORD, bytes);
-    if (!parameter)
+    int n = net->n_parameters + net->n_states;
+    size_t bytes = (size_t)n * sizeof(tare_value *);
+    tare_value **value = tare_memory_take(memory, TARE_MEMORY_RECORD, bytes);
+    if (!value)
         return TARE_NO_MEMORY;
-    for (int i = 0; i < net->n_parameters; ++i)
-        parameter[i] = net->parameter[i].value;
-    tare_save_options options = {.parameter = parameter, .n_parameters = net->n_parameters, .net = &about};
+    for (int i = 0; i < n; ++i)
+        value[i] = i < net->n_parameters ? net->parameter[i].value : net->state[i - net->n_parameters].value;
+    tare_save_options options = {.parameter = value, .n_parameters = n, .net = &about};
     tare_status status = tare_graph_save(graph[1], graph[0], &options, path);
-    tare_memory_give(memory, TARE_MEMORY_RECORD, parameter, bytes);
+    tare_memory_give(memory, TARE_MEMORY_RECORD, value, bytes);
     return status;
 }
 

@@ -73,6 +73,19 @@ static int apply_factors(reading *r)
     return code;
 }
 
+/* Whether a setting reaches layers through their objects, which a net from a file does not have. */
+static bool needs_objects(const tare__task *task, const tare__setting *s)
+{
+    int api = s->level[TARE__API];
+    return tare_net_is_file(task->net) &&
+           (api == TARE__API_BLOCK || api == TARE__API_HYBRIDBLOCK || s->level[TARE__CAPTURE] == TARE__CAPTURE_CHILD);
+}
+
+static int refuse_objects(const tare__line *line, const tare__task *task, const char *name)
+{
+    return tare__usage(line, "%s reaches layers as objects, and %s has none: it was read from a file", name, task->net);
+}
+
 static int read_setting(reading *r, const char *rung)
 {
     const tare__rung *found = tare__rung_find(rung);
@@ -87,7 +100,8 @@ static int read_setting(reading *r, const char *rung)
 
 int tare__setting_read(const tare__line *line, const tare__task *task, const char *rung, tare__setting *setting)
 {
-    return read_setting(&(reading){.line = line, .task = task, .setting = setting}, rung);
+    int code = read_setting(&(reading){.line = line, .task = task, .setting = setting}, rung);
+    return !code && needs_objects(task, setting) ? refuse_objects(line, task, rung) : code;
 }
 
 int tare__floor_read(const tare__line *line, const tare__task *task, tare__setting *setting)
@@ -131,8 +145,13 @@ static int take_rung(void *owner, const char *item)
     if (strcmp(item, "all") != 0)
         return add_spec(r, rung ? rung->name : item, item);
     int code = TARE__RAN;
-    for (rung = tare__rungs; rung->name && !code; ++rung)
+    for (rung = tare__rungs; rung->name && !code; ++rung) {
         code = add_spec(r, rung->name, rung->name);
+        if (!code && needs_objects(r->task, r->setting)) {
+            printf("%s is left out: it reaches layers as objects, and %s has none\n", rung->name, r->task->net);
+            free(r->specs->spec[--r->specs->n].name);
+        }
+    }
     return code;
 }
 
@@ -188,6 +207,9 @@ int tare__specs_read(const tare__line *line, const tare__task *task, const char 
     const char *arm;
     while (!code && arms && (arm = tare__each(line, "arm", &at)))
         code = read_arm(&r, arm);
+    for (int i = 0; i < specs->n && !code; ++i)
+        if (needs_objects(task, &specs->spec[i].setting))
+            code = refuse_objects(line, task, specs->spec[i].name);
     const char *threads = tare__text(line, "threads"), *more = threads ? strchr(threads, ',') : NULL;
     r.n_arms = specs->n;
     if (!code && more)

@@ -32,7 +32,8 @@ typedef struct {
 
 /* The net of the first word, batch, work, optimizer, seed. An exit code. */
 int tare__task_read(const tare__line *, tare__task *);
-/* The arms of --modes, --arm, --factor and their aliases; modes: used where --modes is not given and no --arm is. With
+/* The arms of --modes, --arm, --factor and their aliases; modes: used where --modes is not given and no --arm is. `all`
+ * leaves out, with a line on stdout, what a net from a file has not got: layer objects. With
  * several --threads T,U,... all arms at T, then again at U as NAME@U. An exit code. */
 int tare__specs_read(const tare__line *, const tare__task *, const char *modes, tare__specs *);
 void tare__specs_free(tare__specs *);

@@ -219,7 +219,7 @@ static int predict(session *s)
 int tare__predict_run(const tare__line *line)
 {
     session s = {.line = line};
-    if (!tare__given(line, "load"))
+    if (!tare__given(line, "load") && !tare_net_is_file(line->word[0]))
         return tare__usage(line, "--load FILE is wanted");
     int code = open_session(&s, "functional", TARE_DATASET_TEST);
     if (!code)

@@ -1,8 +1,8 @@
 /* file_net.c - a net that was saved to a file: its type is made from what the file says, its forward replays the saved
  * program (data/saved.h).
  *
- * Parameters keep the order in which they were saved, so that digests and optimizer states are those of the net that
- * it was. It has no layer objects: a mode sees its operators and the paths of their layers alone. */
+ * Parameters and state keep the order in which they were saved, so that digests and optimizer states are those of the
+ * net that it was. It has no layer objects: a mode sees its operators and the paths of their layers alone. */
 #include <string.h>
 
 #include "../data/saved.h"
@@ -17,7 +17,7 @@ typedef struct {
 
 static const char ending[] = ".json";
 
-bool tare__file_net_named(const char *text)
+bool tare_net_is_file(const char *text)
 {
     size_t length = strlen(text), n = sizeof ending - 1;
     return length >= n && strcmp(text + length - n, ending) == 0;
@@ -77,17 +77,26 @@ static tare_status make_type(file_net *f, const char *path)
     return status == TARE_OK ? find_loss(path, saved->training_loss, &type->training_loss) : status;
 }
 
+/* Those that are trained are the net's parameters, the others its state, each in the order saved. */
 static tare_status take_parameters(file_net *f)
 {
     tare_net *net = &f->net;
-    size_t n = (size_t)f->saved->n_parameters;
-    net->parameter = tare_memory_take(&net->runtime->memory, TARE_MEMORY_RECORD, n * sizeof *net->parameter);
-    if (!net->parameter)
+    tare_memory *memory = &net->runtime->memory;
+    int n = f->saved->n_parameters;
+    size_t bytes = (size_t)n * sizeof(tare_parameter);
+    net->parameter = tare_memory_take(memory, TARE_MEMORY_RECORD, bytes);
+    net->capacity_parameters = net->parameter ? n : 0;
+    net->state = tare_memory_take(memory, TARE_MEMORY_RECORD, bytes);
+    net->capacity_states = net->state ? n : 0;
+    if (!net->parameter || !net->state)
         return TARE_NO_MEMORY;
-    net->capacity_parameters = net->n_parameters = (int)n;
-    for (size_t i = 0; i < n; ++i) {
+    for (int i = 0; i < n; ++i) {
         tare_value *v = tare_value_share(f->saved->parameter[i]);
-        net->parameter[i] = (tare_parameter){v, v->name};
+        tare_parameter p = {v, v->name};
+        if (v->wants_gradient)
+            net->parameter[net->n_parameters++] = p;
+        else
+            net->state[net->n_states++] = p;
     }
     return TARE_OK;
 }

@@ -42,7 +42,7 @@ tare_status tare_net_new(tare_runtime *rt, const char *text, uint64_t seed, tare
 {
     char name[64];
     size_t length = strcspn(text, ":");
-    if (tare__file_net_named(text))
+    if (tare_net_is_file(text))
         return tare__file_net_new(rt, text, seed, out);
     if (length >= sizeof name)
         return tare_error(TARE_NOT_FOUND, "net '%.40s...' is unknown", text);

@@ -10,8 +10,7 @@ const char *tare__net_path(tare_net *, const char *format, int number);
 /* Text in the net's arena; NULL: out of memory. */
 char *tare__net_text(tare_net *, const char *text);
 
-/* file_net.c: whether a net's name is that of a file, and the net that is in it. */
-bool tare__file_net_named(const char *text);
+/* file_net.c: the net that is in a file. */
 tare_status tare__file_net_new(tare_runtime *, const char *path, uint64_t seed, tare_net **out);
 
 tare_status tare__dense_nets_register(tare_runtime *);

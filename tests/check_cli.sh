@@ -146,6 +146,39 @@ expect 1 '.' data digits --out /dev/null/x
 expect 0 'regression' data regression --out "$folder/regression" --count 300
 expect 0 'MSE' train mlp --data "$folder/regression" --batch 30
 
+# ---- a net in files is a net: every subcommand takes it, and its bits are those of the net that was saved
+digests() { awk '/^  (functional|hybridized|static_|symbol |step|kernels)/ { print $1, $2, $3, $4, $5, $6, $7 }' "$folder/out"; }
+for net in chain:depth=3,width=8 mlp mlp_mnist; do
+    expect 0 'parameters in' graph "$net" --batch 4 --save "$folder/saved.json"
+    expect 0 'agree bit for bit' agree "$net" --batch 9 --modes all
+    digests >"$folder/of-net"
+    expect 0 'agree bit for bit' agree "$folder/saved.json" --batch 9 --modes all --seed 1
+    digests | diff -q - "$folder/of-net" >/dev/null || fail "agree saved.json: other digests than $net"
+done
+expect 0 'saved.json' summary "$folder/saved.json"
+expect 0 'lower bound' plan "$folder/saved.json"
+expect 0 'saved.json' bench "$folder/saved.json" --rounds 1 --processes 1 --modes functional,step --infer
+expect 0 'nodes' graph "$folder/saved.json" --dot "$folder/saved.dot"
+expect 0 'parameters in' graph "$folder/saved.json" --save "$folder/again.json"
+cmp -s "$folder/saved.safetensors" "$folder/again.safetensors" || fail 'saved again: other weights'
+expect 0 'digits' data digits --out "$folder/digits" --count 300
+expect 0 'epoch 2' train "$folder/saved.json" --data "$folder/digits" --epochs 2 --batch 50 --mode step --save "$folder/saved.safetensors"
+cmp -s "$folder/saved.safetensors" "$folder/step.safetensors" || fail 'train saved.json: other weights'
+expect 0 'accuracy' predict "$folder/saved.json" --data "$folder/digits" --out "$folder/y2.npy"
+cmp -s "$folder/y.npy" "$folder/y2.npy" || fail 'predict saved.json: other outputs'
+expect 0 'block is left out' agree "$folder/saved.json" --batch 4
+expect 2 'block reaches layers as objects' agree "$folder/saved.json" --modes block,step
+expect 2 'has none' train "$folder/saved.json" --data "$folder/digits" --mode hybridblock
+expect 2 'ends in .json' graph chain --save "$folder/chain.txt"
+expect 1 'cannot be written' graph chain --save "$folder/missing/x.json"
+expect 2 'No such file' agree "$folder/none.json"
+head -c 700 "$folder/saved.json" >"$folder/bad.json"
+expect 1 'bad.json: line' bench "$folder/bad.json"
+cp "$folder/saved.json" "$folder/alone.json"
+expect 2 'alone.safetensors' summary "$folder/alone.json"
+head -c 900 "$folder/saved.safetensors" >"$folder/alone.safetensors"
+expect 1 'alone.safetensors' summary "$folder/alone.json"
+
 # ---- plans
 expect 0 'lower bound' plan mlp --csv "$folder/mlp.csv"
 expect 0 'no two meet' plan --verify "$folder/mlp.csv"
