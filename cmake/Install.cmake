@@ -11,7 +11,7 @@ foreach(folder core data ops imperative graph nets)
     endif()
     install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tare/${folder})
 endforeach()
-install(FILES tare.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tare OPTIONAL)
+install(FILES tare.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tare)
 
 # Both descriptions find the prefix from where they lie, so an installed tree can be moved.
 file(RELATIVE_PATH TARE_PC_TO_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})

@@ -1,0 +1,15 @@
+/* tare.h - everything a program needs: #include <tare/tare.h>. */
+#ifndef TARE_H
+#define TARE_H
+
+#include "core/capture.h"
+#include "core/gradient.h"
+#include "core/runtime.h"
+#include "core/version.h"
+#include "graph/graph.h"
+#include "imperative/imperative.h"
+#include "nets/layer.h"
+#include "nets/net.h"
+#include "ops/ops.h"
+
+#endif
