@@ -1,12 +1,16 @@
 /* arm.c - what an arm is made of, whatever its setting: runtime, net, batch (see arm.h). */
+#define _GNU_SOURCE
 #include "arm.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../core/random.h"
 #include "../ops/ops.h"
 #include "arm_private.h"
+#include "net_save.h"
 
 const char *const tare__work_names[] = {"train", "forward", "infer"};
 
@@ -97,10 +101,42 @@ static tare_status make_head(tare__arm *a)
     return status;
 }
 
+/* The net that the task names, saved by a runtime of its own to a folder of its own. */
+static tare_status save_net(const tare__arm *a, const char *path)
+{
+    tare__arm maker = {.setting = a->setting, .task = a->task};
+    tare_status status = make_runtime(&maker);
+    if (status == TARE_OK)
+        status = tare_net_new(maker.rt, a->task.net, a->task.seed, &maker.net);
+    if (status == TARE_OK)
+        status = tare__net_save(maker.net, maker.net->type->default_batch, path);
+    tare_net_free(maker.net);
+    (void)tare_runtime_free(maker.rt);
+    return status;
+}
+
+static tare_status net_through_file(tare__arm *a)
+{
+    char folder[] = "/tmp/tare-XXXXXX", json[64], weights[64];
+    if (!mkdtemp(folder))
+        return tare_error(TARE_IO, "a folder for the graph file cannot be made in /tmp: %s", strerror(errno));
+    snprintf(json, sizeof json, "%s/net.json", folder);
+    snprintf(weights, sizeof weights, "%s/net.safetensors", folder);
+    tare_status status = save_net(a, json);
+    if (status == TARE_OK)
+        status = tare_net_new(a->rt, json, a->task.seed, &a->net);
+    (void)unlink(json);
+    (void)unlink(weights);
+    (void)rmdir(folder);
+    return status;
+}
+
 static tare_status open_parts(tare__arm *a)
 {
     tare_status status = make_runtime(a);
-    if (status == TARE_OK)
+    if (status == TARE_OK && a->setting.level[TARE__SOURCE] == TARE__SOURCE_FILE && !tare_net_is_file(a->task.net))
+        status = net_through_file(a);
+    else if (status == TARE_OK)
         status = tare_net_new(a->rt, a->task.net, a->task.seed, &a->net);
     if (status != TARE_OK)
         return status;

@@ -32,7 +32,7 @@ static void put_counts(json_t *record, const tare__result *arm)
     tare__null(counts, "instructions", "not countable from inside a timed run");
     json_object_set_new(setup, "captures", json_integer(tare__opened_count(arm, "setup", "captures")));
     json_object_set_new(setup, "plans", json_integer(tare__opened_count(arm, "setup", "plans")));
-    json_object_set_new(setup, "file_reads", json_integer(0)); /* built-in nets come from no file */
+    json_object_set_new(setup, "file_reads", json_integer(tare__opened_count(arm, "setup", "file_reads")));
     json_object_set_new(record, "counts", counts);
     json_object_set_new(record, "setup", setup);
 }

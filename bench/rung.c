@@ -19,6 +19,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
 #define NO_HEAP     "its results lie in the plan's arena, taken once (functional has storage=malloc)"
 /* Cells that are the same wherever a plan is replayed. */
 #define REPLAYED                                                                                                       \
+    [TARE__SOURCE] = {"traced", "traced", "a graph file belongs to a captured net (symbolblock, hybridized)"},         \
     [TARE__CAPTURE] = {"step", "step", "it captures the whole step (hybridized captures the net)"},                    \
     [TARE__DISPATCH] = {"bound", "bound", "its calls are bound once (static_alloc dispatches them)"},                  \
     [TARE__KEEP] = {"kept", "kept", "its arena is kept (hybridized takes one a call)"},                                \
@@ -30,6 +31,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
 
 /* Cells that are the same wherever operators run as they are met. */
 #define IMPERATIVE                                                                                                     \
+    [TARE__SOURCE] = {"traced", "traced", "a graph file belongs to a captured net (symbolblock, hybridized)"},         \
     [TARE__DISPATCH] = {"call", "call", "bound calls need a captured graph (static_shape, symbol)"},                   \
     [TARE__KEEP] = {"retaken", "retaken", "an arena to keep needs a captured graph (static_alloc)"},                   \
     [TARE__EXECUTION] = {"imperative", "imperative", "replaying needs a captured graph (symbol, step)"},               \
@@ -90,12 +92,23 @@ const tare__rung tare__rungs[] = {
         .cell = {[TARE__API] = {"functional", APIS, NO_BARE}, UNCAPTURED, IMPERATIVE},
     },
     {
+        .name = "symbolblock",
+        .mirrors = {"SymbolBlock.imports()", "torch.export program, loaded", "jax.export, loaded",
+                    "SavedModel, loaded"},
+        .pays = "as hybridized, the graph read from a file",
+        .cell = {[TARE__DISPATCH] = {"call", "call", "bound calls need a kept arena (static_shape)"},
+                 [TARE__KEEP] = {"retaken", "retaken kept", ""},
+                 [TARE__SOURCE] = {"file", "file traced", ""},
+                 CAPTURED},
+    },
+    {
         .name = "hybridized",
         .mirrors = {"hybridize()", "torch.compile, default mode", "jit of the forward with vjp",
                     "tf.function of the model"},
         .pays = "one guard and one tape node; each node dispatched, its storage taken as planned at each call",
         .cell = {[TARE__DISPATCH] = {"call", "call", "bound calls need a kept arena (static_shape)"},
                  [TARE__KEEP] = {"retaken", "retaken kept", ""},
+                 [TARE__SOURCE] = {"traced", "traced file", ""},
                  CAPTURED},
     },
     {
@@ -103,7 +116,10 @@ const tare__rung tare__rungs[] = {
         .mirrors = {"hybridize(static_alloc=True)", "no counterpart by default", "jit with donated buffers",
                     "no counterpart by default"},
         .pays = "as hybridized, but the storage is planned once and kept",
-        .cell = {[TARE__DISPATCH] = {"call", "call bound", ""}, [TARE__KEEP] = {"kept", "kept retaken", ""}, CAPTURED},
+        .cell = {[TARE__DISPATCH] = {"call", "call bound", ""},
+                 [TARE__KEEP] = {"kept", "kept retaken", ""},
+                 [TARE__SOURCE] = {"traced", "traced file", ""},
+                 CAPTURED},
     },
     {
         .name = "static_shape",
@@ -113,6 +129,7 @@ const tare__rung tare__rungs[] = {
         .pays = "one guard and one tape node; arguments bound, instructions replayed",
         .cell = {[TARE__DISPATCH] = {"bound", "bound call", ""},
                  [TARE__KEEP] = {"kept", "kept", "bound calls need a kept arena"},
+                 [TARE__SOURCE] = {"traced", "traced file", ""},
                  CAPTURED},
     },
     {

@@ -28,7 +28,8 @@ extern "C" {
     X(locks, "locks taken by the owner's thread")                                                                      \
     X(kernel_calls, "kernels called")                                                                                  \
     X(captures, "graphs captured")                                                                                     \
-    X(plans, "memory plans made")
+    X(plans, "memory plans made")                                                                                      \
+    X(file_reads, "graph files read")
 
 typedef struct {
 #define TARE_COUNT_FIELD(name, doc) int64_t name;
@@ -56,11 +57,11 @@ typedef enum {
 } tare_event;
 
 typedef struct {
-    /* Called at the end of each phase of a node with the node as far as it is known (op, variant, operands). The phases:
-     * call: what came before the operator was reached (layer, scope, walk); look-up, parse: by name; infer: records and
-     * inference; allocate: variant and storage; bind: of a captured function, its instance and addresses; kernel:
-     * geometry and the kernel; append: to the tape; free: a scope's end, or a node that backward has walked (op and
-     * path alone, op NULL for a scope). */
+    /* Called at the end of each phase of a node with the node as far as it is known (op, variant, operands). The
+     * phases: call: what came before the operator was reached (layer, scope, walk); look-up, parse: by name; infer:
+     * records and inference; allocate: variant and storage; bind: of a captured function, its instance and addresses;
+     * kernel: geometry and the kernel; append: to the tape; free: a scope's end, or a node that backward has walked (op
+     * and path alone, op NULL for a scope). */
     void (*event)(void *owner, tare_event, const tare_node *);
     void *owner;
 } tare_trace;

@@ -115,6 +115,7 @@ tare_status tare__file_net_new(tare_runtime *rt, const char *path, uint64_t seed
     net->arena.memory = &rt->memory;
     net->label = tare__net_text(net, path);
     tare_status status = net->label ? tare_saved_read(rt, path, &f->saved) : TARE_NO_MEMORY;
+    rt->counts.file_reads += status == TARE_OK;
     net->options = f->saved;
     if (status == TARE_OK)
         status = make_type(f, path);

@@ -42,6 +42,8 @@ static void spy_on(tare__arm *arm, tare_block_class *class)
     tare_block *root = &arm->net->root;
     real_run = arm->rt->device->run;
     arm->rt->device->run = spy_run;
+    if (root->n_children == 0)
+        return; /* a net from a file has no layer objects */
     real_class = root->child[0].class_;
     *class = *real_class;
     class->forward = spy_forward;
@@ -60,7 +62,9 @@ static void spy_on(tare__arm *arm, tare_block_class *class)
     X(parses)                                                                                                          \
     X(infers)                                                                                                          \
     X(guards) X(storage_takes) X(allocations) X(tape_nodes) X(patches) X(locks) X(kernel_calls) X(captures) X(plans)
-#define FIELDS(X) COUNTS(X) X(runs) X(run_calls) X(forwards) X(hybrid_forwards) X(setup_captures) X(setup_plans) X(kind)
+#define FIELDS(X)                                                                                                      \
+    COUNTS(X)                                                                                                          \
+    X(runs) X(run_calls) X(forwards) X(hybrid_forwards) X(setup_captures) X(setup_plans) X(setup_file_reads) X(kind)
 typedef struct {
 #define FIELD(name) int64_t name;
     FIELDS(FIELD)
@@ -87,6 +91,7 @@ static signature measure(const tare__rung *rung, const char *net, const char *op
                    .hybrid_forwards = n_hybrid_forward / 3,
                    .setup_captures = setup.captures,
                    .setup_plans = setup.plans,
+                   .setup_file_reads = setup.file_reads,
                    .kind = setting.level[TARE__JOINT]};
 #define COUNT(name) s.name = step.name;
     COUNTS(COUNT)
@@ -131,13 +136,15 @@ static void expect_captured(const tare__rung *rung, const shape *net, int64_t up
     s->infers = 2 + 2 * net->loss + updates;
     s->guards = 1;
     s->tape_nodes = 1 + net->loss;
-    s->storage_takes = 2 + 2 * net->loss + net->auxiliary + (is(rung, "hybridized") ? 2 : 0); /* arenas */
+    s->storage_takes =
+        2 + 2 * net->loss + net->auxiliary + (is(rung, "hybridized") || is(rung, "symbolblock") ? 2 : 0); /* arenas */
     s->patches = net->moved;
     s->runs = is(rung, "static_shape") ? 2 : net->forward + net->backward - 2 * net->loss;
     s->runs += updates ? net->cut : 0;
     s->run_calls = net->forward + net->backward - 2 * net->loss + (updates ? net->cut : 0);
     s->setup_captures = 1;
     s->setup_plans = 2;
+    s->setup_file_reads = is(rung, "symbolblock");
 }
 
 static signature expected(const tare__rung *rung, const shape *net, bool update)
