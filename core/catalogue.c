@@ -189,6 +189,10 @@ const void *tare_find(tare_runtime *rt, tare_kind kind, const char *name)
     static const char *const kind_words[TARE_KIND_COUNT] = {"operator", "net",  "optimizer",
                                                             "packer",   "pass", "service"};
     bool found;
+    if (!name || (unsigned)kind >= TARE_KIND_COUNT) {
+        (void)tare_error(TARE_BAD_ARGUMENT, "a look-up needs a kind and a name");
+        return NULL;
+    }
     rt->counts.lookups += kind == TARE_KIND_OPERATOR;
     int at = position(rt, kind, name, &found), n = rt->n_records[kind];
     if (found)

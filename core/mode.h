@@ -16,15 +16,16 @@ extern "C" {
 #endif
 
 struct tare_mode {
-    /* Applies `op` to n_in inputs (NULL: an absent optional input); writes its results (tare_op_outputs) to out, each a handle
-     * owned by the current scope (or, in a graph, by the program). Bit o of `absent`: result o is not wanted and out[o]
-     * = NULL. */
+    /* Applies `op` to n_in inputs (NULL: an absent optional input); writes its results (tare_op_outputs) to out, each a
+     * handle owned by the current scope (or, in a graph, by the program). Bit o of `absent`: result o is not wanted and
+     * out[o] = NULL. */
     tare_status (*apply)(tare_mode *, const tare_op *, const void *attr, tare_value *const *in, int n_in,
                          tare_value **out, uint32_t absent);
     /* A scope owns the handles of the values made in it. path: the layer for messages, borrowed (NULL: as outside). */
     void (*scope_begin)(tare_mode *, const char *path);
     /* Lets all go but keep[0..n), which belong to the scope around it; outermost, each is a handle of the caller's, to
-     * be dropped with tare_value_drop. An entry that was given up before becomes poison and sets the error. */
+     * be dropped with tare_value_drop. An entry that was given up before becomes poison and sets the
+     * error; a NULL entry is skipped. */
     void (*scope_end)(tare_mode *, tare_value **keep, int n);
     /* Gradients of the roots with respect to every leaf that wants one: they are left on the leaves
      * (tare_value_gradient). head NULL or head[i] NULL: ones. keep: the tape stays for another backward. */

@@ -181,7 +181,7 @@ enum { LET_GO = 0, GIVEN_UP = -1, PROMOTED = -2 };
 static void promote(tare_mode *m, tare_value **keep)
 {
     tare_value *v = *keep;
-    if (v->poison)
+    if (!v || v->poison)
         return;
     if (v->depth == m->depth) {
         ++v->refs; /* for the list of the scope around, or the caller */
@@ -220,7 +220,8 @@ static void end_refused(tare_mode *m, tare_value **keep, int n)
         return; /* an end without a begin */
     --im->refused;
     for (int i = 0; m->depth == 0 && i < n; ++i)
-        (void)tare_value_share(keep[i]);
+        if (keep[i])
+            (void)tare_value_share(keep[i]);
 }
 
 /* What a device that queues has met by now; the rest comes with a later scope, a read or a wait. */
@@ -256,7 +257,8 @@ static void scope_end(tare_mode *m, tare_value **keep, int n)
         raise_fault(m);
     }
     for (int i = 0; i < n; ++i)
-        settle_promoted(m, keep[i]);
+        if (keep[i])
+            settle_promoted(m, keep[i]);
     if (m->depth == 0)
         tare_float_leave(im->float_before);
 }

@@ -41,6 +41,8 @@ static tare_status read_options(tare_net *net, const tare_net_type *type, const 
 tare_status tare_net_new(tare_runtime *rt, const char *text, uint64_t seed, tare_net **out)
 {
     char name[64];
+    if (!text)
+        return tare_error(TARE_BAD_ARGUMENT, "a net needs a name");
     size_t length = strcspn(text, ":");
     if (tare_net_is_file(text))
         return tare__file_net_new(rt, text, seed, out);

@@ -125,6 +125,7 @@ struct tare_optimizer {
 
 /* "adam", "sgd:momentum=0.9,lr=0.01,clip=1". */
 TARE_API tare_status tare_optimizer_new(tare_net *, const char *text, tare_optimizer **out);
+/* Before its net is freed. NULL is fine. */
 TARE_API void tare_optimizer_free(tare_optimizer *);
 /* Updates every parameter that has a gradient (m->gradient), through the mode: run now, or appended to the plan. */
 TARE_API tare_status tare_optimizer_step(tare_optimizer *, tare_mode *);

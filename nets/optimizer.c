@@ -158,6 +158,8 @@ tare_status tare_optimizer_new(tare_net *net, const char *text, tare_optimizer *
 {
     char name[64];
     tare_runtime *rt = net->runtime;
+    if (!text)
+        return tare_error(TARE_BAD_ARGUMENT, "an optimizer needs a name");
     size_t length = strcspn(text, ":");
     (void)snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), text);
     const tare_optimizer_type *type = tare_find(rt, TARE_KIND_OPTIMIZER, name);

@@ -155,7 +155,7 @@ static tare_status infer_broadcast(const tare_args *a, const tare_desc_out *out)
             a, TARE_BAD_SHAPE,
             "shapes do not broadcast: %s and %s (need, from the last dimension on, equal sizes or a 1)",
             tare_desc_text(x, t0), tare_desc_text(y, t1));
-    return TARE_OK;
+    return tare_desc_check(out[0]);
 }
 
 static bool fits_same(const tare_args *a)

@@ -29,6 +29,10 @@ START_TEST(names_are_found_and_neighbours_offered)
     }
     ck_assert_ptr_null(tare_find(rt, TARE_KIND_PASS, "any"));
     ck_assert_str_eq(tare_error_text(), "pass 'any' is unknown");
+    ck_assert_ptr_null(tare_find(rt, TARE_KIND_OPERATOR, NULL));
+    ck_assert_str_eq(tare_error_text(), "a look-up needs a kind and a name");
+    tare_net *net;
+    expect_error(tare_net_new(rt, NULL, 1, &net), TARE_BAD_ARGUMENT, "a net needs a name");
 }
 END_TEST
 

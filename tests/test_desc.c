@@ -127,6 +127,41 @@ START_TEST(a_result_too_large_is_refused_where_it_is_made)
 }
 END_TEST
 
+static void keep_it(tare_storage *s)
+{
+    (void)s;
+}
+
+/* The same run at once: one element each, seen 2^32 times over. */
+START_TEST(a_result_too_large_is_refused_when_it_is_run)
+{
+    tare_runtime *rt = spine_start(TARE_KERNELS_NATIVE, TARE_STORAGE_POOL);
+    tare_mode *m;
+    tare_value *a, *b;
+    float one = 1;
+    tare_desc column = tare_desc_of(TARE_F32, 2, (const int64_t[]){INT64_C(1) << 32, 1}), row = column;
+    column.stride[0] = column.stride[1] = 0;
+    tare_desc_measure(&column);
+    row = column;
+    row.dim[0] = 1;
+    row.dim[1] = INT64_C(1) << 32;
+    tare_desc_measure(&row);
+    must(tare_imperative_new(rt, &m));
+    must(tare_value_foreign(rt, &column, &one, keep_it, NULL, &a));
+    must(tare_value_foreign(rt, &row, &one, keep_it, NULL, &b));
+    m->scope_begin(m, NULL);
+    ck_assert_ptr_eq(tare_add(m, a, b), &m->poison);
+    ck_assert_int_eq(m->error, TARE_BAD_SHAPE);
+    ck_assert_ptr_nonnull(strstr(tare_error_text(), "2^62 bytes"));
+    tare_value *none = NULL;
+    m->scope_end(m, &none, 1);
+    tare_imperative_free(m);
+    tare_value_drop(a);
+    tare_value_drop(b);
+    spine_end(rt);
+}
+END_TEST
+
 START_TEST(shapes_have_a_text)
 {
     char text[TARE_DESC_TEXT];
@@ -151,6 +186,7 @@ int main(void)
     tcase_add_test(tests, dims_of_one_may_have_any_stride);
     tcase_add_test(tests, broadcasting_follows_the_rule);
     tcase_add_test(tests, a_result_too_large_is_refused_where_it_is_made);
+    tcase_add_test(tests, a_result_too_large_is_refused_when_it_is_run);
     tcase_add_test(tests, shapes_have_a_text);
     return spine_run("desc", &tests, 1);
 }
