@@ -58,20 +58,7 @@ static inline __attribute__((always_inline)) tare_value *body(tare_mode *m, tare
     return x;
 }
 
-static tare_value *forward(tare_mode *m, tare_net *n, tare_value *x)
-{
-    return body(m, n, x, TARE_API_DIRECT);
-}
-
-static tare_value *forward_block(tare_mode *m, tare_net *n, tare_value *x)
-{
-    return body(m, n, x, TARE_API_BLOCK);
-}
-
-static tare_value *forward_hybrid(tare_mode *m, tare_net *n, tare_value *x)
-{
-    return body(m, n, x, TARE_API_HYBRID);
-}
+TARE_NET_FORWARDS(body)
 
 static void vector(tare_desc *sample, int64_t n)
 {
@@ -160,7 +147,7 @@ static const tare_net_type nets[] = {
      .output = chain_shape,
      .net_bytes = sizeof(dense_net),
      .build = chain_build,
-     .forward = {forward, forward_block, forward_hybrid}},
+     .forward = TARE_NET_FORWARD(body)},
     {.name = "mlp",
      .doc = "1000 - hidden, relu - 1: the regression net of the published S2 benchmark",
      .options = mlp_attrs,
@@ -173,7 +160,7 @@ static const tare_net_type nets[] = {
      .output = mlp_output,
      .net_bytes = sizeof(dense_net),
      .build = mlp_build,
-     .forward = {forward, forward_block, forward_hybrid}},
+     .forward = TARE_NET_FORWARD(body)},
     {.name = "mlp_mnist",
      .doc = "784 - 128 relu - 64 relu - 10: digits",
      .default_batch = 128,
@@ -183,7 +170,7 @@ static const tare_net_type nets[] = {
      .output = mnist_output,
      .net_bytes = sizeof(dense_net),
      .build = mnist_build,
-     .forward = {forward, forward_block, forward_hybrid}},
+     .forward = TARE_NET_FORWARD(body)},
 };
 
 tare_status tare__dense_nets_register(tare_runtime *rt)

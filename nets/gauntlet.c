@@ -130,20 +130,7 @@ static inline __attribute__((always_inline)) tare_value *body(tare_mode *m, tare
     return x;
 }
 
-static tare_value *forward(tare_mode *m, tare_net *n, tare_value *x)
-{
-    return body(m, n, x, TARE_API_DIRECT);
-}
-
-static tare_value *forward_block(tare_mode *m, tare_net *n, tare_value *x)
-{
-    return body(m, n, x, TARE_API_BLOCK);
-}
-
-static tare_value *forward_hybrid(tare_mode *m, tare_net *n, tare_value *x)
-{
-    return body(m, n, x, TARE_API_HYBRID);
-}
+TARE_NET_FORWARDS(body)
 
 static void input(const void *options, tare_desc *sample)
 {
@@ -167,7 +154,7 @@ static const tare_net_type gauntlet_type = {.name = "gauntlet",
                                             .output = output,
                                             .net_bytes = sizeof(gauntlet),
                                             .build = build,
-                                            .forward = {forward, forward_block, forward_hybrid}};
+                                            .forward = TARE_NET_FORWARD(body)};
 
 tare_status tare__gauntlet_register(tare_runtime *rt)
 {

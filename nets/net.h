@@ -64,6 +64,26 @@ TARE_API tare_status tare_net_new(tare_runtime *, const char *text, uint64_t see
 TARE_API void tare_net_free(tare_net *);
 /* Whether a net's name is that of a file: its parameters come from there, and it has no layer objects. */
 TARE_API bool tare_net_is_file(const char *text);
+/* For net files: compiles `body`(mode, net, x, api), an inline function, once for each way of reaching a layer, and
+ * names the three as the record's forward. */
+#define TARE_NET_FORWARDS(body)                                                                                        \
+    static tare_value *body##_direct(tare_mode *m, tare_net *n, tare_value *x)                                         \
+    {                                                                                                                  \
+        return body(m, n, x, TARE_API_DIRECT);                                                                         \
+    }                                                                                                                  \
+    static tare_value *body##_block(tare_mode *m, tare_net *n, tare_value *x)                                          \
+    {                                                                                                                  \
+        return body(m, n, x, TARE_API_BLOCK);                                                                          \
+    }                                                                                                                  \
+    static tare_value *body##_hybrid(tare_mode *m, tare_net *n, tare_value *x)                                         \
+    {                                                                                                                  \
+        return body(m, n, x, TARE_API_HYBRID);                                                                         \
+    }
+#define TARE_NET_FORWARD(body)                                                                                         \
+    {                                                                                                                  \
+        body##_direct, body##_block, body##_hybrid                                                                     \
+    }
+
 /* The net's function with layers called directly. */
 static inline tare_value *tare_net_forward(tare_mode *m, tare_net *net, tare_value *x)
 {

@@ -299,13 +299,6 @@ static double batch_norm_inference_flops(const tare_args *a, const tare_desc_ref
     {                                                                                                                  \
         "epsilon", TARE_ATTR_FLOAT, offsetof(tare_##op##_attr, epsilon), 0, 1e6, "1e-5", "added to the variance"       \
     }
-#define VARIANTS(kernel)                                                                                               \
-    .variants =                                                                                                        \
-        (const tare_variant[]){TARE_NATIVE(kernel, "", .dtypes = TARE_BIT(TARE_F32), .prepare = prepare_##kernel),     \
-                               TARE_REFERENCE(kernel##_reference, .prepare = prepare_##kernel)},                       \
-    .n_variants = TARE_N_NATIVE + 1
-#define SAMPLES(...)                                                                                                   \
-    .samples = (const tare_sample[]){__VA_ARGS__}, .n_samples = TARE_COUNT_OF(((const tare_sample[]){__VA_ARGS__}))
 
 const tare_op tare_op_batch_norm = {
     .name = "batch_norm",
@@ -330,25 +323,25 @@ const tare_op tare_op_batch_norm = {
     .ties = {0, RUN_MEAN + 1, RUN_VAR + 1},
     .effects = TARE_EFFECT_STATE,
     .flops = batch_norm_flops,
-    VARIANTS(batch_norm),
-    SAMPLES({TARE_SAMPLE_CHECK, "f32[4,3] f32[3] f32[3] f32[3] f32[3]<0,1>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[2,3,5] f32[3] f32[3] f32[3] f32[3]<0,1>", "epsilon=0.1,momentum=0.3", NULL},
-            {TARE_SAMPLE_CHECK, "f32[3,2,3,3] f32[2] f32[2] - -", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[77,37]<4,9> f32[37] f32[37] f32[37] f32[37]<0,1>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[9,5,19,29]<-3,9> f32[5] f32[5] f32[5] f32[5]<0,1>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[300,130] f32[130] f32[130] f32[130] f32[130]<0,1>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[2,0,3] f32[0] f32[0] f32[0] f32[0]", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[128,256] f32[256] f32[256] f32[256] f32[256]<0,1>", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[16,64,28,28] f32[64] f32[64] f32[64] f32[64]<0,1>", NULL, NULL},
-            {TARE_SAMPLE_REJECT, "f32[1,3] f32[3] f32[3] f32[3] f32[3]", NULL,
-             "x is [1,3]: 1 value a channel (training needs more than one)"},
-            {TARE_SAMPLE_REJECT, "f32[0,3] f32[3] f32[3] f32[3] f32[3]", NULL, "0 values a channel"},
-            {TARE_SAMPLE_REJECT, "f32[3] f32[3] f32[3] f32[3] f32[3]", NULL, "x is [3] (need [N,C,...]"},
-            {TARE_SAMPLE_REJECT, "i32[4,3] f32[3] f32[3] f32[3] f32[3]", NULL, "x is int32"},
-            {TARE_SAMPLE_REJECT, "f32[4,3] f32[4] f32[3] f32[3] f32[3]", NULL, "the scale is [4], x [4,3]"},
-            {TARE_SAMPLE_REJECT, "f32[4,3] f32[3] f32[3] f32[3] f64[3]", NULL,
-             "the running variance is float64, x float32"},
-            {TARE_SAMPLE_REJECT, "f32[4,3] f32[3] f32[3] f32[3] f32[3]", "momentum=2", "momentum"}),
+    TARE_USUAL_VARIANTS(batch_norm),
+    TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[4,3] f32[3] f32[3] f32[3] f32[3]<0,1>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[2,3,5] f32[3] f32[3] f32[3] f32[3]<0,1>", "epsilon=0.1,momentum=0.3", NULL},
+                 {TARE_SAMPLE_CHECK, "f32[3,2,3,3] f32[2] f32[2] - -", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[77,37]<4,9> f32[37] f32[37] f32[37] f32[37]<0,1>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[9,5,19,29]<-3,9> f32[5] f32[5] f32[5] f32[5]<0,1>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[300,130] f32[130] f32[130] f32[130] f32[130]<0,1>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[2,0,3] f32[0] f32[0] f32[0] f32[0]", NULL, NULL},
+                 {TARE_SAMPLE_BENCH, "f32[128,256] f32[256] f32[256] f32[256] f32[256]<0,1>", NULL, NULL},
+                 {TARE_SAMPLE_BENCH, "f32[16,64,28,28] f32[64] f32[64] f32[64] f32[64]<0,1>", NULL, NULL},
+                 {TARE_SAMPLE_REJECT, "f32[1,3] f32[3] f32[3] f32[3] f32[3]", NULL,
+                  "x is [1,3]: 1 value a channel (training needs more than one)"},
+                 {TARE_SAMPLE_REJECT, "f32[0,3] f32[3] f32[3] f32[3] f32[3]", NULL, "0 values a channel"},
+                 {TARE_SAMPLE_REJECT, "f32[3] f32[3] f32[3] f32[3] f32[3]", NULL, "x is [3] (need [N,C,...]"},
+                 {TARE_SAMPLE_REJECT, "i32[4,3] f32[3] f32[3] f32[3] f32[3]", NULL, "x is int32"},
+                 {TARE_SAMPLE_REJECT, "f32[4,3] f32[4] f32[3] f32[3] f32[3]", NULL, "the scale is [4], x [4,3]"},
+                 {TARE_SAMPLE_REJECT, "f32[4,3] f32[3] f32[3] f32[3] f64[3]", NULL,
+                  "the running variance is float64, x float32"},
+                 {TARE_SAMPLE_REJECT, "f32[4,3] f32[3] f32[3] f32[3] f32[3]", "momentum=2", "momentum"}),
     .tolerance = 2e-6,
 };
 
@@ -365,16 +358,16 @@ const tare_op tare_op_batch_norm_inference = {
     .needs_in = 1u << X | 1u << GAMMA | 1u << INFER_MEAN | 1u << INFER_VAR,
     .overwrites = {X + 1},
     .flops = batch_norm_inference_flops,
-    VARIANTS(batch_norm_inference),
-    SAMPLES({TARE_SAMPLE_CHECK, "f32[4,3] f32[3] f32[3] f32[3] f32[3]<0,1>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[2,3,5] f32[3] f32[3] f32[3] f32[3]<0,1>", "epsilon=0.1", NULL},
-            {TARE_SAMPLE_CHECK, "f32[77,37] f32[37] f32[37] f32[37] f32[37]<0.1,1>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[9,5,19,29] f32[5] f32[5] f32[5] f32[5]<0.1,1>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[1,3] f32[3] f32[3] f32[3] f32[3]<0.1,1>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[0,3] f32[3] f32[3] f32[3] f32[3]<0.1,1>", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[16,64,28,28] f32[64] f32[64] f32[64] f32[64]<0.1,1>", NULL, NULL},
-            {TARE_SAMPLE_REJECT, "f32[4,3] f32[3] f32[3] f32[2] f32[3]", NULL, "the running mean is [2], x [4,3]"},
-            {TARE_SAMPLE_REJECT, "f32[1,1,1,1,1,1] f32[1] f32[1] f32[1] f32[1]", NULL, "2 to 5 dimensions"}),
+    TARE_USUAL_VARIANTS(batch_norm_inference),
+    TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[4,3] f32[3] f32[3] f32[3] f32[3]<0,1>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[2,3,5] f32[3] f32[3] f32[3] f32[3]<0,1>", "epsilon=0.1", NULL},
+                 {TARE_SAMPLE_CHECK, "f32[77,37] f32[37] f32[37] f32[37] f32[37]<0.1,1>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[9,5,19,29] f32[5] f32[5] f32[5] f32[5]<0.1,1>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[1,3] f32[3] f32[3] f32[3] f32[3]<0.1,1>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[0,3] f32[3] f32[3] f32[3] f32[3]<0.1,1>", NULL, NULL},
+                 {TARE_SAMPLE_BENCH, "f32[16,64,28,28] f32[64] f32[64] f32[64] f32[64]<0.1,1>", NULL, NULL},
+                 {TARE_SAMPLE_REJECT, "f32[4,3] f32[3] f32[3] f32[2] f32[3]", NULL, "the running mean is [2], x [4,3]"},
+                 {TARE_SAMPLE_REJECT, "f32[1,1,1,1,1,1] f32[1] f32[1] f32[1] f32[1]", NULL, "2 to 5 dimensions"}),
     .tolerance = 1e-6,
 };
 

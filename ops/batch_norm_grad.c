@@ -185,14 +185,6 @@ static double flops(const tare_args *a, const tare_desc_ref *out)
     return 9 * (double)tare_desc_count(a->in[X]); /* the sums: 4; dx: 5 */
 }
 
-#define VARIANTS(kernel)                                                                                               \
-    .variants =                                                                                                        \
-        (const tare_variant[]){TARE_NATIVE(kernel, "", .dtypes = TARE_BIT(TARE_F32), .prepare = prepare_##kernel),     \
-                               TARE_REFERENCE(kernel##_reference, .prepare = prepare_##kernel)},                       \
-    .n_variants = TARE_N_NATIVE + 1
-#define SAMPLES(...)                                                                                                   \
-    .samples = (const tare_sample[]){__VA_ARGS__}, .n_samples = TARE_COUNT_OF(((const tare_sample[]){__VA_ARGS__}))
-
 const tare_op tare_op_batch_norm_grad = {
     .name = "batch_norm_grad",
     .doc = "dx, dgamma, dbeta of batch_norm, each only where wanted; dy, x, dx [N,C,...], gamma, mean, 1 / sqrt(var + "
@@ -203,15 +195,15 @@ const tare_op tare_op_batch_norm_grad = {
     .not_differentiable = true,
     .overwrites = {DY + 1},
     .flops = flops,
-    VARIANTS(batch_norm_grad),
-    SAMPLES({TARE_SAMPLE_CHECK, "f32[4,3] f32[4,3] f32[3] f32[3] f32[3]<0.5,2>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[77,37] f32[77,37] f32[37] f32[37] f32[37]<0.5,2>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[9,5,19,29] f32[9,5,19,29] f32[5] f32[5] f32[5]<0.5,2>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[300,130] f32[300,130] f32[130] f32[130] f32[130]<0.5,2>", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[128,256] f32[128,256] f32[256] f32[256] f32[256]<0.5,2>", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[16,64,28,28] f32[16,64,28,28] f32[64] f32[64] f32[64]<0.5,2>", NULL, NULL},
-            {TARE_SAMPLE_REJECT, "f32[4,2] f32[4,3] f32[3] f32[3] f32[3]", NULL, "dy is [4,2], x [4,3]"},
-            {TARE_SAMPLE_REJECT, "f32[4,3] f32[4,3] f32[3] f32[3] f32[2]", NULL, "the inverse deviation is [2]"}),
+    TARE_USUAL_VARIANTS(batch_norm_grad),
+    TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[4,3] f32[4,3] f32[3] f32[3] f32[3]<0.5,2>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[77,37] f32[77,37] f32[37] f32[37] f32[37]<0.5,2>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[9,5,19,29] f32[9,5,19,29] f32[5] f32[5] f32[5]<0.5,2>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[300,130] f32[300,130] f32[130] f32[130] f32[130]<0.5,2>", NULL, NULL},
+                 {TARE_SAMPLE_BENCH, "f32[128,256] f32[128,256] f32[256] f32[256] f32[256]<0.5,2>", NULL, NULL},
+                 {TARE_SAMPLE_BENCH, "f32[16,64,28,28] f32[16,64,28,28] f32[64] f32[64] f32[64]<0.5,2>", NULL, NULL},
+                 {TARE_SAMPLE_REJECT, "f32[4,2] f32[4,3] f32[3] f32[3] f32[3]", NULL, "dy is [4,2], x [4,3]"},
+                 {TARE_SAMPLE_REJECT, "f32[4,3] f32[4,3] f32[3] f32[3] f32[2]", NULL, "the inverse deviation is [2]"}),
     .tolerance = 2e-6,
 };
 
@@ -229,14 +221,14 @@ const tare_op tare_op_batch_norm_inference_grad = {
     .not_differentiable = true,
     .overwrites = {DY + 1},
     .flops = flops,
-    VARIANTS(batch_norm_inference_grad),
-    SAMPLES({TARE_SAMPLE_CHECK, "f32[4,3] f32[4,3] f32[3] f32[3] f32[3]<0.5,2>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[77,37] f32[77,37] f32[37] f32[37] f32[37]<0.5,2>", "epsilon=0.1", NULL},
-            {TARE_SAMPLE_CHECK, "f32[9,5,19,29] f32[9,5,19,29] f32[5] f32[5] f32[5]<0.5,2>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[0,3] f32[0,3] f32[3] f32[3] f32[3]<0.5,2>", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[16,64,28,28] f32[16,64,28,28] f32[64] f32[64] f32[64]<0.5,2>", NULL, NULL},
-            {TARE_SAMPLE_REJECT, "f32[4,3] f32[4,3] f32[3] f32[3] f32[2]", NULL, "the variance is [2]"},
-            {TARE_SAMPLE_REJECT, "f64[4,3] f32[4,3] f32[3] f32[3] f32[3]", NULL, "dy is float64, x float32"}),
+    TARE_USUAL_VARIANTS(batch_norm_inference_grad),
+    TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[4,3] f32[4,3] f32[3] f32[3] f32[3]<0.5,2>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[77,37] f32[77,37] f32[37] f32[37] f32[37]<0.5,2>", "epsilon=0.1", NULL},
+                 {TARE_SAMPLE_CHECK, "f32[9,5,19,29] f32[9,5,19,29] f32[5] f32[5] f32[5]<0.5,2>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[0,3] f32[0,3] f32[3] f32[3] f32[3]<0.5,2>", NULL, NULL},
+                 {TARE_SAMPLE_BENCH, "f32[16,64,28,28] f32[16,64,28,28] f32[64] f32[64] f32[64]<0.5,2>", NULL, NULL},
+                 {TARE_SAMPLE_REJECT, "f32[4,3] f32[4,3] f32[3] f32[3] f32[2]", NULL, "the variance is [2]"},
+                 {TARE_SAMPLE_REJECT, "f64[4,3] f32[4,3] f32[3] f32[3] f32[3]", NULL, "dy is float64, x float32"}),
     .tolerance = 2e-6,
 };
 

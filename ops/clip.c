@@ -113,9 +113,6 @@ static void squares_gradient(tare_builder *b)
     tare_contribute(b, 0, tare_mul(b->mode, tare_input(b, 0), twice));
 }
 
-#define SAMPLES(...)                                                                                                   \
-    .samples = (const tare_sample[]){__VA_ARGS__}, .n_samples = TARE_COUNT_OF(((const tare_sample[]){__VA_ARGS__}))
-
 const tare_op tare_op_sum_of_squares = {
     .name = "sum_of_squares",
     .doc = "y = sum of x^2 over all elements; x [...], y []",
@@ -129,11 +126,11 @@ const tare_op tare_op_sum_of_squares = {
                                        TARE_REFERENCE(sum_of_squares_reference, .prepare = prepare_squares,
                                                       .combine = sum_of_squares_combine)},
     .n_variants = TARE_N_NATIVE + 1,
-    SAMPLES({TARE_SAMPLE_CHECK, "f32[3,5]", NULL, NULL}, {TARE_SAMPLE_CHECK, "f32[]", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[513]<-9,9>", NULL, NULL}, {TARE_SAMPLE_CHECK, "f32[40003]", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[0,4]", NULL, NULL}, {TARE_SAMPLE_BENCH, "f32[16]", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[256,300]", NULL, NULL},
-            {TARE_SAMPLE_REJECT, "i32[3]", NULL, "input 0 is int32 (need float32 or float64)"}),
+    TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[3,5]", NULL, NULL}, {TARE_SAMPLE_CHECK, "f32[]", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[513]<-9,9>", NULL, NULL}, {TARE_SAMPLE_CHECK, "f32[40003]", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[0,4]", NULL, NULL}, {TARE_SAMPLE_BENCH, "f32[16]", NULL, NULL},
+                 {TARE_SAMPLE_BENCH, "f32[256,300]", NULL, NULL},
+                 {TARE_SAMPLE_REJECT, "i32[3]", NULL, "input 0 is int32 (need float32 or float64)"}),
     .tolerance = 1e-6,
 };
 
@@ -148,13 +145,13 @@ const tare_op tare_op_clip_factor = {
     .overwrites = {1},
     .variants = (const tare_variant[]){TARE_REFERENCE(clip_factor_reference, .prepare = tare__prepare_pointwise)},
     .n_variants = 1,
-    SAMPLES({TARE_SAMPLE_CHECK, "f32[]<0,100> f32[]<0,10>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[]<100,1000> f32[]<0,1>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[]<0,1e-30> f32[]<0,1>", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[]<0,100> f32[]<0,10>", NULL, NULL},
-            {TARE_SAMPLE_REJECT, "f32[1] f32[]", NULL, "the total is [1] (need [])"},
-            {TARE_SAMPLE_REJECT, "f32[] f32[2]", NULL, "the largest norm is [2] (need [])"},
-            {TARE_SAMPLE_REJECT, "f32[] f64[]", NULL, "input 1 is float64, input 0 is float32 (need one dtype)"}),
+    TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[]<0,100> f32[]<0,10>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[]<100,1000> f32[]<0,1>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[]<0,1e-30> f32[]<0,1>", NULL, NULL},
+                 {TARE_SAMPLE_BENCH, "f32[]<0,100> f32[]<0,10>", NULL, NULL},
+                 {TARE_SAMPLE_REJECT, "f32[1] f32[]", NULL, "the total is [1] (need [])"},
+                 {TARE_SAMPLE_REJECT, "f32[] f32[2]", NULL, "the largest norm is [2] (need [])"},
+                 {TARE_SAMPLE_REJECT, "f32[] f64[]", NULL, "input 1 is float64, input 0 is float32 (need one dtype)"}),
     .tolerance = 1e-7,
 };
 

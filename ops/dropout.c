@@ -223,13 +223,6 @@ static void dropout_gradient(tare_builder *b)
         "rate", TARE_ATTR_FLOAT, offsetof(tare_##op##_attr, rate), 0, 0x1.fffffffffffffp-1, "0.5",                     \
             "share of the elements that become 0"                                                                      \
     }
-#define VARIANTS(kernel)                                                                                               \
-    .variants =                                                                                                        \
-        (const tare_variant[]){TARE_NATIVE(kernel, "", .dtypes = TARE_BIT(TARE_F32), .prepare = prepare_##kernel),     \
-                               TARE_REFERENCE(kernel##_reference, .prepare = prepare_##kernel)},                       \
-    .n_variants = TARE_N_NATIVE + 1
-#define SAMPLES(...)                                                                                                   \
-    .samples = (const tare_sample[]){__VA_ARGS__}, .n_samples = TARE_COUNT_OF(((const tare_sample[]){__VA_ARGS__}))
 
 const tare_op tare_op_dropout = {
     .name = "dropout",
@@ -249,18 +242,18 @@ const tare_op tare_op_dropout = {
     .needs_out = 2,
     .overwrites = {1},
     .effects = TARE_EFFECT_RANDOM,
-    VARIANTS(dropout),
-    SAMPLES({TARE_SAMPLE_CHECK, "f32[3,5] i64[]<0,1000>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[] i64[]<0,1000>", "rate=0.999", NULL},
-            {TARE_SAMPLE_CHECK, "f32[16411] i64[]<0,9e15>", "rate=0.3,seed=-7000000000", NULL},
-            {TARE_SAMPLE_CHECK, "f32[7,9] i64[]<-9,0>", "rate=0.1,seed=20240817", NULL},
-            {TARE_SAMPLE_CHECK, "f32[0,4] i64[]<0,9>", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[16] i64[]<0,9>", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[256,512] i64[]<0,9>", NULL, NULL},
-            {TARE_SAMPLE_REJECT, "f32[3] i32[]", NULL, "the count is int32 (need int64)"},
-            {TARE_SAMPLE_REJECT, "f32[3] i64[1]", NULL, "the count is [1] (need [])"},
-            {TARE_SAMPLE_REJECT, "i32[3] i64[]", NULL, "input 0 is int32 (need float32 or float64)"},
-            {TARE_SAMPLE_REJECT, "f32[3] i64[]", "rate=1", "rate"}),
+    TARE_USUAL_VARIANTS(dropout),
+    TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[3,5] i64[]<0,1000>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[] i64[]<0,1000>", "rate=0.999", NULL},
+                 {TARE_SAMPLE_CHECK, "f32[16411] i64[]<0,9e15>", "rate=0.3,seed=-7000000000", NULL},
+                 {TARE_SAMPLE_CHECK, "f32[7,9] i64[]<-9,0>", "rate=0.1,seed=20240817", NULL},
+                 {TARE_SAMPLE_CHECK, "f32[0,4] i64[]<0,9>", NULL, NULL},
+                 {TARE_SAMPLE_BENCH, "f32[16] i64[]<0,9>", NULL, NULL},
+                 {TARE_SAMPLE_BENCH, "f32[256,512] i64[]<0,9>", NULL, NULL},
+                 {TARE_SAMPLE_REJECT, "f32[3] i32[]", NULL, "the count is int32 (need int64)"},
+                 {TARE_SAMPLE_REJECT, "f32[3] i64[1]", NULL, "the count is [1] (need [])"},
+                 {TARE_SAMPLE_REJECT, "i32[3] i64[]", NULL, "input 0 is int32 (need float32 or float64)"},
+                 {TARE_SAMPLE_REJECT, "f32[3] i64[]", "rate=1", "rate"}),
     .tolerance = 2e-7, /* the scale is rounded */
 };
 
@@ -275,14 +268,15 @@ const tare_op tare_op_dropout_grad = {
     .infer = dropout_grad_infer,
     .not_differentiable = true,
     .overwrites = {1},
-    VARIANTS(dropout_grad),
-    SAMPLES({TARE_SAMPLE_CHECK, "f32[3,5] u8[3,5]<0,2>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[16411] u8[16411]<0,2>", "rate=0.3", NULL},
-            {TARE_SAMPLE_CHECK, "f32[33] u8[33]", "rate=0", NULL}, {TARE_SAMPLE_CHECK, "f32[0,4] u8[0,4]", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[256,512] u8[256,512]<0,2>", NULL, NULL},
-            {TARE_SAMPLE_REJECT, "f32[3] i32[3]", NULL, "the mask is int32 (need uint8)"},
-            {TARE_SAMPLE_REJECT, "f32[3] u8[4]", NULL, "the mask is [4], dy [3] (need the same)"},
-            {TARE_SAMPLE_REJECT, "u8[3] u8[3]", NULL, "input 0 is uint8 (need float32 or float64)"}),
+    TARE_USUAL_VARIANTS(dropout_grad),
+    TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[3,5] u8[3,5]<0,2>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[16411] u8[16411]<0,2>", "rate=0.3", NULL},
+                 {TARE_SAMPLE_CHECK, "f32[33] u8[33]", "rate=0", NULL},
+                 {TARE_SAMPLE_CHECK, "f32[0,4] u8[0,4]", NULL, NULL},
+                 {TARE_SAMPLE_BENCH, "f32[256,512] u8[256,512]<0,2>", NULL, NULL},
+                 {TARE_SAMPLE_REJECT, "f32[3] i32[3]", NULL, "the mask is int32 (need uint8)"},
+                 {TARE_SAMPLE_REJECT, "f32[3] u8[4]", NULL, "the mask is [4], dy [3] (need the same)"},
+                 {TARE_SAMPLE_REJECT, "u8[3] u8[3]", NULL, "input 0 is uint8 (need float32 or float64)"}),
     .tolerance = 2e-7,
 };
 

@@ -200,9 +200,6 @@ static void gather_gradient(tare_builder *b)
     tare_contribute(b, 0, tare_gather_grad(b->mode, tare_head(b, 0), tare_input(b, 1), tare_input(b, 0)));
 }
 
-#define SAMPLES(...)                                                                                                   \
-    .samples = (const tare_sample[]){__VA_ARGS__}, .n_samples = TARE_COUNT_OF(((const tare_sample[]){__VA_ARGS__}))
-
 const tare_op tare_op_gather = {
     .name = "gather",
     .doc = "y[...,d] = table[ids[...],d]; table [V,D], ids int32 [...], y [...,D]. An id outside [0,V) is bad data",
@@ -217,18 +214,18 @@ const tare_op tare_op_gather = {
                                         .run = gather_rows},
                                        TARE_REFERENCE(gather_reference, .prepare = prepare_gather)},
     .n_variants = 2,
-    SAMPLES({TARE_SAMPLE_CHECK, "f32[7,5] i32[3]<0,7>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[7,5] i32[]<0,7>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[9,3] i32[4,11]<0,9>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[50,33] i32[2,500]<0,50>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[3,0] i32[4]<0,3>", NULL, NULL}, {TARE_SAMPLE_CHECK, "f32[3,4] i32[0]", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[10000,128] i32[32,35]<0,10000>", NULL, NULL},
-            {TARE_SAMPLE_REJECT, "f32[7,5] f32[3]", NULL, "the ids are float32 (need int32)"},
-            {TARE_SAMPLE_REJECT, "i32[7,5] i32[3]", NULL, "the table is int32 (need float32 or float64)"},
-            {TARE_SAMPLE_REJECT, "f32[7] i32[3]", NULL, "the table is [7] (need [V,D])"},
-            {TARE_SAMPLE_REJECT, "f32[7,5] i32[1,1,1,1,1,1]", NULL, "need at most 5 dimensions"},
-            {TARE_SAMPLE_REJECT, "f32[7,5] i32[3]<7,8>", NULL, "index out of range"},
-            {TARE_SAMPLE_REJECT, "f32[7,5] i32[3]<-1,0>", NULL, "index out of range"}),
+    TARE_SAMPLES(
+        {TARE_SAMPLE_CHECK, "f32[7,5] i32[3]<0,7>", NULL, NULL}, {TARE_SAMPLE_CHECK, "f32[7,5] i32[]<0,7>", NULL, NULL},
+        {TARE_SAMPLE_CHECK, "f32[9,3] i32[4,11]<0,9>", NULL, NULL},
+        {TARE_SAMPLE_CHECK, "f32[50,33] i32[2,500]<0,50>", NULL, NULL},
+        {TARE_SAMPLE_CHECK, "f32[3,0] i32[4]<0,3>", NULL, NULL}, {TARE_SAMPLE_CHECK, "f32[3,4] i32[0]", NULL, NULL},
+        {TARE_SAMPLE_BENCH, "f32[10000,128] i32[32,35]<0,10000>", NULL, NULL},
+        {TARE_SAMPLE_REJECT, "f32[7,5] f32[3]", NULL, "the ids are float32 (need int32)"},
+        {TARE_SAMPLE_REJECT, "i32[7,5] i32[3]", NULL, "the table is int32 (need float32 or float64)"},
+        {TARE_SAMPLE_REJECT, "f32[7] i32[3]", NULL, "the table is [7] (need [V,D])"},
+        {TARE_SAMPLE_REJECT, "f32[7,5] i32[1,1,1,1,1,1]", NULL, "need at most 5 dimensions"},
+        {TARE_SAMPLE_REJECT, "f32[7,5] i32[3]<7,8>", NULL, "index out of range"},
+        {TARE_SAMPLE_REJECT, "f32[7,5] i32[3]<-1,0>", NULL, "index out of range"}),
 };
 
 const tare_op tare_op_gather_grad = {
@@ -244,15 +241,15 @@ const tare_op tare_op_gather_grad = {
         (const tare_variant[]){TARE_NATIVE(gather_grad, "", .dtypes = TARE_BIT(TARE_F32), .prepare = prepare_grad),
                                TARE_REFERENCE(gather_grad_reference, .prepare = prepare_grad_reference)},
     .n_variants = TARE_N_NATIVE + 1,
-    SAMPLES({TARE_SAMPLE_CHECK, "f32[3,5] i32[3]<0,7> f32[7,5]", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[5] i32[]<0,7> f32[7,5]", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[2,100,33] i32[2,100]<0,9> f32[9,33]", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[40,33] i32[40]<0,4000> f32[4000,33]", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[0,4] i32[0] f32[3,4]", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[32,35,128] i32[32,35]<0,10000> f32[10000,128]", NULL, NULL},
-            {TARE_SAMPLE_REJECT, "f32[3,4] i32[3] f32[7,5]", NULL, "dy is [3,4], the gathered rows [3,5]"},
-            {TARE_SAMPLE_REJECT, "f64[3,5] i32[3] f32[7,5]", NULL, "dy is float64, the table float32"},
-            {TARE_SAMPLE_REJECT, "f32[3,5] i32[3]<5,9> f32[5,5]", NULL, "index out of range"}),
+    TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[3,5] i32[3]<0,7> f32[7,5]", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[5] i32[]<0,7> f32[7,5]", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[2,100,33] i32[2,100]<0,9> f32[9,33]", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[40,33] i32[40]<0,4000> f32[4000,33]", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[0,4] i32[0] f32[3,4]", NULL, NULL},
+                 {TARE_SAMPLE_BENCH, "f32[32,35,128] i32[32,35]<0,10000> f32[10000,128]", NULL, NULL},
+                 {TARE_SAMPLE_REJECT, "f32[3,4] i32[3] f32[7,5]", NULL, "dy is [3,4], the gathered rows [3,5]"},
+                 {TARE_SAMPLE_REJECT, "f64[3,5] i32[3] f32[7,5]", NULL, "dy is float64, the table float32"},
+                 {TARE_SAMPLE_REJECT, "f32[3,5] i32[3]<5,9> f32[5,5]", NULL, "index out of range"}),
     .tolerance = 2e-6,
 };
 

@@ -348,8 +348,6 @@ static void l2_loss_gradient(tare_builder *b)
         TARE_NATIVE(kernel, "", .dtypes = TARE_BIT(TARE_F32), .prepare = prepare_),                                    \
             TARE_REFERENCE(kernel##_reference, .prepare = prepare_)                                                    \
     }
-#define SAMPLES(...)                                                                                                   \
-    .samples = (const tare_sample[]){__VA_ARGS__}, .n_samples = TARE_COUNT_OF(((const tare_sample[]){__VA_ARGS__}))
 
 const tare_op tare_op_softmax_cross_entropy = {
     .name = "softmax_cross_entropy",
@@ -365,19 +363,20 @@ const tare_op tare_op_softmax_cross_entropy = {
     .overwrites = {0, 1},
     .variants = VARIANTS(softmax_cross_entropy, prepare_loss),
     .n_variants = TARE_N_NATIVE + 1,
-    SAMPLES({TARE_SAMPLE_CHECK, "f32[3,5] i32[3]<0,5>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[33,10]<-20,20> i32[33]<0,10>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[4,1000]<-80,80> i32[4]<0,1000>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[1700,16] i32[1700]<0,16>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[2,1] i32[2]<0,1>", NULL, NULL}, {TARE_SAMPLE_CHECK, "f32[0,4] i32[0]", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[128,10] i32[128]<0,10>", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[128,1000] i32[128]<0,1000>", NULL, NULL},
-            {TARE_SAMPLE_REJECT, "f32[3,5] f32[3]", NULL, "labels are float32 (need int32)"},
-            {TARE_SAMPLE_REJECT, "i32[3,5] i32[3]", NULL, "logits are int32 (need float32 or float64)"},
-            {TARE_SAMPLE_REJECT, "f32[3] i32[3]", NULL, "logits are [3] (need [N,C], C > 0)"},
-            {TARE_SAMPLE_REJECT, "f32[3,0] i32[3]", NULL, "logits are [3,0] (need [N,C], C > 0)"},
-            {TARE_SAMPLE_REJECT, "f32[3,5] i32[4]", NULL, "labels are [4], logits [3,5] (need one label a row)"},
-            {TARE_SAMPLE_REJECT, "f32[3,5] i32[3]<5,6>", NULL, "index out of range"}),
+    TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[3,5] i32[3]<0,5>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[33,10]<-20,20> i32[33]<0,10>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[4,1000]<-80,80> i32[4]<0,1000>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[1700,16] i32[1700]<0,16>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[2,1] i32[2]<0,1>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[0,4] i32[0]", NULL, NULL},
+                 {TARE_SAMPLE_BENCH, "f32[128,10] i32[128]<0,10>", NULL, NULL},
+                 {TARE_SAMPLE_BENCH, "f32[128,1000] i32[128]<0,1000>", NULL, NULL},
+                 {TARE_SAMPLE_REJECT, "f32[3,5] f32[3]", NULL, "labels are float32 (need int32)"},
+                 {TARE_SAMPLE_REJECT, "i32[3,5] i32[3]", NULL, "logits are int32 (need float32 or float64)"},
+                 {TARE_SAMPLE_REJECT, "f32[3] i32[3]", NULL, "logits are [3] (need [N,C], C > 0)"},
+                 {TARE_SAMPLE_REJECT, "f32[3,0] i32[3]", NULL, "logits are [3,0] (need [N,C], C > 0)"},
+                 {TARE_SAMPLE_REJECT, "f32[3,5] i32[4]", NULL, "labels are [4], logits [3,5] (need one label a row)"},
+                 {TARE_SAMPLE_REJECT, "f32[3,5] i32[3]<5,6>", NULL, "index out of range"}),
     .tolerance = 1e-6,
 };
 
@@ -392,7 +391,7 @@ const tare_op tare_op_softmax_cross_entropy_grad = {
     .overwrites = {2},
     .variants = VARIANTS(softmax_cross_entropy_grad, prepare_grad),
     .n_variants = TARE_N_NATIVE + 1,
-    SAMPLES(
+    TARE_SAMPLES(
         {TARE_SAMPLE_CHECK, "f32[3] f32[3,5]<0,1> i32[3]<0,5>", NULL, NULL},
         {TARE_SAMPLE_CHECK, "f32[1700] f32[1700,33]<0,1> i32[1700]<0,33>", NULL, NULL},
         {TARE_SAMPLE_CHECK, "f32[0] f32[0,4] i32[0]", NULL, NULL},
@@ -415,16 +414,17 @@ const tare_op tare_op_l2_loss = {
     .needs_in = 3,
     .variants = VARIANTS(l2_loss, prepare_loss),
     .n_variants = TARE_N_NATIVE + 1,
-    SAMPLES({TARE_SAMPLE_CHECK, "f32[3,5] f32[3,5]", NULL, NULL}, {TARE_SAMPLE_CHECK, "f32[7] f32[7]", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[300,3,37] f32[300,3,37]", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[2,20000] f32[2,20000]", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[0,4] f32[0,4]", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[128,300] f32[128,300]", NULL, NULL},
-            {TARE_SAMPLE_REJECT, "f32[3,5] f32[3,4]", NULL, "shapes differ: predictions [3,5], targets [3,4]"},
-            {TARE_SAMPLE_REJECT, "f32[3,5] f64[3,5]", NULL, "targets are float64, input 0 is float32 (need one dtype)"},
-            {TARE_SAMPLE_REJECT, "u8[3] u8[3]", NULL, "predictions are uint8 (need float32 or float64)"},
-            {TARE_SAMPLE_REJECT, "f32[] f32[]", NULL, "predictions are [] (need [N,...])"},
-            {TARE_SAMPLE_REJECT, "f32[3,0] f32[3,0]", NULL, "the mean of no elements"}),
+    TARE_SAMPLES(
+        {TARE_SAMPLE_CHECK, "f32[3,5] f32[3,5]", NULL, NULL}, {TARE_SAMPLE_CHECK, "f32[7] f32[7]", NULL, NULL},
+        {TARE_SAMPLE_CHECK, "f32[300,3,37] f32[300,3,37]", NULL, NULL},
+        {TARE_SAMPLE_CHECK, "f32[2,20000] f32[2,20000]", NULL, NULL},
+        {TARE_SAMPLE_CHECK, "f32[0,4] f32[0,4]", NULL, NULL},
+        {TARE_SAMPLE_BENCH, "f32[128,300] f32[128,300]", NULL, NULL},
+        {TARE_SAMPLE_REJECT, "f32[3,5] f32[3,4]", NULL, "shapes differ: predictions [3,5], targets [3,4]"},
+        {TARE_SAMPLE_REJECT, "f32[3,5] f64[3,5]", NULL, "targets are float64, input 0 is float32 (need one dtype)"},
+        {TARE_SAMPLE_REJECT, "u8[3] u8[3]", NULL, "predictions are uint8 (need float32 or float64)"},
+        {TARE_SAMPLE_REJECT, "f32[] f32[]", NULL, "predictions are [] (need [N,...])"},
+        {TARE_SAMPLE_REJECT, "f32[3,0] f32[3,0]", NULL, "the mean of no elements"}),
     .tolerance = 2e-6,
 };
 
@@ -438,11 +438,12 @@ const tare_op tare_op_l2_loss_grad = {
     .overwrites = {2},
     .variants = VARIANTS(l2_loss_grad, prepare_grad),
     .n_variants = TARE_N_NATIVE + 1,
-    SAMPLES({TARE_SAMPLE_CHECK, "f32[3] f32[3,5] f32[3,5]", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "f32[300] f32[300,3,37] f32[300,3,37]", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[128] f32[128,300] f32[128,300]", NULL, NULL},
-            {TARE_SAMPLE_REJECT, "f32[] f32[3,5] f32[3,5]", NULL, "heads are [], input 1 is [3,5]"},
-            {TARE_SAMPLE_REJECT, "f32[3] f32[3,5] f32[5,3]", NULL, "shapes differ: predictions [3,5], targets [5,3]"}),
+    TARE_SAMPLES(
+        {TARE_SAMPLE_CHECK, "f32[3] f32[3,5] f32[3,5]", NULL, NULL},
+        {TARE_SAMPLE_CHECK, "f32[300] f32[300,3,37] f32[300,3,37]", NULL, NULL},
+        {TARE_SAMPLE_BENCH, "f32[128] f32[128,300] f32[128,300]", NULL, NULL},
+        {TARE_SAMPLE_REJECT, "f32[] f32[3,5] f32[3,5]", NULL, "heads are [], input 1 is [3,5]"},
+        {TARE_SAMPLE_REJECT, "f32[3] f32[3,5] f32[5,3]", NULL, "shapes differ: predictions [3,5], targets [5,3]"}),
     .tolerance = 1e-6,
 };
 

@@ -37,6 +37,16 @@
         .run = run_, __VA_ARGS__                                                                                       \
     }
 
+/* The native variants and the reference of `kernel`, all float32, by the names kernel_reference and prepare_kernel. */
+#define TARE_USUAL_VARIANTS(kernel)                                                                                    \
+    .variants =                                                                                                        \
+        (const tare_variant[]){TARE_NATIVE(kernel, "", .dtypes = TARE_BIT(TARE_F32), .prepare = prepare_##kernel),     \
+                               TARE_REFERENCE(kernel##_reference, .prepare = prepare_##kernel)},                       \
+    .n_variants = TARE_N_NATIVE + 1
+
+#define TARE_SAMPLES(...)                                                                                              \
+    .samples = (const tare_sample[]){__VA_ARGS__}, .n_samples = TARE_COUNT_OF(((const tare_sample[]){__VA_ARGS__}))
+
 #define TARE_COUNT_OF(array) (int)(sizeof(array) / sizeof *(array))
 
 /* Elements that one piece of a pointwise kernel handles: a multiple of every vector width, 64 KiB of float32. */

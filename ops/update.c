@@ -318,13 +318,6 @@ static tare_status increment_infer(const tare_args *a, const tare_desc_out *out)
 #name_, TARE_ATTR_FLOAT, offsetof(tare_##op##_attr, name_), low_, high_, normal_, doc_                         \
     }
 #define BELOW_ONE 0x1.fffffffffffffp-1
-#define VARIANTS(kernel)                                                                                               \
-    .variants =                                                                                                        \
-        (const tare_variant[]){TARE_NATIVE(kernel, "", .dtypes = TARE_BIT(TARE_F32), .prepare = prepare_##kernel),     \
-                               TARE_REFERENCE(kernel##_reference, .prepare = prepare_##kernel)},                       \
-    .n_variants = TARE_N_NATIVE + 1
-#define SAMPLES(...)                                                                                                   \
-    .samples = (const tare_sample[]){__VA_ARGS__}, .n_samples = TARE_COUNT_OF(((const tare_sample[]){__VA_ARGS__}))
 
 const tare_op tare_op_sgd = {
     .name = "sgd",
@@ -341,17 +334,18 @@ const tare_op tare_op_sgd = {
     .not_differentiable = true,
     .ties = {SGD_W + 1, SGD_M + 1},
     .effects = TARE_EFFECT_STATE,
-    VARIANTS(sgd),
-    SAMPLES({TARE_SAMPLE_CHECK, "f32[3,5] f32[3,5] f32[3,5] f32[]<0,1>", "momentum=0.9,weight_decay=0.01", NULL},
-            {TARE_SAMPLE_CHECK, "f32[16411] f32[16411] f32[16411] f32[]<0,1>", "momentum=0.9", NULL},
-            {TARE_SAMPLE_CHECK, "f32[3,5] f32[3,5] - f32[]<0,1>", "weight_decay=0.01", NULL},
-            {TARE_SAMPLE_CHECK, "f32[0] f32[0] f32[0] f32[]<0,1>", NULL, NULL},
-            {TARE_SAMPLE_BENCH, "f32[784,512] f32[784,512] f32[784,512] f32[]<0,1>", "momentum=0.9", NULL},
-            {TARE_SAMPLE_REJECT, "f32[3] f32[4] f32[3] f32[]", NULL, "the gradient is [4], the parameter [3]"},
-            {TARE_SAMPLE_REJECT, "f32[3] f32[3] f64[3] f32[]", NULL, "the velocity is float64, the parameter float32"},
-            {TARE_SAMPLE_REJECT, "f32[3] f32[3] f32[3] f32[1]", NULL, "the learning rate is [1] (need [])"},
-            {TARE_SAMPLE_REJECT, "f32[3] f32[3] - f32[]", "momentum=0.9", "momentum is 0.9 and there is no velocity"},
-            {TARE_SAMPLE_REJECT, "f32[3] f32[3] f32[3] f32[]", "momentum=1", "momentum"}),
+    TARE_USUAL_VARIANTS(sgd),
+    TARE_SAMPLES(
+        {TARE_SAMPLE_CHECK, "f32[3,5] f32[3,5] f32[3,5] f32[]<0,1>", "momentum=0.9,weight_decay=0.01", NULL},
+        {TARE_SAMPLE_CHECK, "f32[16411] f32[16411] f32[16411] f32[]<0,1>", "momentum=0.9", NULL},
+        {TARE_SAMPLE_CHECK, "f32[3,5] f32[3,5] - f32[]<0,1>", "weight_decay=0.01", NULL},
+        {TARE_SAMPLE_CHECK, "f32[0] f32[0] f32[0] f32[]<0,1>", NULL, NULL},
+        {TARE_SAMPLE_BENCH, "f32[784,512] f32[784,512] f32[784,512] f32[]<0,1>", "momentum=0.9", NULL},
+        {TARE_SAMPLE_REJECT, "f32[3] f32[4] f32[3] f32[]", NULL, "the gradient is [4], the parameter [3]"},
+        {TARE_SAMPLE_REJECT, "f32[3] f32[3] f64[3] f32[]", NULL, "the velocity is float64, the parameter float32"},
+        {TARE_SAMPLE_REJECT, "f32[3] f32[3] f32[3] f32[1]", NULL, "the learning rate is [1] (need [])"},
+        {TARE_SAMPLE_REJECT, "f32[3] f32[3] - f32[]", "momentum=0.9", "momentum is 0.9 and there is no velocity"},
+        {TARE_SAMPLE_REJECT, "f32[3] f32[3] f32[3] f32[]", "momentum=1", "momentum"}),
     .tolerance = 1e-6,
 };
 
@@ -371,8 +365,8 @@ const tare_op tare_op_adam = {
     .not_differentiable = true,
     .ties = {ADAM_W + 1, ADAM_M + 1, ADAM_V + 1},
     .effects = TARE_EFFECT_STATE,
-    VARIANTS(adam),
-    SAMPLES(
+    TARE_USUAL_VARIANTS(adam),
+    TARE_SAMPLES(
         {TARE_SAMPLE_CHECK, "f32[3,5] f32[3,5] f32[3,5] f32[3,5]<0,1> f32[2]<0.1,1>", NULL, NULL},
         {TARE_SAMPLE_CHECK, "f32[16411] f32[16411] f32[16411] f32[16411]<0,1> f32[2]<0.1,1>",
          "beta1=0.5,beta2=0.9,epsilon=0.001,weight_decay=0.01", NULL},
@@ -402,13 +396,13 @@ const tare_op tare_op_adam_rate = {
                                         .prepare = prepare_adam_rate,
                                         .run = adam_rate_reference}},
     .n_variants = 1,
-    SAMPLES({TARE_SAMPLE_CHECK, "i64[]<1,1000> f32[]<0,1>", NULL, NULL},
-            {TARE_SAMPLE_CHECK, "i64[]<1,2> f32[]<0,1>", "beta1=0,beta2=0.5", NULL},
-            {TARE_SAMPLE_BENCH, "i64[]<1,1000> f32[]<0,1>", NULL, NULL},
-            {TARE_SAMPLE_REJECT, "i32[] f32[]", NULL, "the count is int32 (need int64)"},
-            {TARE_SAMPLE_REJECT, "i64[1] f32[]", NULL, "the count is [1] (need [])"},
-            {TARE_SAMPLE_REJECT, "i64[] f32[2]", NULL, "the learning rate is [2] (need [])"},
-            {TARE_SAMPLE_REJECT, "i64[]<0,1> f32[]", NULL, "index out of range"}),
+    TARE_SAMPLES({TARE_SAMPLE_CHECK, "i64[]<1,1000> f32[]<0,1>", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "i64[]<1,2> f32[]<0,1>", "beta1=0,beta2=0.5", NULL},
+                 {TARE_SAMPLE_BENCH, "i64[]<1,1000> f32[]<0,1>", NULL, NULL},
+                 {TARE_SAMPLE_REJECT, "i32[] f32[]", NULL, "the count is int32 (need int64)"},
+                 {TARE_SAMPLE_REJECT, "i64[1] f32[]", NULL, "the count is [1] (need [])"},
+                 {TARE_SAMPLE_REJECT, "i64[] f32[2]", NULL, "the learning rate is [2] (need [])"},
+                 {TARE_SAMPLE_REJECT, "i64[]<0,1> f32[]", NULL, "index out of range"}),
 };
 
 const tare_op tare_op_increment = {
@@ -426,9 +420,9 @@ const tare_op tare_op_increment = {
                                         .prepare = tare__prepare_pointwise,
                                         .run = increment_reference}},
     .n_variants = 1,
-    SAMPLES({TARE_SAMPLE_CHECK, "i64[]<0,1000>", NULL, NULL}, {TARE_SAMPLE_BENCH, "i64[]<0,1000>", NULL, NULL},
-            {TARE_SAMPLE_REJECT, "f32[]", NULL, "the count is float32 (need int64)"},
-            {TARE_SAMPLE_REJECT, "i64[3]", NULL, "the count is [3] (need [])"}),
+    TARE_SAMPLES({TARE_SAMPLE_CHECK, "i64[]<0,1000>", NULL, NULL}, {TARE_SAMPLE_BENCH, "i64[]<0,1000>", NULL, NULL},
+                 {TARE_SAMPLE_REJECT, "f32[]", NULL, "the count is float32 (need int64)"},
+                 {TARE_SAMPLE_REJECT, "i64[3]", NULL, "the count is [3] (need [])"}),
 };
 
 #endif

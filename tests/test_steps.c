@@ -55,20 +55,7 @@ static inline tare_value *state_body(tare_mode *m, tare_net *n, tare_value *x, c
     return x;
 }
 
-static tare_value *state_forward(tare_mode *m, tare_net *n, tare_value *x)
-{
-    return state_body(m, n, x, TARE_API_DIRECT);
-}
-
-static tare_value *state_block(tare_mode *m, tare_net *n, tare_value *x)
-{
-    return state_body(m, n, x, TARE_API_BLOCK);
-}
-
-static tare_value *state_hybrid(tare_mode *m, tare_net *n, tare_value *x)
-{
-    return state_body(m, n, x, TARE_API_HYBRID);
-}
+TARE_NET_FORWARDS(state_body)
 
 static void state_input(const void *options, tare_desc *sample)
 {
@@ -91,7 +78,7 @@ static const tare_net_type state_type = {.name = "state",
                                          .output = state_output,
                                          .net_bytes = sizeof(state_net),
                                          .build = state_build,
-                                         .forward = {state_forward, state_block, state_hybrid}};
+                                         .forward = TARE_NET_FORWARD(state_body)};
 
 /* A net, its data and optimizer on the test's runtime, and what is left after the steps. */
 typedef struct {
