@@ -48,7 +48,9 @@ static void become_child(const session *s, int process, double share, int output
     argv[3] = share_text;
     for (int i = 2; i < s->line->argc; ++i)
         argv[i + 2] = s->line->argv[i];
-    if (dup2(output, STDOUT_FILENO) >= 0 && setenv("TARE_PADDING", padding, 1) == 0)
+    /* OpenBLAS starts its threads when it is loaded; those idle ones would spin beside the first rounds. */
+    bool alone = setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0;
+    if (dup2(output, STDOUT_FILENO) >= 0 && alone && setenv("TARE_PADDING", padding, 1) == 0)
         execv("/proc/self/exe", argv);
     _exit(tare__failed(s->line, "this command cannot be started again"));
 }
