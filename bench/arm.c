@@ -25,7 +25,6 @@ static tare_status make_runtime(tare__arm *a)
         .kernels = (tare_kernel_choice)level[TARE__KERNELS],
         .storage = level[TARE__STORAGE] == TARE__STORAGE_MALLOC ? TARE_STORAGE_MALLOC : TARE_STORAGE_POOL,
         .isa_limit = TARE_ISA_COUNT,
-        .seed = a->task.seed,
         .open_device = a->task.open_device,
         .device_owner = a->task.device_owner,
     };

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../data/writer.h"
 #include "commands.h"
 #include "net_save.h"
 #include "request.h"
@@ -19,15 +18,7 @@ static int write_dot(const tare__line *line, const tare_graph *graph, const char
     tare_status status = tare_graph_dot(graph, stream);
     if (fclose(stream) != 0 && status == TARE_OK)
         status = tare_error(TARE_NO_MEMORY, "no memory for the picture");
-    tare_writer writer;
-    if (status == TARE_OK)
-        status = tare_writer_open(&writer, NULL, path);
-    if (status == TARE_OK) {
-        (void)tare_writer_put(&writer, text, bytes);
-        status = tare_writer_close(&writer); /* repeats the first failure */
-    }
-    free(text);
-    return status == TARE_OK ? TARE__RAN : tare__status_failed(line, status);
+    return tare__file_put(line, path, text, bytes, status);
 }
 
 int tare__graph_run(const tare__line *line)
@@ -36,14 +27,11 @@ int tare__graph_run(const tare__line *line)
     const char *dot = tare__text(line, "dot"), *save = tare__text(line, "save");
     if (!dot && !save)
         return tare__usage(line, "--dot FILE or --save FILE.json is wanted");
-    int code = tare__task_read(line, &task);
+    tare__arm arm;
+    int code = tare__step_arm_open(line, "graph", &task, &arm);
     if (code)
         return code;
-    tare__setting setting = tare__setting_of(tare__rung_find("step"), task.optimizer != NULL);
-    tare__arm arm;
-    tare_status status = tare__arm_open(&arm, &task, &setting, "graph");
-    if (status != TARE_OK)
-        return tare__status_usage(line, status);
+    tare_status status = TARE_OK;
     if (save)
         status = tare__net_save(arm.net, arm.batch, save);
     code = status == TARE_OK ? TARE__RAN : tare__status_usage(line, status);

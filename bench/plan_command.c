@@ -226,15 +226,11 @@ static int write_net(const tare__line *line, const tare_plan *plan)
 static int plan_net(const tare__line *line)
 {
     tare__task task;
-    int code = tare__task_read(line, &task);
+    tare__arm arm;
+    int code = tare__step_arm_open(line, "plan", &task, &arm);
     if (code)
         return code;
-    tare__setting setting = tare__setting_of(tare__rung_find("step"), task.optimizer != NULL);
-    tare__arm arm;
-    tare_status status = tare__arm_open(&arm, &task, &setting, "plan");
-    if (status != TARE_OK)
-        return tare__status_usage(line, status);
-    status = tare__arm_prepare(&arm);
+    tare_status status = tare__arm_prepare(&arm);
     if (status == TARE_OK) {
         const tare_plan_block *block;
         printf("%s, batch %lld, %s%s%s: %d nodes, %d blocks\n", arm.net->label, (long long)arm.batch,

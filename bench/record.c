@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../core/version.h"
+#include "../data/writer.h"
 
 /* 64 random bits as 16 digits: two runs are never taken for one. */
 static json_t *run_id(void)
@@ -149,4 +150,17 @@ int tare__journal_close(tare__journal *j)
         return journal_failed(j, "cannot be given its name");
     tare__journal_leave(j);
     return TARE__RAN;
+}
+
+int tare__file_put(const tare__line *line, const char *path, char *text, size_t bytes, tare_status status)
+{
+    tare_writer writer;
+    if (status == TARE_OK)
+        status = tare_writer_open(&writer, NULL, path);
+    if (status == TARE_OK) {
+        (void)tare_writer_put(&writer, text, bytes);
+        status = tare_writer_close(&writer); /* repeats the first failure */
+    }
+    free(text);
+    return status == TARE_OK ? TARE__RAN : tare__status_failed(line, status);
 }

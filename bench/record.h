@@ -49,4 +49,8 @@ void tare__journal_leave(tare__journal *);
 /* Stores and renames; an exit code. */
 int tare__journal_close(tare__journal *);
 
+/* Writes what was made in memory to a file that appears whole or not at all, and frees `text`. status: of making it; if
+ * it failed, no file. An exit code, the failure printed. */
+int tare__file_put(const tare__line *, const char *path, char *text, size_t bytes, tare_status status);
+
 #endif

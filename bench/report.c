@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../data/writer.h"
 #include "commands.h"
 #include "page.h"
+#include "record.h"
 
 typedef struct {
     json_t *records; /* array: keeps all lines that are shown */
@@ -72,15 +72,7 @@ static int write_page(const tare__line *line, const gathered *g, const char *pat
         return tare__failed(line, "%s", strerror(errno));
     tare__page_write(stream, g->run, g->n);
     tare_status status = fclose(stream) == 0 ? TARE_OK : tare_error(TARE_NO_MEMORY, "no memory for the page");
-    tare_writer writer;
-    if (status == TARE_OK)
-        status = tare_writer_open(&writer, NULL, path);
-    if (status == TARE_OK) {
-        (void)tare_writer_put(&writer, text, bytes);
-        status = tare_writer_close(&writer); /* repeats the first failure */
-    }
-    free(text);
-    return status == TARE_OK ? TARE__RAN : tare__status_failed(line, status);
+    return tare__file_put(line, path, text, bytes, status);
 }
 
 int tare__report_run(const tare__line *line)

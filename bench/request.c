@@ -226,3 +226,13 @@ void tare__specs_free(tare__specs *specs)
     free(specs->spec);
     *specs = (tare__specs){0};
 }
+
+int tare__step_arm_open(const tare__line *line, const char *name, tare__task *task, tare__arm *arm)
+{
+    int code = tare__task_read(line, task);
+    if (code)
+        return code;
+    tare__setting setting = tare__setting_of(tare__rung_find("step"), task->optimizer != NULL);
+    tare_status status = tare__arm_open(arm, task, &setting, name);
+    return status == TARE_OK ? TARE__RAN : tare__status_usage(line, status);
+}

@@ -32,6 +32,9 @@ typedef struct {
 
 /* The net of the first word, batch, work, optimizer, seed. An exit code. */
 int tare__task_read(const tare__line *, tare__task *);
+/* Reads the task and opens an arm of the rung `step` on it, not yet prepared: what a net's plan or program is shown of.
+ * An exit code; 0: the caller closes the arm. */
+int tare__step_arm_open(const tare__line *, const char *name, tare__task *, tare__arm *);
 /* The arms of --modes, --arm, --factor and their aliases; modes: used where --modes is not given and no --arm is. `all`
  * leaves out, with a line on stdout, what a net from a file has not got: layer objects. With
  * several --threads T,U,... all arms at T, then again at U as NAME@U. An exit code. */

@@ -109,15 +109,11 @@ static void print(const tare__line *line, const tare__arm *a, const rows *r, con
 int tare__summary_run(const tare__line *line)
 {
     tare__task task;
-    int code = tare__task_read(line, &task);
+    tare__arm arm;
+    int code = tare__step_arm_open(line, "summary", &task, &arm);
     if (code)
         return code;
-    tare__setting setting = tare__setting_of(tare__rung_find("step"), task.optimizer != NULL);
-    tare__arm arm;
-    tare_status status = tare__arm_open(&arm, &task, &setting, "summary");
-    if (status != TARE_OK)
-        return tare__status_usage(line, status);
-    status = tare__arm_prepare(&arm);
+    tare_status status = tare__arm_prepare(&arm);
     if (status == TARE_OK) {
         const tare_program *p = tare_graph_program(arm.graph);
         rows r = {0};

@@ -141,7 +141,6 @@ typedef struct {
     uint32_t dtypes; /* TARE_BIT of input 0's dtypes (output 0's where there is no input) */
     /* tare_strides, the last entry for all further inputs; 0 = contiguous; a declared copy is put before others */
     uint8_t in_strides[TARE_OPERANDS];
-    bool exact_add;                  /* can compute, then add to the output once */
     bool (*fits)(const tare_args *); /* NULL: always. Reads descs and attributes, nothing else */
     void (*prepare)(const tare_args *, const tare_desc_ref *out, tare_work *);
     /* sizes opaque auxiliaries (dtype BYTES) that infer left with dim -1; NULL: none */

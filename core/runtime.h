@@ -102,9 +102,8 @@ typedef enum { TARE_STORAGE_POOL, TARE_STORAGE_MALLOC } tare_storage_choice;
 typedef struct {
     int threads; /* 1..64, this one included: who takes the pieces of a call; 0 = 1. Started with the runtime */
     tare_kernel_choice kernels;
-    tare_storage_choice storage; /* of what the imperative mode takes */
-    tare_isa isa_limit;          /* best instruction set to use; TARE_ISA_COUNT: what the processor has */
-    uint64_t seed;
+    tare_storage_choice storage;   /* of what the imperative mode takes */
+    tare_isa isa_limit;            /* best instruction set to use; TARE_ISA_COUNT: what the processor has */
     tare_device_open *open_device; /* makes the runtime's device; NULL: the CPU */
     void *device_owner;            /* for open_device, borrowed until it returns */
 } tare_options;
@@ -133,7 +132,6 @@ struct tare_runtime {
     int64_t reserved_bytes;                   /* blocks held by the pool, handed out or not */
     uint32_t n_walks;                         /* reverse walks so far, of all modes: a leaf belongs to none of them */
     uint32_t n_wants;                         /* calls of tare_value_want_gradient: what was captured may be stale */
-    uint64_t random_calls;                    /* 64-bit count of random operators in program order */
     pthread_mutex_t dropped_lock;
     tare_value *dropped; /* handles let go on other threads, drained at the next apply or value call */
     bool has_dropped;    /* read without the lock */

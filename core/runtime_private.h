@@ -18,8 +18,7 @@ void tare__sites_fini(tare_runtime *);
 void tare__catalogue_fini(tare_runtime *);
 tare_status tare__catalogue_init(tare_runtime *);
 
-/* Value and storage records: free lists over slabs. NULL: out of memory. */
-tare_value *tare__value_take(tare_runtime *);
+/* A storage record: a free list over slabs. NULL: out of memory. */
 tare_storage *tare__storage_record(tare_runtime *);
 /* Lets handles go that other threads dropped; and all slabs, at the end. */
 void tare__records_drain(tare_runtime *);

@@ -113,7 +113,7 @@ TARE_API tare_status tare_pack_verify(tare_memory *, const tare_interval *, int 
 /* Graphviz dot of the graph's program, to an open stream. */
 TARE_API tare_status tare_graph_dot(const tare_graph *, void *file);
 
-/* Registers the built-in packers and passes. */
+/* Registers the built-in packers and the capture service (core/capture.h). */
 TARE_API tare_status tare_graph_register(tare_runtime *);
 
 #ifdef __cplusplus
