@@ -1,12 +1,6 @@
 /* arm_imperative.c - a step run operator by operator: forward, loss, backward, update, all in one scope. */
 #include "arm_private.h"
 
-static void clear_gradients(const tare__arm *a)
-{
-    for (int i = 0; i < a->net->n_parameters; ++i)
-        tare_value_clear_gradient(a->net->parameter[i].value);
-}
-
 static void forward_net(void *owner, tare_mode *m, tare_value *const *in, int n_in, tare_value **out, int n_out)
 {
     (void)n_in;
@@ -29,7 +23,7 @@ static tare_status step(tare__arm *a)
     tare_mode *m = a->mode;
     tare__work work = a->task.work;
     if (work == TARE__TRAIN)
-        clear_gradients(a);
+        tare_net_clear_gradients(a->net);
     m->scope_begin(m, NULL);
     tare_value *y = forward(a), *root = y;
     if (a->loss_kind != TARE_LOSS_ONES)

@@ -21,8 +21,7 @@ static void replace_slot(tare_value *v, tare_value *g)
     v->gradient = g;
 }
 
-/* Notes a leaf the first time that this walk reaches it, and sets its old gradient aside. */
-static bool reach(tare_mode *m, tare_value *leaf)
+static bool note(tare_mode *m, tare_reached reached)
 {
     if (m->n_reached == m->capacity_reached) {
         int32_t capacity = m->capacity_reached ? m->capacity_reached * 2 : 32;
@@ -36,7 +35,15 @@ static bool reach(tare_mode *m, tare_value *leaf)
         m->reached = grown;
         m->capacity_reached = capacity;
     }
-    m->reached[m->n_reached++] = (tare_reached){leaf, leaf->gradient};
+    m->reached[m->n_reached++] = reached;
+    return true;
+}
+
+/* Notes a leaf the first time that this walk reaches it, and sets its old gradient aside. */
+static bool reach(tare_mode *m, tare_value *leaf)
+{
+    if (!note(m, (tare_reached){.leaf = leaf, .before = leaf->gradient}))
+        return false;
     ++leaf->refs;
     leaf->walk = m->walk;
     leaf->gradient = NULL;
@@ -94,9 +101,33 @@ tare_value *tare_partial(const tare_builder *b, int i)
 
 void tare_continue(const tare_builder *b, int i, tare_value *sum)
 {
-    tare_value *v = tare_input(b, i);
-    if (b->mode->error == TARE_OK && open_slot(b->mode, v))
-        replace_slot(v, sum);
+    tare_leaf_continue(b, tare_input(b, i), sum);
+}
+
+tare_value *tare_leaf_partial(const tare_builder *b, const tare_value *leaf)
+{
+    return leaf->walk == b->mode->walk ? leaf->gradient : NULL;
+}
+
+void tare_leaf_continue(const tare_builder *b, tare_value *leaf, tare_value *sum)
+{
+    if (b->mode->error == TARE_OK && open_slot(b->mode, leaf))
+        replace_slot(leaf, sum);
+}
+
+void tare_leaves_begin(const tare_builder *b, tare_value *const *leaf, tare_value *const *sum, int n)
+{
+    tare_mode *m = b->mode;
+    if (m->error || !note(m, (tare_reached){.group = leaf, .n_group = n}))
+        return;
+    const uint32_t number = m->walk;
+    for (int i = 0; i < n; ++i) {
+        tare_value *v = leaf[i], *g = sum[i];
+        v->gradient = g;
+        v->walk = number;
+        ++g->refs;
+        ++g->holds;
+    }
 }
 
 static const tare_value *root_of(const tare_value *v)
@@ -125,20 +156,23 @@ static tare_status check_order(const tare_program *p, const tare_node *n)
     return TARE_OK;
 }
 
+tare_status tare_saved_error(const tare_node *n, bool input, int i, const tare_value *v)
+{
+    tare_args a = tare_node_args(n);
+    return tare_op_error(&a, TARE_STALE, "its %s %d%s%s%s, saved for backward, was changed by %s since",
+                         input ? "input" : "output", i, v->name ? " (" : "", v->name ? v->name : "", v->name ? ")" : "",
+                         v->storage->writer->name);
+}
+
 /* A saved value must be as it was when it was saved. */
 static tare_status check_saved(const tare_program *p, const tare_node *n)
 {
     if (!n->version)
         return p->n_before_ties ? check_order(p, n) : TARE_OK;
-    tare_args a = tare_node_args(n);
     for (int i = 0; i < n->n_in + n->n_out + n->n_aux; ++i) {
         const tare_value *v = n->operand[i];
-        if (!v || !tare_node_needs(n, i) || v->storage->version == n->version[i])
-            continue;
-        bool in = i < n->n_in;
-        return tare_op_error(&a, TARE_STALE, "its %s %d%s%s%s, saved for backward, was changed by %s since",
-                             in ? "input" : "output", in ? i : i - n->n_in, v->name ? " (" : "", v->name ? v->name : "",
-                             v->name ? ")" : "", v->storage->writer->name);
+        if (v && tare_node_needs(n, i) && v->storage->version != n->version[i])
+            return tare_saved_error(n, i < n->n_in, i < n->n_in ? i : i - n->n_in, v);
     }
     return TARE_OK;
 }
@@ -190,6 +224,10 @@ static void settle_leaves(tare_mode *m)
     }
     for (int i = 0; i < m->n_reached; ++i) {
         tare_value *leaf = m->reached[i].leaf, *before = m->reached[i].before;
+        for (int k = 0; m->error && k < m->reached[i].n_group; ++k)
+            tare_record_clear(m->reached[i].group[k]);
+        if (!leaf)
+            continue;
         if (m->error) {
             tare_record_clear(leaf);
             leaf->gradient = before;

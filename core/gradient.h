@@ -39,6 +39,15 @@ TARE_API void tare_contribute(const tare_builder *, int i, tare_value *g);
  * the sub-graph has continued the canonical order from there. */
 TARE_API tare_value *tare_partial(const tare_builder *, int i);
 TARE_API void tare_continue(const tare_builder *, int i, tare_value *sum);
+/* The same for a leaf that the sub-graph reaches without its being an input. */
+TARE_API tare_value *tare_leaf_partial(const tare_builder *, const tare_value *leaf);
+TARE_API void tare_leaf_continue(const tare_builder *, tare_value *leaf, tare_value *sum);
+/* Hands n sums to n different leaves, none of which has a gradient, of whatever walk. The leaves and the list outlive
+ * the walk. */
+TARE_API void tare_leaves_begin(const tare_builder *, tare_value *const *leaf, tare_value *const *sum, int n);
+/* Status and text for a value that was saved for backward and has been written since; i: its number among the node's
+ * inputs (or outputs). */
+TARE_API tare_status tare_saved_error(const tare_node *, bool input, int i, const tare_value *);
 
 /* The walk over m->program from the roots (head NULL or head[i] NULL: ones). Leaves the sums on the leaves. Unless
  * `keep`, each node is freed as soon as it has been walked; nodes that no gradient reached stay. */
