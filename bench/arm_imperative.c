@@ -17,12 +17,12 @@ static tare_value *forward(tare__arm *a)
     return y;
 }
 
-/* Gradients of the step before stay readable until the next one begins. */
+/* Gradients of the step before stay readable until the next one begins, or, where storage is kept, overwrites them. */
 static tare_status step(tare__arm *a)
 {
     tare_mode *m = a->mode;
     tare__work work = a->task.work;
-    if (work == TARE__TRAIN)
+    if (work == TARE__TRAIN && !m->overwrite)
         tare_net_clear_gradients(a->net);
     m->scope_begin(m, NULL);
     tare_value *y = forward(a), *root = y;
@@ -69,6 +69,7 @@ tare_status tare__arm_imperative(tare__arm *a)
                                                          : TARE_API_DIRECT;
     if (!a->net->type->forward[a->api])
         return tare_error(TARE_IMPOSSIBLE, "%s: the net '%s' has no layer objects", a->name, a->net->type->name);
+    a->mode->overwrite = level[TARE__KEEP] == TARE__KEEP_KEPT;
     tare_imperative_by_name(a->mode, level[TARE__API] == TARE__API_INVOKE);
     a->step = step;
     return capture(a, &(tare_capture_options){.keep = level[TARE__KEEP] == TARE__KEEP_KEPT,

@@ -19,6 +19,7 @@ static void replace_slot(tare_value *v, tare_value *g)
     tare_record_share(g);
     tare_record_clear(v);
     v->gradient = g;
+    v->runtime->n_slots += v->node < 0;
 }
 
 static bool note(tare_mode *m, tare_reached reached)
@@ -42,12 +43,29 @@ static bool note(tare_mode *m, tare_reached reached)
 /* Notes a leaf the first time that this walk reaches it, and sets its old gradient aside. */
 static bool reach(tare_mode *m, tare_value *leaf)
 {
+    if (m->overwrite)
+        tare_record_clear(leaf);
     if (!note(m, (tare_reached){.leaf = leaf, .before = leaf->gradient}))
         return false;
     ++leaf->refs;
+    ++m->runtime->n_slots;
     leaf->walk = m->walk;
     leaf->gradient = NULL;
     return true;
+}
+
+/* Whether this walk has reached the leaf. Groups whose gradients stayed where they were are stamped when it matters. */
+static bool reached(tare_mode *m, const tare_value *leaf)
+{
+    for (int i = 0; m->n_unstamped > 0 && leaf->walk != m->walk && i < m->n_reached; ++i) {
+        if (!m->reached[i].group || m->reached[i].stamped)
+            continue;
+        for (int k = 0; k < m->reached[i].n_group; ++k)
+            m->reached[i].group[k]->walk = m->walk;
+        m->reached[i].stamped = true;
+        --m->n_unstamped;
+    }
+    return leaf->walk == m->walk;
 }
 
 /* Whether the slot of v may be written: notes leaves, refuses values whose tape is gone. */
@@ -63,7 +81,7 @@ static bool open_slot(tare_mode *m, tare_value *v)
             tare_error(TARE_STALE, "backward reaches a value whose tape was walked already (keep it with keep = true)");
         return false;
     }
-    return v->walk == m->walk || reach(m, v);
+    return reached(m, v) || reach(m, v);
 }
 
 static void contribute(tare_mode *m, tare_value *v, tare_value *g)
@@ -96,7 +114,7 @@ void tare_contribute(const tare_builder *b, int i, tare_value *g)
 tare_value *tare_partial(const tare_builder *b, int i)
 {
     tare_value *v = tare_input(b, i);
-    return v && (v->node >= 0 || v->walk == b->mode->walk) ? v->gradient : NULL;
+    return v && (v->node >= 0 || reached(b->mode, v)) ? v->gradient : NULL;
 }
 
 void tare_continue(const tare_builder *b, int i, tare_value *sum)
@@ -106,7 +124,7 @@ void tare_continue(const tare_builder *b, int i, tare_value *sum)
 
 tare_value *tare_leaf_partial(const tare_builder *b, const tare_value *leaf)
 {
-    return leaf->walk == b->mode->walk ? leaf->gradient : NULL;
+    return reached(b->mode, leaf) ? leaf->gradient : NULL;
 }
 
 void tare_leaf_continue(const tare_builder *b, tare_value *leaf, tare_value *sum)
@@ -118,9 +136,10 @@ void tare_leaf_continue(const tare_builder *b, tare_value *leaf, tare_value *sum
 void tare_leaves_begin(const tare_builder *b, tare_value *const *leaf, tare_value *const *sum, int n)
 {
     tare_mode *m = b->mode;
-    if (m->error || !note(m, (tare_reached){.group = leaf, .n_group = n}))
+    if (m->error || !note(m, (tare_reached){.group = leaf, .n_group = n, .stamped = true}))
         return;
     const uint32_t number = m->walk;
+    ++m->runtime->n_slots;
     for (int i = 0; i < n; ++i) {
         tare_value *v = leaf[i], *g = sum[i];
         v->gradient = g;
@@ -128,6 +147,12 @@ void tare_leaves_begin(const tare_builder *b, tare_value *const *leaf, tare_valu
         ++g->refs;
         ++g->holds;
     }
+}
+
+void tare_leaves_rewritten(const tare_builder *b, tare_value *const *leaf, int n)
+{
+    tare_mode *m = b->mode;
+    m->n_unstamped += m->error == TARE_OK && note(m, (tare_reached){.group = leaf, .n_group = n});
 }
 
 static const tare_value *root_of(const tare_value *v)
@@ -231,12 +256,13 @@ static void settle_leaves(tare_mode *m)
         if (m->error) {
             tare_record_clear(leaf);
             leaf->gradient = before;
+            ++m->runtime->n_slots;
         } else if (before) {
             tare_record_drop(before);
         }
         tare_record_unref(leaf);
     }
-    m->n_reached = 0;
+    m->n_reached = m->n_unstamped = 0;
 }
 
 /* A head is kept as a gradient, so it is looked at like an operator's input. */

@@ -9,6 +9,7 @@ typedef struct tare_reached {
     tare_value *before;       /* the gradient that an earlier backward had left (ref and hold), or NULL */
     tare_value *const *group; /* leaves that had none and that their captured function keeps */
     int32_t n_group;
+    bool stamped; /* their `walk` is this one's */
 } tare_reached;
 
 #endif

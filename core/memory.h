@@ -44,7 +44,7 @@ enum { TARE_ALIGNMENT = 64 };
 /* Bytes that a block of `bytes` has when aligned ones follow it: at least one unit. */
 static inline size_t tare_memory_rounded(size_t bytes)
 {
-    return bytes == 0 ? TARE_ALIGNMENT : (bytes + TARE_ALIGNMENT - 1) & ~(size_t)(TARE_ALIGNMENT - 1);
+    return bytes == 0 ? (size_t)TARE_ALIGNMENT : (bytes + TARE_ALIGNMENT - 1) & ~(size_t)(TARE_ALIGNMENT - 1);
 }
 
 /* A block of `bytes` (0 gives a valid block) aligned to TARE_ALIGNMENT, content undefined; NULL when

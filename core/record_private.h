@@ -97,6 +97,7 @@ static inline void tare_record_clear(tare_value *v)
     tare_value *g = v->gradient;
     if (g) {
         v->gradient = NULL;
+        v->runtime->n_slots += v->node < 0;
         tare_record_unhold(g);
         tare_record_unref(g);
     }

@@ -285,6 +285,7 @@ void tare_value_clear_gradient(tare_value *v)
         clear_last(v);
         return;
     }
+    ++v->runtime->n_slots;
     v->gradient = NULL; /* a captured function keeps it */
     --g->refs;
     --g->holds;

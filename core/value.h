@@ -43,7 +43,7 @@ struct tare_value {
     int32_t id;    /* dense in a graph's program; -1 elsewhere */
     uint32_t walk; /* number of the reverse walk that last reached this leaf */
     bool wants_gradient, moved, poison;
-    bool view; /* of another value's storage, made by a view operator: never written in place by a tie */
+    bool view;         /* of another value's storage, made by a view operator: never written in place by a tie */
     int32_t n_dropped; /* handles let go on other threads; the record is listed once for all */
     tare_runtime *runtime;
     void *address; /* of element 0; NULL: symbolic, or given up */

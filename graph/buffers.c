@@ -9,8 +9,11 @@
 
 static int32_t add_buffer(tare_plan *p, int64_t bytes, int32_t call, int32_t value)
 {
-    p->buffer[p->n_buffer] =
-        (tare_buffer){.bytes = (int64_t)tare_memory_rounded((size_t)bytes), .first = call, .last = call, .outside = -1, .value = value};
+    p->buffer[p->n_buffer] = (tare_buffer){.bytes = (int64_t)tare_memory_rounded((size_t)bytes),
+                                           .first = call,
+                                           .last = call,
+                                           .outside = -1,
+                                           .value = value};
     return p->n_buffer++;
 }
 

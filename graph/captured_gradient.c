@@ -19,23 +19,14 @@ static tare_value *partial(const tare_builder *b, const tare_entry *e, int i)
     return e->first[i] && tare_wanted(b, i) ? tare_partial(b, i) : NULL;
 }
 
-/* Whether no leaf has a gradient, of this walk or an earlier one: one look at each. */
-static bool untouched(const tare_entry *e)
-{
-    bool touched = false;
-    for (tare_value **leaf = e->leaf, **end = leaf + (e->n_all - e->n_operands); leaf < end; ++leaf)
-        touched |= (*leaf)->gradient != NULL;
-    return !touched;
-}
-
-static void find_arrived(const tare_builder *b, const tare_entry *e, bool leaves_untouched, uint8_t *arrived)
+static void find_arrived(const tare_builder *b, const tare_entry *e, bool leaves, uint8_t *arrived)
 {
     for (int o = 0; o < e->n_out; ++o)
         arrived[o] = tare_head(b, o) != NULL;
     for (int i = 0; i < e->n_operands; ++i)
         arrived[e->n_out + i] = partial(b, e, i) != NULL;
     memset(arrived + e->n_out + e->n_operands, 0, (size_t)(e->n_all - e->n_operands));
-    for (int i = e->n_operands; !leaves_untouched && i < e->n_all; ++i)
+    for (int i = e->n_operands; leaves && i < e->n_all; ++i)
         arrived[e->n_out + i] = partial(b, e, i) != NULL;
 }
 
@@ -197,62 +188,6 @@ static tare_status map(tare_backward *w)
     return TARE_OK;
 }
 
-/* ---- the gradients that only leaves get
- * -------------------------------------------------------------------------------*/
-static void forget_gradients(tare_backward *w)
-{
-    for (int32_t k = 0; w->block && k < w->n_gradients; ++k) {
-        if (w->gradient[k])
-            tare_record_drop(w->gradient[k]);
-        w->gradient[k] = NULL;
-    }
-    w->block = NULL;
-}
-
-static bool nobody_has_gradients(const tare_backward *w)
-{
-    if (!w->block || w->block->refs != w->n_gradients)
-        return false;
-    int32_t others = 0;
-    for (int32_t k = 0; k < w->n_gradients; ++k)
-        others |= w->gradient[k]->refs - 1;
-    return others == 0;
-}
-
-/* As fresh as those of a tape, whether they are or were let go by all others: written by this backward alone. */
-static tare_status fresh_gradients(tare_backward *w)
-{
-    if (w->n_gradients == 0 || nobody_has_gradients(w))
-        return TARE_OK;
-    forget_gradients(w);
-    tare_runtime *rt = w->entry->captured->runtime;
-    const int32_t *result = w->plan->part.result + w->n_results;
-    tare_value *const *symbol = w->entry->graph->program.value;
-    size_t bytes = 0;
-    for (int32_t k = 0; k < w->n_gradients; ++k)
-        bytes += tare_memory_rounded(tare_desc_bytes(&symbol[result[k]]->d));
-    tare_storage *s = tare__storage_take_work(rt, bytes);
-    if (!s)
-        return TARE_NO_MEMORY;
-    w->block = s;
-    char *at = s->base;
-    for (int32_t k = 0; k < w->n_gradients; ++k) {
-        tare_value *v = w->gradient[k] = tare_record_take(rt);
-        if (!v) {
-            forget_gradients(w);
-            tare_storage_drop(s);
-            return TARE_NO_MEMORY;
-        }
-        v->d = symbol[result[k]]->d;
-        v->storage = s;
-        v->address = at;
-        ++s->refs;
-        at += tare_memory_rounded(tare_desc_bytes(&v->d));
-    }
-    tare_storage_drop(s); /* the values keep it */
-    return TARE_OK;
-}
-
 /* ---- running
  * ----------------------------------------------------------------------------------------------------------*/
 /* Operands move as they like; kept values move with the forward arena, results with their block. */
@@ -372,7 +307,7 @@ void tare__captured_backwards_free(tare_entry *e)
 {
     while (e->backward) {
         tare_backward *next = e->backward->next;
-        forget_gradients(e->backward);
+        tare__captured_forget(e->backward);
         tare_instance_free(e->backward->instance);
         tare_plan_free(e->backward->plan);
         tare_memory_give(&e->captured->runtime->memory, TARE_MEMORY_RECORD, e->backward, sizeof *e->backward);
@@ -382,31 +317,22 @@ void tare__captured_backwards_free(tare_entry *e)
 
 /* ---- emission
  * ----------------------------------------------------------------------------------------------------------------*/
-/* A leaf that backward reads must be as it was when the forward part ran. */
-static tare_status check_leaves(const tare_builder *b, const tare_entry *e)
-{
-    const tare_lease *l = tare_output(b, e->n_out)->address;
-    if (l->n_writes == e->captured->runtime->n_writes)
-        return TARE_OK;
-    for (int32_t i = 0; i < e->n_needed_leaf; ++i) {
-        const tare_value *leaf = tare__captured_outside(e, e->needed_leaf[i]);
-        if (leaf->storage->version != l->version[i])
-            return tare_saved_error(b->node, true, e->needed_leaf[i], leaf);
-    }
-    return TARE_OK;
-}
-
-static tare_status prepare(const tare_builder *b, tare_entry *e, bool leaves_untouched, tare_backward **out)
+static tare_status prepare(const tare_builder *b, tare_entry *e, tare_leaves *are, tare_backward **out)
 {
     uint8_t arrived[key_bytes(e)];
-    tare_status status = check_leaves(b, e);
+    tare_status status = tare__captured_check(b, e);
     if (status != TARE_OK)
         return status;
-    find_arrived(b, e, leaves_untouched, arrived);
+    *are = tare__captured_leaves(b, e);
+    find_arrived(b, e, *are == TARE_LEAVES_TOUCHED, arrived);
     *out = known(e, arrived);
+    if (*are == TARE_LEAVES_HANDED && *out == e->handed) /* their bytes are written anew */
+        return TARE_OK;
+    if (*are == TARE_LEAVES_HANDED)
+        *are = TARE_LEAVES_TOUCHED;
     if (!*out)
         status = backward_new(e, arrived, out);
-    return status == TARE_OK ? fresh_gradients(*out) : status;
+    return status == TARE_OK ? tare__captured_fresh(*out) : status;
 }
 
 /* Runs the backward operator; source: what arrived, then its outputs. */
@@ -433,27 +359,19 @@ void tare__captured_gradient(tare_builder *b)
 {
     tare_entry *e = (tare_entry *)(uintptr_t)b->node->op->own;
     tare_backward *w;
-    bool leaves_untouched = untouched(e);
-    tare_status status = prepare(b, e, leaves_untouched, &w);
+    tare_leaves are;
+    tare_status status = prepare(b, e, &are, &w);
     if (status != TARE_OK) {
         b->mode->error = status;
         return;
     }
     tare_value *source[w->n_head + w->n_partial + w->n_results + 1];
+    if (are == TARE_LEAVES_HANDED) /* now, so that a failure clears them */
+        tare__captured_rewrite(b, w);
     if (emit(b, e, w, source) != TARE_OK)
         return;
     for (int i = 0; i < e->n_operands; ++i)
         if (w->from[i] >= 0 && tare_wanted(b, i))
             tare_continue(b, i, source[w->from[i]]);
-    if (leaves_untouched && w->n_gradients > 0)
-        tare_leaves_begin(b, w->heir, w->gradient, w->n_gradients);
-    for (int32_t k = 0; !leaves_untouched && k < w->n_gradients; ++k)
-        tare_leaf_continue(b, w->heir[k], w->gradient[k]);
-    for (int32_t k = 0; k < w->n_further; ++k) {
-        int32_t from = w->from[w->further[k]], gradient = from - w->n_head - w->n_partial - w->n_results;
-        tare_leaf_continue(b, tare__captured_outside(e, w->further[k]),
-                           gradient >= 0 ? w->gradient[gradient] : source[from]);
-    }
-    if (!e->captured->options.keep)
-        forget_gradients(w);
+    tare__captured_hand_over(b, e, w, source, are);
 }

@@ -22,8 +22,8 @@ typedef struct tare_entry tare_entry;
 typedef struct tare_lease {
     tare_entry *entry;
     tare_instance *forward;
-    uint32_t *version; /* by needed leaf: its storage's when the forward part ran */
-    uint64_t n_writes; /* of the runtime when version was written */
+    uint32_t *version;       /* by needed leaf: its storage's when the forward part ran */
+    uint64_t n_writes;       /* of the runtime when version was written */
     struct tare_lease *next; /* in the entry's free list */
 } tare_lease;
 
@@ -85,6 +85,10 @@ struct tare_entry {
     int32_t n_leased, n_busy;
     tare_lease *idle;
     tare_backward *backward;
+    /* the backward whose gradients the leaves have, all of them, as long as no slot has changed since; its walk */
+    const tare_backward *handed;
+    uint64_t handed_slots;
+    uint32_t handed_walk;
     tare_entry *next; /* most recently used first */
     tare_arena arena;
 };
@@ -102,8 +106,7 @@ struct tare_captured {
 /* The value outside that a number beyond the inputs stands for: a leaf, or a value of a tape. */
 static inline tare_value *tare__captured_outside(const tare_entry *e, int number)
 {
-    return number >= e->n_operands ? e->leaf[number - e->n_operands]
-                                   : e->graph->external[e->external[number]].concrete;
+    return number >= e->n_operands ? e->leaf[number - e->n_operands] : e->graph->external[e->external[number]].concrete;
 }
 
 /* captured.c: the external that input i is too, as an earlier input or as a concrete value met inside; -1. */
@@ -122,6 +125,24 @@ void tare__captured_leases_free(tare_entry *);
 /* captured_gradient.c */
 void tare__captured_gradient(tare_builder *);
 void tare__captured_backwards_free(tare_entry *);
+
+/* captured_leaves.c */
+typedef enum {
+    TARE_LEAVES_TOUCHED,   /* some have a gradient, of this walk or an earlier one */
+    TARE_LEAVES_UNTOUCHED, /* none has */
+    TARE_LEAVES_HANDED     /* all have what e->handed gave them, and nothing of this walk; it may be overwritten */
+} tare_leaves;
+tare_leaves tare__captured_leaves(const tare_builder *, const tare_entry *);
+/* That no leaf that backward reads was written since the forward part ran. */
+tare_status tare__captured_check(const tare_builder *, const tare_entry *);
+/* Gives the backward a block and values for its leaves' gradients; lets go of them. */
+tare_status tare__captured_fresh(tare_backward *);
+void tare__captured_forget(tare_backward *);
+/* Before the backward runs, where the leaves have its gradients already; and after it. source: what arrived, then the
+ * operator's outputs. */
+void tare__captured_rewrite(const tare_builder *, const tare_backward *);
+void tare__captured_hand_over(const tare_builder *, tare_entry *, tare_backward *, tare_value *const *source,
+                              tare_leaves);
 
 /* A value that can lie outside as a result: itself, or a declared copy of a view or of what the part did not make. */
 tare_value *tare__captured_own_result(tare_mode *, tare_value *, int32_t from);
