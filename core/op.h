@@ -179,6 +179,7 @@ struct tare_op {
     void (*gradient)(tare_builder *);
     bool not_differentiable;
     bool stops_gradient;              /* detach: outputs never want one */
+    bool breaks;                      /* hands its input on; a captured function is cut here */
     uint32_t needs_in, needs_out;     /* bit i: gradient reads the DATA of input i / output or auxiliary i.
                                          Shapes are always there. */
     int8_t overwrites[TARE_OPERANDS]; /* output o may take the storage of input overwrites[o] - 1; 0: none */
