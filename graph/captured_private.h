@@ -13,10 +13,12 @@
 
 typedef struct tare_entry tare_entry;
 
-/* An instance of an entry's forward plan, with the storage record's way back to it. */
+/* An instance of an entry's forward plan, with the storage record's way back to it. What a backward reads lies in the
+ * arena where that is kept, else in a block of its own, so that the rest is let go when the forward ends. */
 typedef struct tare_lease {
     tare_entry *entry;
     tare_instance *forward;
+    tare_storage *kept;      /* NULL: nothing, or in the arena */
     struct tare_lease *next; /* in the entry's free list */
 } tare_lease;
 
@@ -39,7 +41,7 @@ typedef struct tare_backward {
     int32_t n_place_operands, n_place_kept, n_place_results;
     /* where kept values and results were placed last: placed again only when that has changed */
     const tare_instance *last_forward;
-    const void *last_arena, *last_block;
+    const void *last_kept, *last_block;
     int64_t last_moves;
     struct tare_backward *next;
 } tare_backward;
@@ -61,8 +63,10 @@ struct tare_entry {
     int32_t *result_is;        /* by result of the function: one of the operator's, or -1 - operand */
     int32_t *external;         /* operand -> external; inputs that are one value share theirs: the first is used */
     int32_t *needed, n_needed; /* operands that a backward may read */
-    int32_t *operand_of; /* outside place of the forward plan -> operand index, counting results after the inputs */
-    int32_t n_forward;   /* nodes of the forward part */
+    int32_t *operand_of; /* outside place of the forward plan -> operand index, counting results after the inputs; -1 */
+    int64_t *kept_at;    /* -1: offset in the lease's block */
+    int64_t kept_bytes;
+    int32_t n_forward; /* nodes of the forward part */
     int32_t n_leased, n_busy;
     tare_lease *idle;
     tare_backward *backward;

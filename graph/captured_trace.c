@@ -51,6 +51,8 @@ static tare_status plan_forward(tare_entry *e, const int32_t *output)
     memcpy(result, output, (size_t)e->n_out * sizeof *result);
     tare_part part = {.to = e->n_forward, .result = result, .n_patched = e->n_out};
     part.n_result = list_results(e, result);
+    if (!e->captured->options.keep)
+        part.n_patched = part.n_result;
     return tare__plan_part(e->graph, &part, NULL, &e->plan);
 }
 
@@ -70,16 +72,26 @@ static tare_status list_operands(tare_entry *e)
     return TARE_OK;
 }
 
-/* Which operand of the operator each outside place of the forward plan is. */
+/* Which operand of the operator each outside place of the forward plan is, or where in the lease's block it lies. */
 static tare_status map_places(tare_entry *e)
 {
-    e->operand_of = tare_arena_take(&e->arena, ((size_t)e->plan->n_outside + 1) * sizeof *e->operand_of);
-    if (!e->operand_of)
+    size_t n = (size_t)e->plan->n_outside + 1;
+    e->operand_of = tare_arena_take(&e->arena, n * sizeof *e->operand_of);
+    e->kept_at = tare_arena_take(&e->arena, n * sizeof *e->kept_at);
+    if (!e->operand_of || !e->kept_at)
         return TARE_NO_MEMORY;
     for (int32_t o = 0; o < e->plan->n_outside; ++o) {
         const tare_outside *u = &e->plan->outside[o];
-        e->operand_of[o] = u->result ? e->n_operands + tare__captured_index(e->plan->part.result, e->n_out, u->value)
-                                     : tare__captured_index(e->external, e->n_operands, u->external);
+        int32_t result = u->result ? tare__captured_index(e->plan->part.result, e->n_out, u->value) : -1;
+        e->operand_of[o] = result >= 0 ? e->n_operands + result
+                           : u->result ? -1
+                                       : tare__captured_index(e->external, e->n_operands, u->external);
+        if (!u->result || result >= 0)
+            continue;
+        int64_t lines =
+            (int64_t)(tare_desc_bytes(&e->graph->program.value[u->value]->d) + TARE_ALIGNMENT - 1) / TARE_ALIGNMENT;
+        e->kept_at[o] = e->kept_bytes;
+        e->kept_bytes += (lines ? lines : 1) * TARE_ALIGNMENT; /* what is empty has an address too */
     }
     return TARE_OK;
 }

@@ -136,8 +136,8 @@ static void expect_captured(const tare__rung *rung, const shape *net, int64_t up
     s->infers = 2 + 2 * net->loss + updates;
     s->guards = 1;
     s->tape_nodes = 1 + net->loss;
-    s->storage_takes =
-        2 + 2 * net->loss + net->auxiliary + (is(rung, "hybridized") || is(rung, "symbolblock") ? 2 : 0); /* arenas */
+    bool retaken = is(rung, "hybridized") || is(rung, "symbolblock");
+    s->storage_takes = 2 + 2 * net->loss + net->auxiliary + (retaken ? 3 : 0); /* two arenas, what a backward reads */
     s->patches = net->moved;
     s->runs = is(rung, "static_shape") ? 2 : net->forward + net->backward - 2 * net->loss;
     s->runs += updates ? net->cut : 0;
