@@ -152,6 +152,17 @@ static void concat_gradient(tare_builder *b)
     }
 }
 
+static int64_t join_concat(const tare_args *a, const tare_desc *out, int i, tare_desc *part)
+{
+    int axis = concat_axis(a);
+    int64_t before = 0;
+    for (int k = 0; k < i; ++k)
+        before += a->in[k]->dim[axis];
+    for (int k = 0; k < out->rank; ++k)
+        part->stride[k] = out->stride[k];
+    return before * out->stride[axis];
+}
+
 #define AXIS_ATTR(op)                                                                                                  \
     {                                                                                                                  \
         "axis", TARE_ATTR_INT, offsetof(tare_##op##_attr, axis), -TARE_RANK, TARE_RANK - 1, "0", "the dimension"       \
@@ -194,6 +205,7 @@ const tare_op tare_op_concat = {
     .attr_bytes = sizeof(tare_concat_attr),
     .infer = infer_concat,
     .gradient = concat_gradient,
+    .join = join_concat,
     .variants = (const tare_variant[]){{.name = "rows",
                                         .dtypes = ALL_DTYPES,
                                         .in_strides = ANY_8,
