@@ -328,8 +328,8 @@ tare_status tare__plan_check(const tare_plan *p)
 {
     tare_arena arena = {.memory = &p->runtime->memory};
     size_t entries = (size_t)p->n_address * 2 + 1 + tare__check_row_cuts(p),
-           values = (size_t)p->graph->program.n_values;
-    tare_check k = {.plan = p, .n_values = p->graph->program.n_values};
+           values = (size_t)p->n_values;
+    tare_check k = {.plan = p, .n_values = p->n_values};
     k.cut = tare_arena_take(&arena, entries * sizeof *k.cut);
     k.owner = tare_arena_take(&arena, entries * sizeof *k.owner);
     k.where = tare_arena_take(&arena, values * sizeof *k.where);

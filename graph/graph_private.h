@@ -68,8 +68,8 @@ typedef struct {
 struct tare_plan {
     tare_runtime *runtime;
     const tare_graph *graph;
-    tare_part part;  /* result: a copy in the arena */
-    int32_t n_input; /* placeholders when the plan was made: the graph may go on */
+    tare_part part;            /* result: a copy in the arena */
+    int32_t n_input, n_values; /* placeholders and values when the plan was made: the graph may go on */
     int32_t n_calls, n_address, n_buffer, n_outside;
     const tare_node **node; /* by call */
     tare_call *call;        /* run, combine, g, n_pieces; ptr is the instance's */

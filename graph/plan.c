@@ -289,6 +289,7 @@ tare_status tare__plan_part(tare_graph *g, const tare_part *part, const tare_pla
     p->runtime = rt;
     p->graph = g;
     p->n_input = g->n_input;
+    p->n_values = g->program.n_values;
     p->arena.memory = &rt->memory;
     p->times = g->times;
     p->times.trace_ns = tare__graph_now_ns() - g->started_ns - g->times.gradient_ns;
