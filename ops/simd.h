@@ -18,7 +18,7 @@
 #include <string.h>
 
 #if defined(TARE_PASS_AVX512) || defined(TARE_PASS_AVX2)
-#include <immintrin.h> /* for masked loads and stores alone */
+#include <immintrin.h> /* for masked loads and stores, and for square roots, alone */
 #endif
 
 #if defined(TARE_PASS_AVX512)
@@ -85,6 +85,42 @@ static inline void tare_store_part(float *p, tare_vf v, int64_t n)
         }
     }
 #endif
+}
+
+/* n <= TARE_LANES elements at any stride, zeros after them */
+static inline tare_vf tare_load_strided(const float *p, int64_t stride, int64_t n)
+{
+    float lane[TARE_LANES] = {0};
+    for (int64_t l = 0; l < n; ++l)
+        lane[l] = p[l * stride];
+    return tare_load(lane);
+}
+
+/* A mask in memory is of bytes, 0 or not; as lanes, all bits set where its byte is not 0. The first n <= TARE_LANES. */
+typedef uint8_t tare_vb __attribute__((vector_size(TARE_LANES)));
+
+static inline tare_vi tare_load_mask(const uint8_t *p, int64_t n)
+{
+    tare_vb b = {0};
+    if (n >= TARE_LANES)
+        memcpy(&b, p, sizeof b);
+    else
+        memcpy(&b, p, (size_t)n);
+    return __builtin_convertvector(b, tare_vi) != 0;
+}
+
+/* Bytes of 0 and 1. */
+static inline void tare_store_mask_part(uint8_t *p, tare_vi mask, int64_t n)
+{
+    tare_vb b = __builtin_convertvector(mask & 1, tare_vb);
+    if (n >= TARE_LANES)
+        memcpy(p, &b, sizeof b);
+    else
+        memcpy(p, &b, (size_t)n);
+}
+static inline void tare_store_mask(uint8_t *p, tare_vi mask)
+{
+    tare_store_mask_part(p, mask, TARE_LANES);
 }
 
 /* a where the mask (of a vector comparison) is set, else b: bitwise, so that NaNs pass unchanged. */
