@@ -30,16 +30,26 @@ static int64_t input_at(const int64_t *g, int64_t at)
 static int concat_rows(const tare_call *c, int piece, int worker)
 {
     (void)worker;
-    const int64_t *g = c->g;
-    size_t item = tare_dtype_bytes((tare_dtype)g[G_DTYPE]);
+    const int64_t *g = c->g, item = (int64_t)tare_dtype_bytes((tare_dtype)g[G_DTYPE]);
     char *out = c->ptr[g[G_INPUTS]];
     int64_t i, end, run;
     tare_piece_range(c, piece, &i, &end);
+    if (i >= end)
+        return 0;
+    int64_t row = i / g[G_TOTAL], at = i % g[G_TOTAL], k = input_at(g, at);
     for (; i < end; i += run) {
-        int64_t row = i / g[G_TOTAL], at = i % g[G_TOTAL], k = input_at(g, at);
-        int64_t from = row * g[G_INPUT + 2 * k + 1] + at - end_of(g, k - 1);
         run = end_of(g, k) - at < end - i ? end_of(g, k) - at : end - i;
-        memcpy(out + i * (int64_t)item, (const char *)c->ptr[k] + from * (int64_t)item, (size_t)run * item);
+        const char *from = (const char *)c->ptr[k] + (row * g[G_INPUT + 2 * k + 1] + at - end_of(g, k - 1)) * item;
+        if (run * item == 4) /* single numbers, as a stack along the last axis has: no call */
+            memcpy(out + i * item, from, 4);
+        else
+            memcpy(out + i * item, from, (size_t)(run * item));
+        at += run;
+        if (at == g[G_TOTAL]) {
+            at = 0;
+            ++row;
+        }
+        k = at == 0 || at == end_of(g, k) ? input_at(g, at) : k;
     }
     return 0;
 }
