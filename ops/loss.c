@@ -25,7 +25,7 @@ static inline float row_loss(const float *x, int64_t length, int64_t label, floa
     for (int64_t i = 0; i < length; i += TARE_BLOCK) {
         tare_block b = tare_block_load(x + i, length - i, -INFINITY);
         for (int k = 0; k < TARE_BLOCK_VECTORS; ++k) {
-            b.v[k] = tare_exp(b.v[k] - max);
+            b.v[k] = tare_exp_of(b.v[k] - max);
             sums.v[k] += b.v[k];
         }
         if (p)
@@ -38,7 +38,7 @@ static inline float row_loss(const float *x, int64_t length, int64_t label, floa
             b.v[k] *= share;
         tare_block_store(p + i, b, length - i);
     }
-    return tare_log(tare_broadcast(sum))[0] - (at_label - max);
+    return tare_log_of(tare_broadcast(sum))[0] - (at_label - max);
 }
 
 TARE_KERNEL_DECLARE(softmax_cross_entropy);
