@@ -152,9 +152,10 @@ static tare_status apply_entry(tare_entry *e, tare_mode *m, tare_value *const *i
     for (int i = 0; i < e->n_operands; ++i)
         operand[i] = i < e->n_in ? in[i] : tare__captured_outside(e, i);
     for (int o = 0; o < n_out; ++o)
-        if (e->result_is[o] < 0 && -1 - e->result_is[o] < e->n_operands) { /* returned: this is not its last use */
+        if (e->result_is[o] < 0) { /* returned: this is not its last use */
             int at = -1 - e->result_is[o];
-            operand[at]->moved = false;
+            if (at < e->n_operands)
+                operand[at]->moved = false;
             if (at < e->n_in)
                 given[at]->moved = false;
         }

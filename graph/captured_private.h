@@ -24,9 +24,9 @@ typedef struct tare_segment tare_segment;
 typedef struct tare_lease {
     tare_entry *entry;
     tare_instance *forward;
-    tare_storage *kept;      /* NULL: nothing, or in the arena */
     uint32_t *version;       /* by needed leaf: its storage's when the forward part ran */
     uint64_t n_writes;       /* of the runtime when version was written */
+    tare_storage *kept;      /* NULL: nothing, or in the arena */
     struct tare_lease *next; /* in the entry's free list */
 } tare_lease;
 
@@ -85,8 +85,9 @@ struct tare_entry {
     int32_t n_place;
     tare_place *leaf_place; /* and those that do not: leaves, by number */
     int32_t n_leaf_place;
-    tare_place *kept_place; /* by line of 64 bytes: what lies in the lease's block */
-    int32_t n_kept_place, n_kept_lines;
+    tare_place *kept_place; /* of a lease's block: what a backward reads; where, in units of TARE_ALIGNMENT */
+    int32_t n_kept_place;
+    int64_t kept_bytes;
     int32_t n_forward; /* nodes of the forward part */
     int32_t n_leased, n_busy;
     tare_lease *idle;

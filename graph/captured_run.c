@@ -68,10 +68,10 @@ static tare_status lease(tare_entry *e, tare_lease **out)
         return status;
     ++e->n_busy;
     *out = l;
-    size_t bytes = (size_t)e->n_kept_lines * TARE_ALIGNMENT;
-    if (bytes > 0)
-        l->kept = tare_storage_take(e->captured->runtime, TARE_MEMORY_WORK, bytes);
-    status = bytes > 0 && !l->kept ? TARE_NO_MEMORY : tare__captured_arena(l->forward, e->captured->options.keep);
+    if (e->kept_bytes > 0)
+        l->kept = tare_storage_take(e->captured->runtime, TARE_MEMORY_WORK, (size_t)e->kept_bytes);
+    status =
+        e->kept_bytes > 0 && !l->kept ? TARE_NO_MEMORY : tare__captured_arena(l->forward, e->captured->options.keep);
     if (status != TARE_OK)
         give_back(l);
     return status;
@@ -217,7 +217,7 @@ tare_status tare__captured_execute(tare_mode *m, const tare_node *n)
     for (const tare_place *p = e->place, *end = p + e->n_place; p < end; ++p)
         tare__instance_place(l->forward, p->outside, n->operand[p->what]->address);
     for (const tare_place *p = e->kept_place, *end = p + e->n_kept_place; p < end; ++p)
-        tare__instance_place(l->forward, p->outside, (char *)l->kept->base + (size_t)p->what * TARE_ALIGNMENT);
+        tare__instance_place(l->forward, p->outside, (char *)l->kept->base + (int64_t)p->what * TARE_ALIGNMENT);
     status = tare__captured_replay(l->forward, n, e->captured->options.bound);
     if (!e->captured->options.keep)
         let_go(&l->forward->arena);

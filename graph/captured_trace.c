@@ -85,15 +85,7 @@ static tare_status number(tare_entry *e)
     return e->leaf ? TARE_OK : TARE_NO_MEMORY;
 }
 
-/* Places a kept value in the lease's block. */
-static void keep_at(tare_entry *e, int32_t outside, const tare_desc *d)
-{
-    size_t lines = (tare_desc_bytes(d) + TARE_ALIGNMENT - 1) / TARE_ALIGNMENT;
-    e->kept_place[e->n_kept_place++] = (tare_place){outside, e->n_kept_lines};
-    e->n_kept_lines += lines ? (int32_t)lines : 1; /* what is empty has an address too */
-}
-
-/* Which operand, leaf or kept value each outside place of the forward plan is. */
+/* Which operand or leaf each outside place of the forward plan is, or where in the lease's block it lies. */
 static tare_status map_places(tare_entry *e)
 {
     size_t bytes = ((size_t)e->plan->n_outside + 1) * sizeof *e->place;
@@ -106,12 +98,14 @@ static tare_status map_places(tare_entry *e)
         const tare_outside *u = &e->plan->outside[o];
         int32_t is = u->result ? tare__captured_index(e->plan->part.result, e->n_out, u->value)
                                : tare__captured_index(e->external, e->n_all, u->external);
-        if (u->result && is < 0)
-            keep_at(e, o, &e->graph->program.value[u->value]->d);
-        else if (u->result || is < e->n_operands)
+        if (u->result && is < 0) {
+            e->kept_place[e->n_kept_place++] = (tare_place){o, (int32_t)(e->kept_bytes / TARE_ALIGNMENT)};
+            e->kept_bytes += (int64_t)tare_memory_rounded(tare_desc_bytes(&e->graph->program.value[u->value]->d));
+        } else if (u->result || is < e->n_operands) {
             e->place[e->n_place++] = (tare_place){o, u->result ? e->n_operands + is : is};
-        else
+        } else {
             e->leaf_place[e->n_leaf_place++] = (tare_place){o, is};
+        }
     }
     return TARE_OK;
 }
