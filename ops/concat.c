@@ -186,6 +186,17 @@ static void concat_gradient(tare_builder *b)
     }
 }
 
+static int64_t join_concat(const tare_args *a, const tare_desc *out, int i, tare_desc *part)
+{
+    int axis = concat_axis(a);
+    int64_t before = 0;
+    for (int k = 0; k < i; ++k)
+        before += a->in[k]->dim[axis];
+    for (int k = 0; k < out->rank; ++k)
+        part->stride[k] = out->stride[k];
+    return before * out->stride[axis];
+}
+
 /* The last entry stands for all further inputs. */
 #define ANY_8                                                                                                          \
     {                                                                                                                  \
@@ -239,6 +250,7 @@ const tare_op tare_op_concat = {
     .attr_bytes = sizeof(tare_concat_attr),
     .infer = infer_concat,
     .gradient = concat_gradient,
+    .join = join_concat,
     JOINING_VARIANTS(concat),
     .samples = concat_samples,
     .n_samples = TARE_COUNT_OF(concat_samples),
