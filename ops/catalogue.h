@@ -47,6 +47,23 @@
     OPA(mean, 1, tare_ints axes; bool keep_dims;)                                                                      \
     OPA(mean_grad, 2, tare_ints axes; bool keep_dims;)                                                                 \
     OP(sum_like, 2)                                                                                                    \
+    /* extremes (extreme.c) */                                                                                         \
+    OPA(max, 1, tare_ints axes; bool keep_dims;)                                                                       \
+    OPA(min, 1, tare_ints axes; bool keep_dims;)                                                                       \
+    OPA(argmax, 1, tare_ints axes; bool keep_dims;)                                                                    \
+    OPA(argmin, 1, tare_ints axes; bool keep_dims;)                                                                    \
+    OPA(max_grad, 3, tare_ints axes; bool keep_dims;)                                                                  \
+    /* variance (variance.c) */                                                                                        \
+    OPA(variance, 1, tare_ints axes; bool keep_dims; int64_t correction;)                                              \
+    /* norms (l2_norm.c, l2_normalise.c) */                                                                            \
+    OPA(l2_norm, 1, tare_ints axes; bool keep_dims;)                                                                   \
+    OPA(l2_normalise, 1, tare_ints axes; double epsilon;)                                                              \
+    OPA(l2_normalise_grad, 3, tare_ints axes; double epsilon;)                                                         \
+    /* softmax (softmax.c) */                                                                                          \
+    OPA(softmax, 1, int64_t axis;)                                                                                     \
+    OPA(softmax_grad, 2, int64_t axis;)                                                                                \
+    OPA(log_softmax, 1, int64_t axis;)                                                                                 \
+    OPA(log_softmax_grad, 2, int64_t axis;)                                                                            \
     /* losses (loss.c) */                                                                                              \
     OP(softmax_cross_entropy, 2)                                                                                       \
     OP(softmax_cross_entropy_grad, 3)                                                                                  \
