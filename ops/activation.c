@@ -65,7 +65,7 @@ TARE_POINTWISE(tanh_grad, 2, tanh_grad_of)
 /* 1 / (1 + z) for x >= 0, z / (1 + z) for x < 0, z = e^-|x|: neither overflows nor cancels */
 static inline tare_vf sigmoid_of(tare_vf x)
 {
-    tare_vf z = tare_exp(with_sign_of(tare_broadcast(-1), magnitude_of(x)));
+    tare_vf z = tare_exp_of(with_sign_of(tare_broadcast(-1), magnitude_of(x)));
     return tare_select(x < 0, z, tare_broadcast(1)) / (1.0f + z);
 }
 TARE_KERNEL_DECLARE(sigmoid);

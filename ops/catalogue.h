@@ -67,8 +67,15 @@
     /* losses (loss.c) */                                                                                              \
     OP(softmax_cross_entropy, 2)                                                                                       \
     OP(softmax_cross_entropy_grad, 3)                                                                                  \
+    /* losses of pairs (pair_loss.c) */                                                                                \
     OP(l2_loss, 2)                                                                                                     \
     OP(l2_loss_grad, 3)                                                                                                \
+    OP(l1_loss, 2)                                                                                                     \
+    OP(l1_loss_grad, 3)                                                                                                \
+    OPA(huber_loss, 2, double delta;)                                                                                  \
+    OPA(huber_loss_grad, 3, double delta;)                                                                             \
+    OP(sigmoid_cross_entropy, 2)                                                                                       \
+    OP(sigmoid_cross_entropy_grad, 3)                                                                                  \
     /* updates (update.c) */                                                                                           \
     OPA(sgd, 4, double momentum; double weight_decay;)                                                                 \
     OPA(adam, 5, double beta1; double beta2; double epsilon; double weight_decay;)                                     \

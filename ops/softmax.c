@@ -31,7 +31,7 @@ TARE_BODY tare_block exp_of(const float *x, int64_t n, const tare_block *most, f
 {
     tare_block b = tare_block_load(x, n, -INFINITY);
     for (int v = 0; v < TARE_BLOCK_VECTORS; ++v)
-        b.v[v] = tare_exp(b.v[v] - most->v[v]);
+        b.v[v] = tare_exp_of(b.v[v] - most->v[v]);
     if (y)
         tare_block_store(y, b, n);
     return b;
@@ -74,7 +74,7 @@ TARE_BODY void log_softmax(const float *x, float *y, const tare_unit *u, const b
     tare_unit_spread(u, total, less, columns);
     for (int64_t k = 0; k < tare_unit_states(u); ++k)
         for (int v = 0; v < TARE_BLOCK_VECTORS; ++v)
-            less[k].v[v] = tare_log(less[k].v[v]);
+            less[k].v[v] = tare_log_of(less[k].v[v]);
     TARE_SEGMENTS(u, columns, t)
     {
         TARE_BLOCKS(t, columns, i, k)
@@ -107,7 +107,7 @@ TARE_BODY void back(const float *dy, const float *y, float *dx, const tare_unit 
             tare_block d = tare_block_load(dy + t.offset + i, t.n - i, 0),
                        b = tare_block_load(y + t.offset + i, t.n - i, 0);
             for (int v = 0; v < TARE_BLOCK_VECTORS; ++v)
-                d.v[v] = logarithms ? d.v[v] - tare_exp(b.v[v]) * all[k].v[v] : b.v[v] * (d.v[v] - all[k].v[v]);
+                d.v[v] = logarithms ? d.v[v] - tare_exp_of(b.v[v]) * all[k].v[v] : b.v[v] * (d.v[v] - all[k].v[v]);
             tare_block_store(dx + t.offset + i, d, t.n - i);
         }
     }

@@ -42,12 +42,12 @@ static double worst(tare_vf (*is)(tare_vf), double (*wanted)(double))
 
 static tare_vf exp_of(tare_vf x)
 {
-    return tare_exp(x);
+    return tare_exp_of(x);
 }
 
 static tare_vf log_of(tare_vf x)
 {
-    return tare_log(x);
+    return tare_log_of(x);
 }
 
 START_TEST(exp_is_within_1_ulp)
@@ -75,8 +75,8 @@ START_TEST(specials_are_exact)
                                   {88.8f, INFINITY, 0x1.1f20f6p+2f},
                                   {-104, 0, NAN}};
     for (size_t i = 0; i < sizeof at / sizeof *at; ++i) {
-        ck_assert_double_le(ulps(tare_exp(tare_broadcast(0) + at[i][0])[0], (double)at[i][1]), 1);
-        ck_assert_double_le(ulps(tare_log(tare_broadcast(0) + at[i][0])[0], (double)at[i][2]), 1);
+        ck_assert_double_le(ulps(tare_exp_of(tare_broadcast(0) + at[i][0])[0], (double)at[i][1]), 1);
+        ck_assert_double_le(ulps(tare_log_of(tare_broadcast(0) + at[i][0])[0], (double)at[i][2]), 1);
     }
 }
 END_TEST
