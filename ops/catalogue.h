@@ -55,6 +55,7 @@
     OPA(max_grad, 3, tare_ints axes; bool keep_dims;)                                                                  \
     /* variance (variance.c) */                                                                                        \
     OPA(variance, 1, tare_ints axes; bool keep_dims; int64_t correction;)                                              \
+    OPA(variance_grad, 3, tare_ints axes; bool keep_dims; int64_t correction;)                                         \
     /* norms (l2_norm.c, l2_normalise.c) */                                                                            \
     OPA(l2_norm, 1, tare_ints axes; bool keep_dims;)                                                                   \
     OPA(l2_normalise, 1, tare_ints axes; double epsilon;)                                                              \

@@ -151,6 +151,17 @@ static inline tare_wide tare_wide_of(tare_block b)
     return w;
 }
 
+static inline tare_block tare_block_of_wide(const tare_wide *w)
+{
+    typedef float half __attribute__((vector_size(2 * TARE_LANES)));
+    half h[TARE_WIDE_VECTORS];
+    tare_block b;
+    for (int k = 0; k < TARE_WIDE_VECTORS; ++k)
+        h[k] = __builtin_convertvector(w->v[k], half);
+    memcpy(&b, h, sizeof b);
+    return b;
+}
+
 /* Lanes k and k + 8, then k and k + 4, then the last four: as tare_block_sum. */
 static inline double tare_wide_sum(const tare_wide *w)
 {
@@ -184,7 +195,15 @@ static inline tare_wide tare_wide_square(tare_wide w)
         }                                                                                                              \
     } while (0)
 
-/* A number a column as the blocks that stand beside the elements; of runs the one number in all lanes. */
+/* A number a column as lanes that stand beside the elements; of runs the one number in all lanes. */
+static inline void tare_unit_spread_wide(const tare_unit *u, const double *value, tare_wide *out, const bool columns)
+{
+    double *lane = (double *)out;
+    for (int64_t j = 0; j < tare_unit_states(u) * TARE_BLOCK; ++j)
+        lane[j] = !columns ? *value : j < u->width ? value[j] : 0;
+}
+
+/* The same in float32: a number a column as the blocks that stand beside the elements. */
 static inline void tare_unit_spread(const tare_unit *u, const double *value, tare_block *out, const bool columns)
 {
     if (!columns) {

@@ -12,16 +12,13 @@ enum { G_CORRECTION = TARE_U_OWN, G_WORDS };
 /* a = the part's mean, b = the sum of (x - a)^2 over it */
 TARE_BODY void fold(const float *x, const tare_unit *u, tare_pair *out, const bool columns)
 {
-    const int64_t states = tare_unit_states(u);
     tare_wide sum[TARE_STRIPE_BLOCKS], mean[TARE_STRIPE_BLOCKS];
     TARE_SUM_UNIT(u, columns, sum, s, i, k, tare_wide_of(tare_block_load(x + s.offset + i, s.n - i, 0)));
-    const double n = (double)(u->end - u->begin);
+    double center[TARE_STRIPE];
     for (int64_t j = 0; j < u->width; ++j)
-        out[j].a = tare_wide_at(sum, j, columns) / n;
-    for (int64_t k = 0; k < states; ++k)
-        for (int64_t l = 0; l < TARE_BLOCK; ++l)
-            ((double *)&mean[k])[l] = !columns ? out->a : k * TARE_BLOCK + l < u->width ? out[k * TARE_BLOCK + l].a : 0;
-    memset(sum, 0, (size_t)states * sizeof *sum);
+        center[j] = out[j].a = tare_wide_at(sum, j, columns) / (double)(u->end - u->begin);
+    tare_unit_spread_wide(u, center, mean, columns);
+    memset(sum, 0, (size_t)tare_unit_states(u) * sizeof *sum);
     TARE_SEGMENTS(u, columns, t)
     {
         TARE_BLOCKS(t, columns, i, k)
@@ -48,12 +45,13 @@ static inline double variance_of(double squares, int64_t n, double correction)
 
 static inline void finish(const tare_call *c, const tare_unit *u, const tare_pair *from)
 {
-    float *y = c->ptr[1], *mean = c->ptr[2];
+    float *y = c->ptr[1];
+    double *mean = c->ptr[2];
     for (int64_t j = 0; j < u->width; ++j) {
         if (y)
             y[u->result + j] = (float)variance_of(from[j].b, u->end, tare_unbits(c->g[G_CORRECTION]));
         if (mean)
-            mean[u->result + j] = (float)from[j].a;
+            mean[u->result + j] = from[j].a;
     }
 }
 
@@ -62,6 +60,38 @@ int TARE_KERNEL(variance)(const tare_call *c, int piece, int worker)
 {
     (void)worker;
     TARE_REDUCE(c, piece, fold, finish)
+    return 0;
+}
+
+/* dx = 2 / (n - correction) dy (x - mean); dx may be x */
+TARE_BODY void back(const float *dy, const float *x, const double *mean, float *dx, const tare_unit *u,
+                    const bool columns)
+{
+    const double share = 2 / fmax(0, (double)u->g[TARE_R_REDUCED] - tare_unbits(u->g[G_CORRECTION]));
+    tare_wide center[TARE_STRIPE_BLOCKS], factor[TARE_STRIPE_BLOCKS];
+    double each[TARE_STRIPE];
+    for (int64_t j = 0; j < u->width; ++j)
+        each[j] = share * (double)dy[u->result + j];
+    tare_unit_spread_wide(u, mean + u->result, center, columns);
+    tare_unit_spread_wide(u, each, factor, columns);
+    TARE_SEGMENTS(u, columns, s)
+    {
+        TARE_BLOCKS(s, columns, i, k)
+        {
+            tare_wide w = tare_wide_of(tare_block_load(x + s.offset + i, s.n - i, 0));
+            for (int v = 0; v < TARE_WIDE_VECTORS; ++v)
+                w.v[v] = (w.v[v] - center[k].v[v]) * factor[k].v[v];
+            tare_block_store(dx + s.offset + i, tare_block_of_wide(&w), s.n - i);
+        }
+    }
+}
+
+TARE_KERNEL_DECLARE(variance_grad);
+int TARE_KERNEL(variance_grad)(const tare_call *c, int piece, int worker)
+{
+    (void)worker;
+    TARE_UNITS(c, piece, u)
+    TARE_BY_KIND(c->g, back, c->ptr[0], c->ptr[1], c->ptr[2], c->ptr[3], &u);
     return 0;
 }
 
@@ -96,9 +126,55 @@ static int variance_reference(const tare_call *c, int piece, int worker)
         if (c->ptr[1])
             tare_put(c->ptr[1], g[TARE_R_DTYPE], o, variance_of(squares, n, tare_unbits(g[G_CORRECTION])));
         if (c->ptr[2])
-            tare_put(c->ptr[2], g[TARE_R_DTYPE], o, mean);
+            ((double *)c->ptr[2])[o] = mean;
     }
     return 0;
+}
+
+static int variance_grad_reference(const tare_call *c, int piece, int worker)
+{
+    (void)worker;
+    const int64_t *g = c->g, dtype = g[TARE_R_DTYPE];
+    const double *mean = c->ptr[2], share = 2 / fmax(0, (double)g[TARE_R_REDUCED] - tare_unbits(g[G_CORRECTION]));
+    for (int64_t o = piece; o < g[TARE_R_COUNT]; o += c->n_pieces)
+        for (int64_t r = 0; r < g[TARE_R_REDUCED]; ++r) {
+            int64_t at = tare_reduced_offset(g, o, r);
+            tare_put(c->ptr[3], dtype, at,
+                     (tare_at(c->ptr[1], dtype, at) - mean[o]) * (share * tare_at(c->ptr[0], dtype, o)));
+        }
+    return 0;
+}
+
+/* The mean is a float64, so that a gradient loses nothing where deviations are small beside it. */
+static tare_status infer(const tare_args *a, const tare_desc_out *out)
+{
+    tare_status status = tare__infer_axes_kept(a, out);
+    if (status == TARE_OK && out[1])
+        out[1]->dtype = TARE_F64;
+    return status;
+}
+
+static tare_status infer_grad(const tare_args *a, const tare_desc_out *out)
+{
+    static const char *const what[] = {"dy", "x", "the mean"};
+    const tare_desc *x = a->in[1];
+    char t0[TARE_DESC_TEXT], t1[TARE_DESC_TEXT];
+    tare_desc y, mean;
+    tare_args of_x = *a;
+    of_x.in = &a->in[1];
+    tare_status status = tare__infer_axes_kept(&of_x, (const tare_desc_out[]){&y, &mean});
+    if (status != TARE_OK)
+        return status;
+    mean.dtype = TARE_F64;
+    const tare_desc *const need[] = {&y, x, &mean};
+    for (int i = 0; i < 3; ++i)
+        if (a->in[i]->dtype != need[i]->dtype || !tare_desc_same_shape(a->in[i], need[i]))
+            return tare_op_error(a, a->in[i]->dtype != need[i]->dtype ? TARE_BAD_DTYPE : TARE_BAD_SHAPE,
+                                 "%s is %s %s (need %s %s)", what[i], tare_dtype_name((tare_dtype)a->in[i]->dtype),
+                                 tare_desc_text(a->in[i], t0), tare_dtype_name((tare_dtype)need[i]->dtype),
+                                 tare_desc_text(need[i], t1));
+    tare_desc_like(out[0], x);
+    return TARE_OK;
 }
 
 static void prepare_variance(const tare_args *a, const tare_desc_ref *out, tare_work *w)
@@ -112,18 +188,20 @@ static void prepare_variance(const tare_args *a, const tare_desc_ref *out, tare_
     w->n_g = G_WORDS;
 }
 
-/* dx = 2 / (n - correction) dy (x - mean), dy spread over the axes that were gone over */
+static void prepare_variance_grad(const tare_args *a, const tare_desc_ref *out, tare_work *w)
+{
+    tare_args of_x = *a;
+    of_x.in = &a->in[1];
+    prepare_variance(&of_x, out, w);
+    w->piece_bytes = 0; /* parts leave nothing to merge */
+}
+
 static void variance_gradient(tare_builder *b)
 {
     const tare_variance_attr *attr = b->node->attr;
-    tare_value *x = tare_input(b, 0), *mean = tare_output(b, 1);
-    int64_t n = 1;
-    for (int i = 0; i < x->d.rank; ++i)
-        n *= mean->d.dim[i] == x->d.dim[i] ? 1 : x->d.dim[i];
-    double factor = 2 / fmax(0, (double)n - (double)attr->correction);
-    tare_value *dy = tare_scale(b->mode, tare_head(b, 0), (tare_scale_attr){factor});
-    tare_value *away = tare_sub(b->mode, x, mean);
-    tare_contribute(b, 0, tare_mul(b->mode, away, tare__axes_restore(b, dy, &mean->d)));
+    tare_contribute(b, 0,
+                    tare_variance_grad(b->mode, tare_head(b, 0), tare_input(b, 0), tare_output(b, 1),
+                                       (tare_variance_grad_attr){attr->axes, attr->keep_dims, attr->correction}));
 }
 
 static const tare_attr variance_attrs[] = {
@@ -135,18 +213,19 @@ static const tare_attr variance_attrs[] = {
      "taken off the count: 1 for the unbiased estimate, 0 for the mean of the squares"},
 };
 
+#define ATTRIBUTES(op) .attrs = variance_attrs, .n_attrs = 3, .attr_bytes = sizeof(tare_##op##_attr)
+
 const tare_op tare_op_variance = {
     .name = "variance",
     .doc =
         "y = sum of (x - mean)^2 / (n - correction) over the axes, n elements each; x [...], y [...] without the axes "
-        "(or with 1 in their place); auxiliary: the mean, with 1 in their place. With n <= correction infinite or NaN",
+        "(or with 1 in their place); auxiliary: the mean, float64, with 1 in their "
+        "place. With n <= correction infinite or NaN",
     .n_in = 1,
     .n_out = 1,
     .n_aux = 1,
-    .attrs = variance_attrs,
-    .n_attrs = 3,
-    .attr_bytes = sizeof(tare_variance_attr),
-    .infer = tare__infer_axes_kept,
+    ATTRIBUTES(variance),
+    .infer = infer,
     .gradient = variance_gradient,
     .needs_in = 1,
     .needs_out = 2,
@@ -168,6 +247,32 @@ const tare_op tare_op_variance = {
         {TARE_SAMPLE_REJECT, "f32[3,4]", "axes=1--1", "axis -1 of [3,4] is named twice"},
         {TARE_SAMPLE_REJECT, "i32[3]", NULL, "need float32 or float64"},
         {TARE_SAMPLE_REJECT, "f32[3]", "correction=-1", "correction is -1 (need 0 to"}),
+    .tolerance = 2e-7,
+};
+
+const tare_op tare_op_variance_grad = {
+    .name = "variance_grad",
+    .doc =
+        "dx = 2 / (n - correction) dy (x - mean), n elements a result; dy [...] as the axes leave x, x, dx [...], mean "
+        "float64 with 1 in place of the axes",
+    .n_in = 3,
+    .n_out = 1,
+    ATTRIBUTES(variance_grad),
+    .infer = infer_grad,
+    .not_differentiable = true,
+    .overwrites = {2},
+    .variants = (const tare_variant[]){TARE_NATIVE(variance_grad, "", .dtypes = TARE_BIT(TARE_F32),
+                                                   .prepare = prepare_variance_grad),
+                                       TARE_REFERENCE(variance_grad_reference, .prepare = prepare_variance_grad)},
+    .n_variants = TARE_N_NATIVE + 1,
+    TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[] f32[3,5] f64[1,1]", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[5] f32[3,5] f64[1,5]", "axes=0", NULL},
+                 {TARE_SAMPLE_CHECK, "f32[133] f32[515,133]<1000,1001> f64[1,133]<1000,1001>", "axes=0", NULL},
+                 {TARE_SAMPLE_CHECK, "f32[7] f32[5,7,31] f64[1,7,1]", "axes=0-2,correction=0", NULL},
+                 {TARE_SAMPLE_CHECK, "f32[1] f32[33001] f64[1]", "keep_dims=true", NULL},
+                 {TARE_SAMPLE_BENCH, "f32[256] f32[256,300] f64[256,1]", "axes=1", NULL},
+                 {TARE_SAMPLE_REJECT, "f32[3] f32[3,5] f64[1,5]", "axes=0", "dy is float32 [3] (need float32 [5])"},
+                 {TARE_SAMPLE_REJECT, "f32[5] f32[3,5] f32[1,5]", "axes=0", "the mean is float32 [1,5] (need float64"}),
     .tolerance = 2e-7,
 };
 
