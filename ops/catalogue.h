@@ -10,9 +10,12 @@
 #include "../core/op.h"
 
 #define TARE_OPERATORS(OP, OPA)                                                                                        \
-    /* products (dense.c) */                                                                                           \
+    /* products (dense.c, matmul.c, dot.c) */                                                                          \
     OP(dense, 3)                                                                                                       \
     OPA(matmul, 2, bool transpose_a; bool transpose_b;)                                                                \
+    OP(outer, 2)                                                                                                       \
+    OP(dot, 2)                                                                                                         \
+    OP(sum_of_squares, 1)                                                                                              \
     /* activations (activation.c) */                                                                                   \
     OP(relu, 1)                                                                                                        \
     OP(relu_grad, 2)                                                                                                   \
@@ -98,7 +101,6 @@
     OPA(batch_norm_inference, 5, double epsilon;)                                                                      \
     OPA(batch_norm_inference_grad, 5, double epsilon;)                                                                 \
     /* clipping by global norm (clip.c) */                                                                             \
-    OP(sum_of_squares, 1)                                                                                              \
     OP(clip_factor, 2)
 
 #endif

@@ -92,8 +92,22 @@ def losses():
                        lambda x, t: rows(functional.binary_cross_entropy_with_logits(x, t, reduction="none")))
 
 
+def products():
+    for left, right, ta, tb in (((2, 3, 4), (2, 4, 5), 0, 0), ((2, 3, 4), (4, 5), 0, 0), ((3, 4), (2, 5, 4), 0, 1),
+                                ((2, 1, 4, 3), (3, 4, 2), 1, 0), ((1, 2, 5, 3), (3, 1, 2, 5), 1, 1),
+                                ((2, 20, 18), (2, 18, 17), 0, 0)):
+        differentiable("matmul", f"transpose_a={str(bool(ta)).lower()},transpose_b={str(bool(tb)).lower()}",
+                       [random(*left), random(*right)],
+                       lambda a, b: torch.matmul(a.mT if ta else a, b.mT if tb else b))
+    for n in (1, 5, 40):
+        differentiable("dot", "", [random(n), random(n)], torch.dot)
+    for m, n in ((3, 5), (1, 4), (19, 2)):
+        differentiable("outer", "", [random(m), random(n)], torch.outer)
+
+
 extremes()
 moments()
 softmaxes()
 losses()
+products()
 cases.write(__file__, "ops_f.json")
