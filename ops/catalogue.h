@@ -80,9 +80,11 @@
     OPA(huber_loss_grad, 3, double delta;)                                                                             \
     OP(sigmoid_cross_entropy, 2)                                                                                       \
     OP(sigmoid_cross_entropy_grad, 3)                                                                                  \
-    /* updates (update.c) */                                                                                           \
-    OPA(sgd, 4, double momentum; double weight_decay;)                                                                 \
-    OPA(adam, 5, double beta1; double beta2; double epsilon; double weight_decay;)                                     \
+    /* updates (update.c, adam.c, rms.c) */                                                                            \
+    OPA(sgd, 4, double momentum; double weight_decay; bool nesterov;)                                                  \
+    OPA(adam, 5, double beta1; double beta2; double epsilon; double weight_decay; bool decoupled;)                     \
+    OPA(rmsprop, 4, double alpha; double epsilon; double weight_decay;)                                                \
+    OPA(adagrad, 4, double epsilon; double weight_decay;)                                                              \
     OPA(adam_rate, 2, double beta1; double beta2;)                                                                     \
     OP(increment, 1)                                                                                                   \
     /* randomness (dropout.c) */                                                                                       \
