@@ -94,7 +94,7 @@ static inline double tare_unbits(int64_t bits)
 /* ---- attributes --------------------------------------------------------------------------------------------
  * A struct of the operator's own; the table gives each field a name, a type, a default and bounds, from which
  * come the string form ("axis=1,keep=true"), the checks and the manual. Nets use the same table for options. */
-typedef enum { TARE_ATTR_INT, TARE_ATTR_FLOAT, TARE_ATTR_BOOL, TARE_ATTR_INTS } tare_attr_type;
+typedef enum { TARE_ATTR_INT, TARE_ATTR_FLOAT, TARE_ATTR_BOOL, TARE_ATTR_INTS, TARE_ATTR_CHOICE } tare_attr_type;
 
 enum { TARE_INTS = 8 };
 typedef struct {
@@ -104,10 +104,10 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    tare_attr_type type; /* int64_t, double, bool, tare_ints */
+    tare_attr_type type; /* int64_t, double, bool, tare_ints; CHOICE: int64_t, the number of a word of `normal` */
     uint16_t offset;     /* in the struct */
     double low, high;    /* inclusive; for INTS of each entry */
-    const char *normal;  /* default, in string form */
+    const char *normal;  /* default, in string form; CHOICE: all words, "step|cosine", of which the first is it */
     const char *doc;
 } tare_attr;
 
