@@ -109,11 +109,14 @@ static tare_status fill_orthogonal(const weight *w, float *out)
     return TARE_OK;
 }
 
-#define ENTRY(name, scale, doc) {#name, doc, scale},
-#define FILL(name, scale, doc)  fill_##name,
-const tare_initialiser tare_initialisers[] = {TARE_INITIALISERS(ENTRY)};
+#define WORD(name, scale, doc)  {#name, doc},
+#define ENTRY(name, scale, doc) {fill_##name, scale},
+const tare_word tare_initialisers[] = {TARE_INITIALISERS(WORD)};
 const int tare_n_initialisers = sizeof tare_initialisers / sizeof *tare_initialisers;
-static tare_status (*const fill[])(const weight *, float *) = {TARE_INITIALISERS(FILL)};
+static const struct {
+    tare_status (*fill)(const weight *, float *);
+    double scale;
+} initialisers[] = {TARE_INITIALISERS(ENTRY)};
 
 tare_status tare__initialise(const tare_net *net, const tare_desc *d, float *out)
 {
@@ -125,8 +128,8 @@ tare_status tare__initialise(const tare_net *net, const tare_desc *d, float *out
                       .units = units,
                       .fan_in = (double)n / (double)units,
                       .fan_out = (double)n / (double)inputs,
-                      .scale = net->init_scale != 0 ? net->init_scale : tare_initialisers[net->init].scale,
+                      .scale = net->init_scale != 0 ? net->init_scale : initialisers[net->init].scale,
                       .seed = net->seed,
                       .stream = (uint64_t)net->n_parameters};
-    return fill[net->init](&w, out);
+    return initialisers[net->init].fill(&w, out);
 }

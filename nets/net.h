@@ -111,13 +111,13 @@ TARE_API tare_value *tare_net_loss(tare_mode *, tare_loss, tare_value *y, tare_v
 typedef enum { TARE_INIT_ZERO, TARE_INIT_ONE, TARE_INIT_WEIGHT } tare_init; /* WEIGHT: as the option `init` says */
 TARE_API tare_status tare_net_parameter(tare_net *, const char *layer, const char *name, tare_init, int rank,
                                         const int64_t *dim, tare_value **out);
-/* What the option `init` chooses from, the default first. */
+/* What the option `init` of every net, and `schedule` of every optimizer, chooses from; the usual one first. */
 typedef struct {
     const char *name, *doc;
-    double scale; /* the option init_scale where it is not given */
-} tare_initialiser;
-TARE_API extern const tare_initialiser tare_initialisers[];
-TARE_API extern const int tare_n_initialisers;
+} tare_word;
+TARE_API extern const tare_word tare_initialisers[], tare_schedules[];
+TARE_API extern const int tare_n_initialisers, tare_n_schedules;
+
 /* The same for an entry of the state, float32, zeros or ones. */
 TARE_API tare_status tare_net_state(tare_net *, const char *layer, const char *name, tare_init, int rank,
                                     const int64_t *dim, tare_value **out);

@@ -11,9 +11,11 @@
     }
 TARE_SCHEDULES(FACTOR)
 
-#define ENTRY(name, factor, needs, doc) {#name, name##_factor, needs},
+#define WORD(name, factor, needs, doc)  {#name, doc},
+#define ENTRY(name, factor, needs, doc) {name##_factor, needs},
+const tare_word tare_schedules[] = {TARE_SCHEDULES(WORD)};
+const int tare_n_schedules = sizeof tare_schedules / sizeof *tare_schedules;
 static const struct {
-    const char *name;
     double (*factor)(const tare_schedule *, double k, double f);
     bool needs_steps;
 } kinds[] = {TARE_SCHEDULES(ENTRY)};
@@ -23,7 +25,7 @@ tare_status tare__schedule_check(const tare_schedule *s, const char *owner)
     if (kinds[s->kind].needs_steps && s->steps <= s->warmup)
         return tare_error(TARE_BAD_ARGUMENT,
                           "%s: schedule=%s needs steps, and more of them than warmup (%lld and %lld)", owner,
-                          kinds[s->kind].name, (long long)s->steps, (long long)s->warmup);
+                          tare_schedules[s->kind].name, (long long)s->steps, (long long)s->warmup);
     return TARE_OK;
 }
 

@@ -103,7 +103,7 @@ static bool same(const options *a, const options *b)
     bool ints = a->sizes.n == b->sizes.n;
     for (int i = 0; ints && i < a->sizes.n; ++i)
         ints = a->sizes.at[i] == b->sizes.at[i];
-    return ints && a->count == b->count && a->rate == b->rate && a->fast == b->fast;
+    return ints && a->count == b->count && a->rate == b->rate && a->fast == b->fast && a->shape == b->shape;
 }
 
 static void round_trip(const options *o)
