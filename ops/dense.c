@@ -21,8 +21,7 @@ static inline void dense_shape(const tare_args *a, tare_gemm_shape *s)
 static void prepare_dense(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
     (void)out;
-    dense_shape(a, shape_in(w));
-    set_gemm(w);
+    prepare_native(a, dense_shape, w);
 }
 
 /* One piece, no scratch: BLAS and the reference. */
@@ -33,11 +32,14 @@ static void prepare_dense_whole(const tare_args *a, const tare_desc_ref *out, ta
     w->g[G_DTYPE] = out[0]->dtype;
 }
 
+static bool native_takes_dense(const tare_args *a)
+{
+    return native_takes(a, dense_shape);
+}
+
 static bool blas_takes_dense(const tare_args *a)
 {
-    tare_gemm_shape s;
-    dense_shape(a, &s);
-    return blas_takes(&s);
+    return blas_takes(a, dense_shape);
 }
 
 static int dense_reference(const tare_call *c, int piece, int worker)
@@ -52,7 +54,7 @@ static int dense_blas(const tare_call *c, int piece, int worker)
 {
     (void)piece;
     (void)worker;
-    tare__blas_product(shape_of(c), c->ptr[0], c->ptr[1], c->ptr[2], c->ptr[3]);
+    tare__blas_product(shape_at(c), c->ptr[0], c->ptr[1], c->ptr[2], c->ptr[3]);
     return 0;
 }
 

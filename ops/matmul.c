@@ -23,7 +23,7 @@ enum {
 
 static __attribute__((noinline)) int batch_piece(const tare_call *c, int piece, int worker)
 {
-    const tare_gemm_shape *s = shape_of(c);
+    const tare_gemm_shape *s = shape_at(c);
     const float *a = c->ptr[0], *b = c->ptr[1];
     float *y = c->ptr[2];
     const int cut = (int)c->g[G_CUT];
@@ -45,6 +45,31 @@ int TARE_KERNEL(matmul)(const tare_call *c, int piece, int worker)
 #ifdef TARE_PASS_RECORDS
 
 /* ---- geometry ---------------------------------------------------------------------------------------------------*/
+/* The dimensions before the last two. */
+static tare_desc batch_of(const tare_desc *x)
+{
+    tare_desc d = *x;
+    d.rank = (int8_t)(x->rank - 2);
+    return d;
+}
+
+/* Whether the batch is more rows of one product: b is one matrix, and a's rows are its rows. By shape alone: views do
+ * as their copies would. */
+static bool batch_is_rows(const tare_args *a)
+{
+    const tare_desc batch = batch_of(a->in[1]);
+    return !((const tare_matmul_attr *)a->attr)->transpose_a && tare_desc_count(&batch) == 1;
+}
+
+/* Whether x's batch goes on where its rows end. */
+static bool rows_go_on(const tare_desc *x)
+{
+    for (int i = x->rank - 3; i >= 0; --i)
+        if (x->dim[i] != 1 && x->stride[i] != x->stride[i + 1] * x->dim[i + 1])
+            return false;
+    return true;
+}
+
 static inline void matmul_shape(const tare_args *a, tare_gemm_shape *s)
 {
     const tare_desc *x = a->in[0], *y = a->in[1];
@@ -55,48 +80,33 @@ static inline void matmul_shape(const tare_args *a, tare_gemm_shape *s)
     *s = (tare_gemm_shape){
         x->dim[row_a],       n, x->dim[across_a], x->stride[row_a], x->stride[across_a], y->stride[row_b],
         y->stride[across_b], n};
+    if (x->rank > 2 && batch_is_rows(a)) {
+        const tare_desc batch = batch_of(x);
+        s->m *= tare_desc_count(&batch);
+    }
 }
 
-/* The dimensions before the last two. */
-static tare_desc batch_of(const tare_desc *x)
-{
-    tare_desc d = *x;
-    d.rank = (int8_t)(x->rank - 2);
-    return d;
-}
-
-/* Whether b is one matrix and a's batch goes on where its rows end. */
-static bool batch_is_rows(const tare_args *a)
-{
-    const tare_desc *x = a->in[0];
-    const tare_desc batch = batch_of(a->in[1]);
-    if (((const tare_matmul_attr *)a->attr)->transpose_a || tare_desc_count(&batch) != 1)
-        return false;
-    for (int i = x->rank - 3; i >= 0; --i)
-        if (x->dim[i] != 1 && x->stride[i] != x->stride[i + 1] * x->dim[i + 1])
-            return false;
-    return true;
-}
-
-/* The product's shape and the batch's words; false: it is one product. */
+/* The batch's words, beside the shape that is set; false: it is one product. */
 static bool set_batch(const tare_args *a, const tare_desc *out, tare_work *w)
 {
-    tare_gemm_shape *s = shape_in(w);
-    matmul_shape(a, s);
+    tare_gemm_shape *s = (tare_gemm_shape *)(void *)w->g;
     w->g[G_MATRICES] = 0;
+    w->n_g = G_MATRICES + 1;
     if (out->rank == 2)
         return false;
     const tare_desc batch[3] = {batch_of(a->in[0]), batch_of(a->in[1]), batch_of(out)};
     const int64_t matrices = tare_desc_count(&batch[2]);
-    if (matrices == 0 || batch_is_rows(a)) {
-        s->m *= matrices;
+    if (batch_is_rows(a) && rows_go_on(a->in[0]))
         return false;
-    }
+    s->m = matrices > 0 ? out->dim[out->rank - 2] : 0;
+    if (matrices == 0)
+        return false;
     tare_work walk = {.n_pieces = 1};
     tare__prepare_walk(&batch[2], (const tare_desc_ref[]){&batch[0], &batch[1]}, 2, &walk);
     memcpy(w->g + G_WALK, walk.g, TARE_WALK_WORDS * sizeof *walk.g);
     w->g[G_MATRICES] = matrices;
     w->g[G_CUT] = w->g[G_GROUP] = 1;
+    w->n_g = G_WORDS;
     return true;
 }
 
@@ -104,10 +114,8 @@ enum { PIECE_FLOPS = 2000000 }; /* below which gemm does not cut a product eithe
 
 static void prepare_matmul(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
-    bool batch = set_batch(a, out[0], w);
-    set_gemm(w);
-    w->n_g = batch ? G_WORDS : G_MATRICES + 1;
-    if (!batch)
+    prepare_native(a, matmul_shape, w);
+    if (!set_batch(a, out[0], w))
         return;
     const double each = product_flops((const tare_gemm_shape *)(const void *)w->g);
     int64_t matrices = w->g[G_MATRICES], group = each < 1 ? matrices : (int64_t)(PIECE_FLOPS / each);
@@ -119,24 +127,27 @@ static void prepare_matmul(const tare_args *a, const tare_desc_ref *out, tare_wo
 /* A product a piece, no scratch: BLAS and the reference. */
 static void prepare_matmul_whole(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
-    bool batch = set_batch(a, out[0], w);
+    matmul_shape(a, shape_in(w));
     w->g[G_PATH] = TARE_GEMM_PACKED;
     w->g[G_DTYPE] = out[0]->dtype;
-    w->n_g = batch ? G_WORDS : G_MATRICES + 1;
-    w->n_pieces = batch ? (int32_t)w->g[G_MATRICES] : 1;
+    w->n_pieces = set_batch(a, out[0], w) ? (int32_t)w->g[G_MATRICES] : 1;
+}
+
+/* A batch that is rows wants them to lie so. */
+static bool native_takes_matmul(const tare_args *a)
+{
+    return native_takes(a, matmul_shape) && (!batch_is_rows(a) || rows_go_on(a->in[0]));
 }
 
 static bool blas_takes_matmul(const tare_args *a)
 {
-    tare_gemm_shape s;
-    matmul_shape(a, &s);
-    return blas_takes(&s);
+    return blas_takes(a, matmul_shape) && (!batch_is_rows(a) || rows_go_on(a->in[0]));
 }
 
 static int matmul_reference(const tare_call *c, int piece, int worker)
 {
     (void)worker;
-    const tare_gemm_shape *s = shape_of(c);
+    const tare_gemm_shape *s = shape_at(c);
     if (!c->g[G_MATRICES]) {
         reference_product(c, 0, 0, NULL, c->ptr[2], 0);
         return 0;
@@ -149,7 +160,7 @@ static int matmul_reference(const tare_call *c, int piece, int worker)
 static int matmul_blas(const tare_call *c, int piece, int worker)
 {
     (void)worker;
-    const tare_gemm_shape *s = shape_of(c);
+    const tare_gemm_shape *s = shape_at(c);
     const float *a = c->ptr[0], *b = c->ptr[1];
     float *y = c->ptr[2];
     if (!c->g[G_MATRICES]) {
@@ -292,8 +303,7 @@ static void outer_shape(const tare_args *a, tare_gemm_shape *s)
 static void prepare_outer(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
     (void)out;
-    outer_shape(a, shape_in(w));
-    set_gemm(w);
+    prepare_native(a, outer_shape, w);
     w->g[G_MATRICES] = 0;
     w->n_g = G_MATRICES + 1;
 }
@@ -304,6 +314,11 @@ static void prepare_outer_reference(const tare_args *a, const tare_desc_ref *out
     w->g[G_DTYPE] = out[0]->dtype;
     w->n_pieces = 1;
     w->worker_bytes = 0;
+}
+
+static bool native_takes_outer(const tare_args *a)
+{
+    return native_takes(a, outer_shape);
 }
 
 static tare_status infer_outer(const tare_args *a, const tare_desc_out *out)
@@ -354,10 +369,11 @@ const tare_op tare_op_outer = {
     .gradient = outer_gradient,
     .needs_in = 3,
     .flops = outer_flops,
-    .variants = (const tare_variant[]){TARE_NATIVE(matmul, "gemm_", .dtypes = TARE_BIT(TARE_F32),
-                                                   .in_strides = FORWARD_2, .prepare = prepare_outer),
-                                       TARE_REFERENCE(matmul_reference, .in_strides = ANY_2,
-                                                      .prepare = prepare_outer_reference)},
+    .variants =
+        (const tare_variant[]){
+            TARE_NATIVE(matmul, "gemm_", .dtypes = TARE_BIT(TARE_F32), .in_strides = FORWARD_2,
+                        .fits_strides = native_takes_outer, .prepare = prepare_outer),
+            TARE_REFERENCE(matmul_reference, .in_strides = ANY_2, .prepare = prepare_outer_reference)},
     .n_variants = TARE_N_NATIVE + 1,
     TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[3] f32[5]", NULL, NULL}, {TARE_SAMPLE_CHECK, "f32[1] f32[1]", NULL, NULL},
                  {TARE_SAMPLE_CHECK, "f32[130] f32[257]", NULL, NULL}, {TARE_SAMPLE_CHECK, "f32[0] f32[4]", NULL, NULL},
