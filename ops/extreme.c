@@ -17,6 +17,35 @@ static inline bool before(double x, double p, double y, double q, const bool lea
     return least ? x < y || (x == y && p < q) : x > y || (x == y && p < q);
 }
 
+/* The first of the 16 lanes of a run. Where none is NaN that is the extreme and its least position, in few steps. */
+TARE_BODY tare_pair of_lanes(const tare_block *best, const float *value, const int32_t *position, int64_t begin,
+                             const bool least)
+{
+    tare_block turned = *best;
+    int32_t nan = 0, first = INT32_MAX;
+    for (int l = 0; l < TARE_BLOCK; ++l)
+        nan |= value[l] != value[l];
+    if (!nan) {
+        for (int v = 0; v < TARE_BLOCK_VECTORS; ++v)
+            turned.v[v] = least ? -best->v[v] : best->v[v];
+        float most = tare_block_max(turned), is = least ? -most : most;
+        for (int l = 0; l < TARE_BLOCK; ++l) {
+            int32_t at = value[l] == is ? position[l] : INT32_MAX;
+            first = at < first ? at : first;
+        }
+        /* of 0 and -0 the one that stands first */
+        for (int l = 0; is == 0 && l < TARE_BLOCK; ++l)
+            is = value[l] == 0 && position[l] == first ? value[l] : is;
+        return (tare_pair){(double)is, (double)(first + begin)};
+    }
+    tare_pair out = {(double)value[0], (double)position[0]};
+    for (int l = 1; l < TARE_BLOCK; ++l)
+        if (before((double)value[l], (double)position[l], out.a, out.b, least))
+            out = (tare_pair){(double)value[l], (double)position[l]};
+    out.b += (double)begin;
+    return out;
+}
+
 /* A lane that met nothing but the neutral number says position 0, which is right: then all are that number. */
 TARE_BODY void fold(const float *x, const tare_unit *u, tare_pair *out, const bool least, const bool columns)
 {
@@ -45,11 +74,10 @@ TARE_BODY void fold(const float *x, const tare_unit *u, tare_pair *out, const bo
     }
     const float *value = (const float *)best;
     const int32_t *position = (const int32_t *)at;
-    for (int64_t j = 0; j < (columns ? u->width : TARE_BLOCK); ++j) {
-        tare_pair one = {(double)value[j], (double)(position[j] + u->begin)};
-        if (columns || j == 0 || before(one.a, one.b, out->a, out->b, least))
-            out[columns ? j : 0] = one;
-    }
+    if (!columns)
+        *out = of_lanes(best, value, position, u->begin, least);
+    for (int64_t j = 0; columns && j < u->width; ++j)
+        out[j] = (tare_pair){(double)value[j], (double)(position[j] + u->begin)};
 }
 
 TARE_BODY void fold_max(const float *x, const tare_unit *u, tare_pair *out, const bool columns)

@@ -26,12 +26,20 @@ TARE_BODY void most_of(const float *x, const tare_unit *u, tare_block *most, con
         most[0] = tare_block_of(tare_block_max(most[0]));
 }
 
-/* e^(x - most) of a block of scores; 0 where there are none. To y too, unless that is NULL. */
+/* e^(x - most) of a block of scores; 0 where there are none (by a mask: e^-inf goes through denormals, which are slow).
+ * To y too, unless that is NULL. */
 TARE_BODY tare_block exp_of(const float *x, int64_t n, const tare_block *most, float *y)
 {
-    tare_block b = tare_block_load(x, n, -INFINITY);
-    for (int v = 0; v < TARE_BLOCK_VECTORS; ++v)
-        b.v[v] = tare_exp_of(b.v[v] - most->v[v]);
+    tare_block b = tare_block_load(x, n, 0);
+    for (int v = 0; v < TARE_BLOCK_VECTORS; ++v) {
+        tare_vf away = b.v[v] - most->v[v];
+        if (n >= TARE_BLOCK) {
+            b.v[v] = tare_exp_of(away);
+        } else {
+            tare_vi there = tare_lanes_below(n - v * TARE_LANES);
+            b.v[v] = tare_select(there, tare_exp_of(tare_select(there, away, (tare_vf){0})), (tare_vf){0});
+        }
+    }
     if (y)
         tare_block_store(y, b, n);
     return b;

@@ -165,12 +165,19 @@ static inline tare_block tare_block_of_wide(const tare_wide *w)
 /* Lanes k and k + 8, then k and k + 4, then the last four: as tare_block_sum. */
 static inline double tare_wide_sum(const tare_wide *w)
 {
-    double lane[TARE_BLOCK];
-    memcpy(lane, w, sizeof lane);
-    for (int n = TARE_BLOCK / 2; n > 0; n /= 2)
-        for (int k = 0; k < n; ++k)
-            lane[k] += lane[k + n];
-    return lane[0];
+    typedef double vd8 __attribute__((vector_size(64)));
+    typedef double vd4 __attribute__((vector_size(32)));
+    typedef double vd2 __attribute__((vector_size(16)));
+    vd8 eight[2];
+    vd4 four[2];
+    vd2 two[2];
+    memcpy(eight, w, sizeof eight);
+    eight[0] += eight[1];
+    memcpy(four, eight, sizeof four);
+    four[0] += four[1];
+    memcpy(two, four, sizeof two);
+    two[0] += two[1];
+    return two[0][0] + two[0][1];
 }
 
 static inline tare_wide tare_wide_square(tare_wide w)
