@@ -218,21 +218,6 @@ static void prepare_softmax(const tare_args *a, const tare_desc_ref *out, tare_w
 }
 
 /* ---- records ----------------------------------------------------------------------------------------------------*/
-static void softmax_gradient(tare_builder *b)
-{
-    const tare_softmax_attr *attr = b->node->attr;
-    tare_contribute(
-        b, 0, tare_softmax_grad(b->mode, tare_head(b, 0), tare_output(b, 0), (tare_softmax_grad_attr){attr->axis}));
-}
-
-static void log_softmax_gradient(tare_builder *b)
-{
-    const tare_log_softmax_attr *attr = b->node->attr;
-    tare_contribute(
-        b, 0,
-        tare_log_softmax_grad(b->mode, tare_head(b, 0), tare_output(b, 0), (tare_log_softmax_grad_attr){attr->axis}));
-}
-
 static const tare_attr axis_attrs[] = {
     {"axis", TARE_ATTR_INT, 0, -TARE_RANK, TARE_RANK - 1, "-1",
      "axis to go along, a negative one counted from the last"},
@@ -277,50 +262,36 @@ static const tare_sample grad_samples[] = {
                                TARE_REFERENCE(kernel##_reference, .prepare = prepare_softmax)},                        \
     .n_variants = TARE_N_NATIVE + 1, .samples = samples_, .n_samples = TARE_COUNT_OF(samples_), .tolerance = 1e-6
 
-const tare_op tare_op_softmax = {
-    .name = "softmax",
-    .doc = "y = e^x / sum of e^x along the axis; x, y [...]. All NaN along an axis with a NaN or +inf, or only -inf",
-    .n_in = 1,
-    .n_out = 1,
-    AXIS(softmax),
-    .gradient = softmax_gradient,
-    .needs_out = 1,
-    .overwrites = {1},
-    VARIANTS(softmax, samples),
-};
+/* One of the two and its gradient. */
+#define SOFTMAX(op, doc_, grad_doc)                                                                                    \
+    static void op##_gradient(tare_builder *b)                                                                         \
+    {                                                                                                                  \
+        tare_##op##_grad_attr attr = {((const axis_attr *)b->node->attr)->axis};                                       \
+        tare_contribute(b, 0, tare_##op##_grad(b->mode, tare_head(b, 0), tare_output(b, 0), attr));                    \
+    }                                                                                                                  \
+    const tare_op tare_op_##op = {                                                                                     \
+        .name = #op,                                                                                                   \
+        .doc = doc_ "; x, y [...]. All NaN along an axis with a NaN or +inf, or only -inf",                            \
+        .n_in = 1,                                                                                                     \
+        .n_out = 1,                                                                                                    \
+        AXIS(op),                                                                                                      \
+        .gradient = op##_gradient,                                                                                     \
+        .needs_out = 1,                                                                                                \
+        .overwrites = {1},                                                                                             \
+        VARIANTS(op, samples),                                                                                         \
+    };                                                                                                                 \
+    const tare_op tare_op_##op##_grad = {                                                                              \
+        .name = #op "_grad",                                                                                           \
+        .doc = grad_doc "; dy, y, dx [...]",                                                                           \
+        .n_in = 2,                                                                                                     \
+        .n_out = 1,                                                                                                    \
+        AXIS(op##_grad),                                                                                               \
+        .not_differentiable = true,                                                                                    \
+        .overwrites = {1},                                                                                             \
+        VARIANTS(op##_grad, grad_samples),                                                                             \
+    }
 
-const tare_op tare_op_log_softmax = {
-    .name = "log_softmax",
-    .doc = "y = x - log sum of e^x along the axis; x, y [...]. All NaN along an axis with a NaN or +inf, or only -inf",
-    .n_in = 1,
-    .n_out = 1,
-    AXIS(log_softmax),
-    .gradient = log_softmax_gradient,
-    .needs_out = 1,
-    .overwrites = {1},
-    VARIANTS(log_softmax, samples),
-};
-
-const tare_op tare_op_softmax_grad = {
-    .name = "softmax_grad",
-    .doc = "dx = y (dy - sum of dy y along the axis); dy, y, dx [...]",
-    .n_in = 2,
-    .n_out = 1,
-    AXIS(softmax_grad),
-    .not_differentiable = true,
-    .overwrites = {1},
-    VARIANTS(softmax_grad, grad_samples),
-};
-
-const tare_op tare_op_log_softmax_grad = {
-    .name = "log_softmax_grad",
-    .doc = "dx = dy - e^y (sum of dy along the axis); dy, y, dx [...]",
-    .n_in = 2,
-    .n_out = 1,
-    AXIS(log_softmax_grad),
-    .not_differentiable = true,
-    .overwrites = {1},
-    VARIANTS(log_softmax_grad, grad_samples),
-};
+SOFTMAX(softmax, "y = e^x / sum of e^x along the axis", "dx = y (dy - sum of dy y along the axis)");
+SOFTMAX(log_softmax, "y = x - log sum of e^x along the axis", "dx = dy - e^y (sum of dy along the axis)");
 
 #endif
