@@ -1,6 +1,6 @@
 /* math.h - elementary functions of vectors over all of float32, denormals, infinities and NaN included.
  *
- * exp and log are within 1 ulp, expm1 and log1p on what their names say within 2, the normal distribution within 6;
+ * exp and log are within 1 ulp, expm1 and log1p on what their names say within 2, the normal distribution within 5;
  * sqrt is rounded correctly.
  * Only additions, multiplications, comparisons and integer work on the bits, without contraction: an element has the
  * same bits on every instruction set, in every lane. test_math.c measures the errors against libm's float64.

@@ -11,7 +11,7 @@ enum {
     G_CUT,                  /* pieces of a product */
     G_GROUP,                /* products of a piece */
     G_WALK,                 /* the walk over the batches of a and b */
-    G_WORDS = G_WALK + TARE_WALK_WORDS
+    G_WORDS = G_WALK + TARE_WALK_WORDS(2)
 };
 
 /* for (each product of the piece): number i of the batch, a and b from element w.offset on. */
@@ -19,7 +19,7 @@ enum {
     const int64_t *walk_ = (c)->g + G_WALK;                                                                            \
     int64_t i = piece / (c)->g[G_CUT] * (c)->g[G_GROUP], end_ = i + (c)->g[G_GROUP];                                   \
     end_ = end_ < (c)->g[G_MATRICES] ? end_ : (c)->g[G_MATRICES];                                                      \
-    for (tare_walk w = tare_walk_to(walk_, i); i < end_; ++i, tare_walk_on(&w, walk_, 1))
+    for (tare_walk w = tare_walk_to(walk_, i, 2); i < end_; ++i, tare_walk_on(&w, walk_, 1, 2))
 
 static __attribute__((noinline)) int batch_piece(const tare_call *c, int piece, int worker)
 {
@@ -103,7 +103,7 @@ static bool set_batch(const tare_args *a, const tare_desc *out, tare_work *w)
         return false;
     tare_work walk = {.n_pieces = 1};
     tare__prepare_walk(&batch[2], (const tare_desc_ref[]){&batch[0], &batch[1]}, 2, &walk);
-    memcpy(w->g + G_WALK, walk.g, TARE_WALK_WORDS * sizeof *walk.g);
+    memcpy(w->g + G_WALK, walk.g, TARE_WALK_WORDS(2) * sizeof *walk.g);
     w->g[G_MATRICES] = matrices;
     w->g[G_CUT] = w->g[G_GROUP] = 1;
     w->n_g = G_WORDS;
