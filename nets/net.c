@@ -38,6 +38,23 @@ static tare_status read_options(tare_net *net, const tare_net_type *type, const 
     return net->label ? TARE_OK : TARE_NO_MEMORY;
 }
 
+/* What a record must have; a plug-in's may lack anything. */
+static tare_status check_type(const tare_net_type *type)
+{
+    const char *lacks = !type->input || !type->output     ? "input or output"
+                        : !type->build                    ? "build"
+                        : !type->forward[TARE_API_DIRECT] ? "forward"
+                        : type->default_batch < 1         ? "default_batch"
+                        : !type->doc                      ? "doc"
+                                                          : NULL;
+    if (lacks)
+        return tare_error(TARE_BAD_ARGUMENT, "net '%s' cannot be built: its record has no %s", type->name, lacks);
+    if (type->net_bytes < sizeof(tare_net))
+        return tare_error(TARE_BAD_ARGUMENT, "net '%s' cannot be built: net_bytes is %zu (need a tare_net in front)",
+                          type->name, type->net_bytes);
+    return TARE_OK;
+}
+
 tare_status tare_net_new(tare_runtime *rt, const char *text, uint64_t seed, tare_net **out)
 {
     char name[64];
@@ -50,8 +67,9 @@ tare_status tare_net_new(tare_runtime *rt, const char *text, uint64_t seed, tare
         return tare_error(TARE_NOT_FOUND, "net '%.40s...' is unknown", text);
     (void)snprintf(name, sizeof name, "%.*s", (int)length, text);
     const tare_net_type *type = tare_find(rt, TARE_KIND_NET, name);
-    if (!type)
-        return TARE_NOT_FOUND;
+    tare_status status = type ? check_type(type) : TARE_NOT_FOUND;
+    if (status != TARE_OK)
+        return status;
     tare_net *net = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, type->net_bytes);
     if (!net)
         return TARE_NO_MEMORY;
@@ -59,7 +77,7 @@ tare_status tare_net_new(tare_runtime *rt, const char *text, uint64_t seed, tare
     net->runtime = rt;
     net->seed = seed;
     net->arena.memory = &rt->memory;
-    tare_status status = read_options(net, type, text[length] ? text + length + 1 : NULL);
+    status = read_options(net, type, text[length] ? text + length + 1 : NULL);
     if (status == TARE_OK)
         status = type->build(net, net->options);
     if (status != TARE_OK) {
@@ -246,8 +264,13 @@ tare_value *tare_net_loss(tare_mode *m, tare_loss loss, tare_value *y, tare_valu
 
 tare_status tare_nets_register(tare_runtime *rt)
 {
+    int before = tare_registered(rt);
     tare_status status = tare__dense_nets_register(rt);
     if (status == TARE_OK)
         status = tare__gauntlet_register(rt);
-    return status == TARE_OK ? tare__optimizers_register(rt) : status;
+    if (status == TARE_OK)
+        status = tare__optimizers_register(rt);
+    if (status != TARE_OK)
+        tare_unregister(rt, before);
+    return status;
 }
