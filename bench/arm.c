@@ -28,12 +28,7 @@ static tare_status make_runtime(tare__arm *a)
         .open_device = a->task.open_device,
         .device_owner = a->task.device_owner,
     };
-    tare_status status = tare_start(&options, &a->rt);
-    if (status == TARE_OK)
-        status = tare_nets_register(a->rt);
-    if (status == TARE_OK)
-        status = tare_graph_register(a->rt);
-    return status;
+    return tare__start(&options, &a->task.plugins, &a->rt);
 }
 
 /* A value with the bytes given. */

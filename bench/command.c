@@ -54,6 +54,18 @@ char *tare__print(const char *format, ...)
     return text;
 }
 
+struct tare__kept {
+    void **block;
+    int n;
+};
+
+void *tare__keep(const tare__line *line, void *block)
+{
+    struct tare__kept *k = line->kept;
+    k->block = tare__more(k->block, (size_t)k->n + 1, sizeof *k->block);
+    return k->block[k->n++] = block;
+}
+
 /* ---- errors --------------------------------------------------------------------------------------------------*/
 
 static void complain(const tare__line *line, const char *format, va_list list)
@@ -291,12 +303,16 @@ int tare__command_main(const tare__command *commands, int argc, char **argv)
         ++command;
     if (!command->name)
         return unknown_command(commands, argv[1]);
-    tare__line line = {.command = command, .argc = argc, .argv = argv};
+    struct tare__kept kept = {0};
+    tare__line line = {.command = command, .argc = argc, .argv = argv, .kept = &kept};
     line.word = tare__take((size_t)argc, sizeof *line.word);
     line.given = tare__take((size_t)argc, sizeof *line.given);
     int code = run(&line, argc, argv);
     free(line.word);
     free(line.given);
+    while (kept.n > 0)
+        free(kept.block[--kept.n]);
+    free(kept.block);
     return code;
 }
 

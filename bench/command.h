@@ -43,6 +43,7 @@ struct tare__line {
         const char *value; /* NULL of a switch */
     } * given;
     int n_given;
+    struct tare__kept *kept; /* tare__keep */
 };
 
 /* Options that every subcommand takes. */
@@ -60,6 +61,9 @@ const char *tare__each(const tare__line *, const char *option, int *at);
  * neither value nor default. */
 int tare__integer(const tare__line *, const char *option, int64_t low, int64_t high, int64_t *out);
 int tare__number(const tare__line *, const char *option, double low, double high, double *out);
+
+/* Hands a block over to the line, which frees it after the subcommand's end; returns it. */
+void *tare__keep(const tare__line *, void *block);
 
 /* "tare bench: ..." as one line on stderr; answers TARE__USAGE, TARE__FAILED. */
 int tare__usage(const tare__line *, const char *format, ...) __attribute__((format(printf, 2, 3)));

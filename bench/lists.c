@@ -7,14 +7,6 @@
 
 static const char *const loss_names[] = {"ones", "L2", "softmax cross-entropy"};
 
-static tare_status start(tare_runtime **rt)
-{
-    tare_status status = tare_start(NULL, rt);
-    if (status == TARE_OK)
-        status = tare_nets_register(*rt);
-    return status == TARE_OK ? tare_graph_register(*rt) : status;
-}
-
 static void print_row(bool json, json_t *row, const char *name, const char *rest)
 {
     if (json) {
@@ -54,8 +46,11 @@ static int list(const tare__line *line, tare_kind kind)
 {
     bool json = tare__given(line, "json");
     tare_runtime *rt = NULL;
-    tare_status status = start(&rt);
-    int code = status == TARE_OK ? TARE__RAN : tare__status_failed(line, status);
+    tare__plugins plugins;
+    int code = tare__plugins_read(line, &plugins);
+    tare_status status = code ? TARE_OK : tare__start(NULL, &plugins, &rt);
+    if (status != TARE_OK)
+        code = tare__status_usage(line, status);
     for (int i = 0; !code && i < rt->n_records[kind]; ++i) {
         if (kind == TARE_KIND_NET)
             print_net((const tare_net_type *)rt->record[kind][i], json);

@@ -21,6 +21,7 @@
     }
 
 static const tare__option list_options[] = {JSON_LINES, END};
+static const tare__option record_list_options[] = {JSON_LINES, TARE__PLUGIN_OPTION, END};
 static const tare__option modes_options[] = {
     JSON_LINES, {"markdown", NULL, NULL, "the whole ladder, as docs/MODES.md has it"}, END};
 static const tare__option summary_options[] = {TARE__TASK_OPTIONS, JSON_LINES, WORK, END};
@@ -37,10 +38,12 @@ static const tare__option bench_options[] = {
     JSON_FILE,
     {"child", "K", NULL, NULL},
     {"share", "SECONDS", NULL, NULL},
+    {"compiled", "FILE.so", NULL, NULL},
     END,
 };
 static const tare__option agree_options[] = {
     {"batch", "N", NULL, "samples a step (the net's own number where not given)"},
+    TARE__PLUGIN_OPTION,
     {"optimizer", "NAME", "sgd", "the update: sgd, adam, sgd:momentum=0.9,..."},
     TARE__ARM_OPTIONS,
     {"steps", "K", "3", "steps from the seed"},
@@ -58,6 +61,7 @@ static const tare__option train_options[] = {
     {"device", "D", NULL, "the factor device"},
     {"optimizer", "NAME", "adam", "the update: sgd, adam, sgd:momentum=0.9,..."},
     {"batch", "N", NULL, "samples a step (the net's own number where not given)"},
+    TARE__PLUGIN_OPTION,
     {"save", "FILE", NULL, "write the parameters (safetensors)"},
     {"load", "FILE", NULL, "begin with these parameters"},
     {"json", "FILE", NULL, "write a record an epoch"},
@@ -67,6 +71,7 @@ static const tare__option predict_options[] = {
     {"load", "FILE", NULL, "parameters (safetensors); a saved net has its own"},
     {"data", "DIR", NULL, "as for train; its test set is used"},
     {"batch", "N", NULL, "samples at a time"},
+    TARE__PLUGIN_OPTION,
     {"out", "FILE", NULL, "write the outputs (npy)"},
     END,
 };
@@ -103,8 +108,8 @@ static const tare__option step_options[] = {
 static const tare__option report_options[] = {{"out", "FILE", NULL, "the page"}, END};
 
 static const tare__command commands[] = {
-    {"nets", "", "lists the nets", 0, 0, list_options, tare__nets_run},
-    {"ops", "", "lists the operators", 0, 0, list_options, tare__ops_run},
+    {"nets", "", "lists the nets", 0, 0, record_list_options, tare__nets_run},
+    {"ops", "", "lists the operators", 0, 0, record_list_options, tare__ops_run},
     {"modes", "", "lists the rungs and what each mirrors elsewhere", 0, 0, modes_options, tare__modes_run},
     {"factors", "", "lists the factors and their levels", 0, 0, list_options, tare__factors_run},
     {"summary", "NET", "layers, parameters, FLOPs and bytes of a net", 1, 1, summary_options, tare__summary_run},

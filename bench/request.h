@@ -8,7 +8,7 @@
 
 /* Options for the command tables. */
 #define TARE__TASK_OPTIONS                                                                                             \
-    {"batch", "N", NULL, "samples a step (the net's own number where not given)"},                                     \
+    {"batch", "N", NULL, "samples a step (the net's own number where not given)"}, TARE__PLUGIN_OPTION,                \
     {                                                                                                                  \
         "optimizer", "NAME", NULL, "with the update: sgd, adam, sgd:momentum=0.9,..."                                  \
     }
