@@ -105,6 +105,7 @@ static const tare__option step_options[] = {
     JSON_FILE,
     END,
 };
+static const tare__option check_options[] = {TARE__PLUGIN_OPTION, END};
 static const tare__option report_options[] = {{"out", "FILE", NULL, "the page"}, END};
 
 static const tare__command commands[] = {
@@ -123,6 +124,8 @@ static const tare__command commands[] = {
     {"graph", "NET", "writes a net: a picture of its captured program, or files to be loaded again", 1, 1,
      graph_options, tare__graph_run},
     {"step", "NET", "shows one step event by event, two arms side by side", 1, 1, step_options, tare__step_run},
+    {"check", "[OP | FILE.so]...", "runs all tests that follow from an operator's record", 0, -1, check_options,
+     tare__check_run},
     {"report", "FILE.jsonl...", "makes one page of records", 1, -1, report_options, tare__report_run},
     {"doctor", "", "what this machine and this build are", 0, 0, list_options, tare__doctor_run},
     {0},

@@ -4,7 +4,6 @@
  * The partial sums that have arrived at the inputs are placeholders from which the walk inside goes on, so that an
  * element's sum is added in the same order as without capture. Which heads and which partial sums there are is part of
  * the key; an absent one stays absent. */
-#include <assert.h>
 #include <string.h>
 
 #include "captured_private.h"
@@ -97,7 +96,8 @@ static tare_status infer(const tare_args *a, const tare_desc_out *out)
     return TARE_OK;
 }
 
-/* Operands of this operator: heads, partial sums, instance, the forward operands needed. */
+/* Operands of this operator: heads, partial sums, instance, the forward operands needed. -1: a gradient reads what its
+ * operator's record does not say that it needs. */
 static int32_t operand_of(const tare_backward *w, int32_t external)
 {
     int32_t at = tare__captured_index(w->head, w->n_head, external);
@@ -108,8 +108,7 @@ static int32_t operand_of(const tare_backward *w, int32_t external)
         return w->n_head + at;
     const tare_entry *e = w->entry;
     at = tare__captured_index(e->needed, e->n_needed, tare__captured_index(e->external, e->n_operands, external));
-    assert(at >= 0); /* a gradient reads what its operator's record says that it needs */
-    return w->n_head + w->n_partial + 1 + at;
+    return at < 0 ? -1 : w->n_head + w->n_partial + 1 + at;
 }
 
 /* Lists the places of one kind that some call has an address in; another backward's placeholders have none. */
@@ -154,6 +153,10 @@ static tare_status map(tare_backward *w)
     w->n_place_results = list_places(w, w->place + w->n_place_operands + w->n_place_kept, true, false);
     for (int i = 0; i < e->n_operands; ++i)
         w->from[i] = gradient_from(w, i);
+    for (int32_t i = 0; i < w->n_place_operands; ++i)
+        if (w->place[i].what < 0)
+            return tare_error(TARE_BAD_ARGUMENT, "captured function: the gradient of an operator in it reads an input "
+                                                 "that the operator's record does not list in needs_in");
     return TARE_OK;
 }
 

@@ -97,8 +97,8 @@ END_TEST
 START_TEST(nets_that_lack_something_are_not_built)
 {
     tare_net *net;
-    must(tare_plugin_load(rt, PLUGIN("empty_net"), NULL));
-    expect_error(tare_net_new(rt, "nothing", 1, &net), TARE_BAD_ARGUMENT, "its record has no input or output");
+    must(tare_plugin_load(rt, PLUGIN("two_nets"), NULL));
+    expect_error(tare_net_new(rt, "first", 1, &net), TARE_BAD_ARGUMENT, "its record has no input or output");
 }
 END_TEST
 
