@@ -16,7 +16,7 @@ enum { TARE__RAN = 0, TARE__FAILED = 1, TARE__USAGE = 2, TARE__UNTRUSTED = 3 };
 
 typedef struct {
     const char *name;     /* without the dashes */
-    const char *argument; /* its name in the help; NULL: a switch */
+    const char *argument; /* its name in the help, which says what it is (completion.c); NULL: a switch */
     const char *normal;   /* the value when it is not given; NULL: none */
     const char *doc;
 } tare__option;
@@ -29,12 +29,14 @@ typedef struct {
     int n_min, n_max;            /* positionals; n_max -1: any number */
     const tare__option *options; /* ended by a NULL name */
     int (*run)(const tare__line *);
+    const char *more; /* for --help and the manual (help.h): what it prints, examples */
 } tare__command;
 
 /* A command line, parsed. Words are borrowed from argv. */
 struct tare__line {
     const tare__command *command;
-    int argc; /* the whole line, for records and for starting it again */
+    const tare__command *commands; /* the table that it is in */
+    int argc;                      /* the whole line, for records and for starting it again */
     char **argv;
     const char **word; /* positionals */
     int n_words;

@@ -6,6 +6,7 @@
 
 int tare__nets_run(const tare__line *);
 int tare__ops_run(const tare__line *);
+int tare__optimizers_run(const tare__line *);
 int tare__modes_run(const tare__line *);
 int tare__factors_run(const tare__line *);
 int tare__summary_run(const tare__line *);
@@ -20,5 +21,7 @@ int tare__step_run(const tare__line *);
 int tare__check_run(const tare__line *);
 int tare__report_run(const tare__line *);
 int tare__doctor_run(const tare__line *);
+int tare__completion_run(const tare__line *);
+int tare__manual_run(const tare__line *);
 
 #endif

@@ -127,7 +127,8 @@ static void check_direction(tare__findings *f, tare_runtime *rt, tare__case *wid
 {
     const double h = 1e-5;
     int64_t n = tare_desc_count(&wide->d[i]);
-    double *x = wide->data[i], *kept = tare__take((size_t)n + 1, sizeof *kept), sum[2], magnitude, claimed = 0, scale = 0;
+    double *x = wide->data[i], *kept = tare__take((size_t)n + 1, sizeof *kept), sum[2], magnitude, claimed = 0,
+           scale = 0;
     memcpy(kept, x, (size_t)n * sizeof *kept);
     for (int side = 0; side < 2; ++side) {
         for (int64_t k = 0; k < n; ++k)

@@ -1,4 +1,4 @@
-/* lists.c - `tare nets`, `ops`, `doctor`: what there is, one a line, name first. */
+/* lists.c - `tare nets`, `ops`, `optimizers`, `doctor`: what there is, one a line, name first. */
 #include <stdlib.h>
 
 #include "../ops/ops.h"
@@ -18,17 +18,21 @@ static void print_row(bool json, json_t *row, const char *name, const char *rest
     json_decref(row);
 }
 
+/* "name:key=normal,..." into text; what follows the name is returned. */
+static const char *with_options(char *text, size_t bytes, const char *name, const tare_attr *attr, int n)
+{
+    size_t used = (size_t)snprintf(text, bytes, "%s", name), begin = used < bytes ? used : 0;
+    for (int i = 0; i < n && used < bytes; ++i)
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s=%s", i ? "," : ":", attr[i].name, attr[i].normal);
+    return text + begin;
+}
+
 static void print_net(const tare_net_type *type, bool json)
 {
-    char options[512] = "", rest[1024];
-    size_t used = 0;
-    for (int i = 0; i < type->n_options && used < sizeof options; ++i)
-        used += (size_t)snprintf(options + used, sizeof options - used, "%s%s=%s", i ? "," : ":", type->options[i].name,
-                                 type->options[i].normal);
+    char name[640], rest[1024];
+    const char *options = with_options(name, sizeof name, type->name, type->options, type->n_options);
     snprintf(rest, sizeof rest, "batch %-4lld bench %s, training %s: %s", (long long)type->default_batch,
              loss_names[type->bench_loss], loss_names[type->training_loss], type->doc);
-    char name[640];
-    snprintf(name, sizeof name, "%s%s", type->name, options);
     json_t *row = json_pack("{s:s,s:s,s:I,s:s,s:s,s:s}", "name", type->name, "options", options, "batch",
                             (json_int_t)type->default_batch, "bench_loss", loss_names[type->bench_loss],
                             "training_loss", loss_names[type->training_loss], "doc", type->doc);
@@ -40,6 +44,15 @@ static void print_op(const tare_op *op, bool json)
     json_t *row = json_pack("{s:s,s:i,s:i,s:i,s:s}", "name", op->name, "inputs", op->n_in, "outputs", op->n_out,
                             "variants", op->n_variants, "doc", op->doc);
     print_row(json, row, op->name, op->doc);
+}
+
+static void print_optimizer(const tare_optimizer_type *type, bool json)
+{
+    char name[640];
+    json_t *row =
+        json_pack("{s:s,s:s,s:s}", "name", type->name, "options",
+                  with_options(name, sizeof name, type->name, type->options, type->n_options), "doc", type->doc);
+    print_row(json, row, name, type->doc);
 }
 
 static int list(const tare__line *line, tare_kind kind)
@@ -54,6 +67,8 @@ static int list(const tare__line *line, tare_kind kind)
     for (int i = 0; !code && i < rt->n_records[kind]; ++i) {
         if (kind == TARE_KIND_NET)
             print_net((const tare_net_type *)rt->record[kind][i], json);
+        else if (kind == TARE_KIND_OPTIMIZER)
+            print_optimizer((const tare_optimizer_type *)rt->record[kind][i], json);
         else
             print_op((const tare_op *)rt->record[kind][i], json);
     }
@@ -64,6 +79,11 @@ static int list(const tare__line *line, tare_kind kind)
 int tare__nets_run(const tare__line *line)
 {
     return list(line, TARE_KIND_NET);
+}
+
+int tare__optimizers_run(const tare__line *line)
+{
+    return list(line, TARE_KIND_OPTIMIZER);
 }
 
 int tare__ops_run(const tare__line *line)

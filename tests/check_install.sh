@@ -57,3 +57,28 @@ CMAKE_GENERATOR=$(cached CMAKE_GENERATOR) cmake -S "$scratch" -B "$scratch/b" -D
     -DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS="${sanitize[*]}" >/dev/null
 cmake --build "$scratch/b" >/dev/null
 works "$scratch/b/outside" || fail "docs/examples/both_modes.c, built with the CMake package, does not agree"
+
+# ---- the installed command and plug-ins: compiled against the installed headers, by hand and by the command
+installed=$prefix/bin/tare
+plugin() { # plugin NAME: docs/examples/NAME.c to $scratch/NAME.so
+    "$cc" "${flags[@]}" -shared -fPIC "$1/docs/examples/$2.c" -o "$scratch/$2.so" "${found[@]}"
+}
+ran() { # ran PATTERN WORDS...: the installed command prints it
+    local pattern=$1
+    shift
+    "$installed" "$@" >"$scratch/out" 2>&1 && grep -q -e "$pattern" "$scratch/out" ||
+        fail "the installed tare $*: $(tail -3 "$scratch/out")"
+}
+for example in net net_plugin operator; do
+    plugin "$1" "$example" || fail "docs/examples/$example.c does not compile against the installed headers"
+done
+ran '9 rungs agree' agree "$scratch/net.so" --modes all
+ran '11 rungs agree' agree "$scratch/net_plugin.so:width=8" --modes all
+ran 'no fault' check "$scratch/operator.so"
+ran '9 rungs agree' agree "$1/docs/examples/net.c" --modes all
+ran '11 rungs agree' agree "$1/docs/examples/net_plugin.c:width=8" --modes all
+ran 'no fault' check "$1/docs/examples/operator.c"
+mv "$prefix/include" "$scratch/gone"
+"$installed" agree "$1/docs/examples/net.c" >"$scratch/out" 2>&1 && fail "a net was compiled without installed headers"
+grep -q 'neither beside this command nor installed' "$scratch/out" || fail "$(cat "$scratch/out")"
+mv "$scratch/gone" "$prefix/include"
