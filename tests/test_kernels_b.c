@@ -1,6 +1,7 @@
 /* test_kernels_b.c - kernels of losses and updates, called straight from their records: what the tests derived from the
  * records do not reach. The same bits on every instruction set; a defined result of bad data. */
 #include <check.h>
+#include <stdlib.h>
 
 #include "../bench/kernel_run.h"
 #include "../ops/ops.h"
