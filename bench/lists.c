@@ -7,6 +7,12 @@
 
 static const char *const loss_names[] = {"ones", "L2", "softmax cross-entropy"};
 
+/* A plug-in's record may have no doc. */
+static const char *doc_of(const char *doc)
+{
+    return doc ? doc : "";
+}
+
 static void print_row(bool json, json_t *row, const char *name, const char *rest)
 {
     if (json) {
@@ -32,27 +38,27 @@ static void print_net(const tare_net_type *type, bool json)
     char name[640], rest[1024];
     const char *options = with_options(name, sizeof name, type->name, type->options, type->n_options);
     snprintf(rest, sizeof rest, "batch %-4lld bench %s, training %s: %s", (long long)type->default_batch,
-             loss_names[type->bench_loss], loss_names[type->training_loss], type->doc);
+             loss_names[type->bench_loss], loss_names[type->training_loss], doc_of(type->doc));
     json_t *row = json_pack("{s:s,s:s,s:I,s:s,s:s,s:s}", "name", type->name, "options", options, "batch",
                             (json_int_t)type->default_batch, "bench_loss", loss_names[type->bench_loss],
-                            "training_loss", loss_names[type->training_loss], "doc", type->doc);
+                            "training_loss", loss_names[type->training_loss], "doc", doc_of(type->doc));
     print_row(json, row, name, rest);
 }
 
 static void print_op(const tare_op *op, bool json)
 {
     json_t *row = json_pack("{s:s,s:i,s:i,s:i,s:s}", "name", op->name, "inputs", op->n_in, "outputs", op->n_out,
-                            "variants", op->n_variants, "doc", op->doc);
-    print_row(json, row, op->name, op->doc);
+                            "variants", op->n_variants, "doc", doc_of(op->doc));
+    print_row(json, row, op->name, doc_of(op->doc));
 }
 
 static void print_optimizer(const tare_optimizer_type *type, bool json)
 {
     char name[640];
-    json_t *row =
-        json_pack("{s:s,s:s,s:s}", "name", type->name, "options",
-                  with_options(name, sizeof name, type->name, type->options, type->n_options), "doc", type->doc);
-    print_row(json, row, name, type->doc);
+    json_t *row = json_pack("{s:s,s:s,s:s}", "name", type->name, "options",
+                            with_options(name, sizeof name, type->name, type->options, type->n_options), "doc",
+                            doc_of(type->doc));
+    print_row(json, row, name, doc_of(type->doc));
 }
 
 static int list(const tare__line *line, tare_kind kind)

@@ -38,20 +38,13 @@ static tare_status read_options(tare_net *net, const tare_net_type *type, const 
     return net->label ? TARE_OK : TARE_NO_MEMORY;
 }
 
-/* What a record must have; a plug-in's may lack anything. */
 static tare_status check_type(const tare_net_type *type)
 {
-    const char *lacks = !type->input || !type->output     ? "input or output"
-                        : !type->build                    ? "build"
-                        : !type->forward[TARE_API_DIRECT] ? "forward"
-                        : type->default_batch < 1         ? "default_batch"
-                        : !type->doc                      ? "doc"
-                                                          : NULL;
-    if (lacks)
-        return tare_error(TARE_BAD_ARGUMENT, "net '%s' cannot be built: its record has no %s", type->name, lacks);
-    if (type->net_bytes < sizeof(tare_net))
-        return tare_error(TARE_BAD_ARGUMENT, "net '%s' cannot be built: net_bytes is %zu (need a tare_net in front)",
-                          type->name, type->net_bytes);
+    if (!type->build || type->net_bytes < sizeof(tare_net))
+        return tare_error(TARE_BAD_ARGUMENT,
+                          "net '%s' cannot be built: its record has no build, or no net_bytes of a "
+                          "struct that begins with a tare_net",
+                          type->name);
     return TARE_OK;
 }
 

@@ -42,6 +42,7 @@ done
 
 # ---- --plugin: nets by name, operators in saved nets
 expect 0 '^funnel:width=32' nets --plugin "$folder/net.so"
+expect 0 '"name":"second"' nets --plugin "$plugins/two_nets.so" --json
 expect 0 '^squash ' ops --plugin "$examples/operator.c"
 expect 0 'agree bit for bit' agree funnel:width=4 --plugin "$folder/net.so" --batch 4
 expect 0 'agree bit for bit' agree mlp --batch 4 --modes step,block --plugin "$examples/operator.c" --plugin "$folder/net.so"
@@ -81,7 +82,8 @@ expect 1 'cannot be loaded' nets --plugin README.md
 expect 2 "'chain' is registered already" agree "$plugins/taken.so"
 expect 2 'has no net' agree "$examples/operator.c"
 expect 2 'several nets (first, second' agree "$plugins/two_nets.so"
-expect 2 'its record has no input or output' agree first --plugin "$plugins/two_nets.so"
+expect 2 "'first' cannot be built" agree first --plugin "$plugins/two_nets.so"
+expect 2 "'second' cannot be run: its record has no input" agree second --plugin "$plugins/two_nets.so"
 expect 2 'has no operator' check "$examples/net.c"
 expect 2 'is unknown' check nonesuch
 expect 2 "no option 'depth'" agree "$examples/net.c:depth=3"

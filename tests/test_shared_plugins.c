@@ -98,7 +98,7 @@ START_TEST(nets_that_lack_something_are_not_built)
 {
     tare_net *net;
     must(tare_plugin_load(rt, PLUGIN("two_nets"), NULL));
-    expect_error(tare_net_new(rt, "first", 1, &net), TARE_BAD_ARGUMENT, "its record has no input or output");
+    expect_error(tare_net_new(rt, "first", 1, &net), TARE_BAD_ARGUMENT, "net 'first' cannot be built");
 }
 END_TEST
 
