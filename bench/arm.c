@@ -28,7 +28,10 @@ static tare_status make_runtime(tare__arm *a)
         .open_device = a->task.open_device,
         .device_owner = a->task.device_owner,
     };
-    return tare__start(&options, &a->task.plugins, &a->rt);
+    tare_status status = tare__start(&options, &a->task.plugins, &a->rt);
+    if (status == TARE_OK && a->task.net_type)
+        status = tare_register(a->rt, TARE_KIND_NET, a->task.net_type);
+    return status;
 }
 
 /* A value with the bytes given. */

@@ -19,8 +19,9 @@ extern const char *const tare__work_names[]; /* train, forward, infer */
 typedef struct {
     const char *net; /* as tare_net_new takes it: of a plug-in's file, its net's name */
     tare__plugins plugins;
-    bool no_layers; /* the net has no layer objects */
-    int64_t batch;  /* 0: the net's own */
+    const tare_net_type *net_type; /* its type, where neither a built-in one nor a plug-in's; NULL */
+    bool no_layers;                /* the net has no layer objects */
+    int64_t batch;                 /* 0: the net's own */
     tare__work work;
     const char *optimizer; /* NULL: none */
     bool training_loss;    /* the net's training loss, not its bench head */
