@@ -9,7 +9,7 @@ enable_testing()
 
 function(tare_add_test name)
     add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 240)
+    set_tests_properties(${name} PROPERTIES TIMEOUT $<IF:$<BOOL:${CMAKE_CROSSCOMPILING}>,2400,240>)
     if(name MATCHES "^(test|check)_full_")
         set_tests_properties(${name} PROPERTIES LABELS full TIMEOUT 3000)
     endif()
