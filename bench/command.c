@@ -251,7 +251,8 @@ static int unknown_command(const tare__command *commands, const char *name)
     const char *names[64];
     int n = 0;
     for (const tare__command *each = commands; each->name && n < 64; ++each)
-        names[n++] = each->name;
+        if (each->doc)
+            names[n++] = each->name;
     char text[TARE__NEAREST];
     return tare__usage(NULL, "unknown command '%s'%s", name, tare__nearest(name, names, n, text));
 }

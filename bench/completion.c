@@ -198,7 +198,8 @@ static void offer_words(const tare__line *line, const char *const *word, int n)
     const tare__command *command = line->commands;
     if (n == 1) {
         for (; command->name; ++command)
-            offer(&c, command->name, "");
+            if (command->doc)
+                offer(&c, command->name, "");
         offer(&c, "--help", "");
         offer(&c, "--version", "");
         return;

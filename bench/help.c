@@ -96,7 +96,8 @@ int tare__help_all(const tare__command *commands)
 {
     printf("tare: %s.\n\n", tare__purpose);
     for (const tare__command *each = commands; each->name; ++each)
-        printf("  %-10s %s\n", each->name, each->doc);
+        if (each->doc)
+            printf("  %-10s %s\n", each->name, each->doc);
     printf("\ntare COMMAND --help says more, and so does man tare.\n\n");
     print_options(tare__common_options);
     for (const tare__chapter *c = tare__chapters; c->title; ++c) {

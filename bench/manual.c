@@ -92,7 +92,8 @@ int tare__manual_run(const tare__line *line)
            "Options may stand anywhere, as \\-\\-name value or \\-\\-name=value; after \\-\\- all is words.\n");
     printf(".SH COMMANDS\n");
     for (const tare__command *c = line->commands; c->name; ++c)
-        put_command(c);
+        if (c->doc)
+            put_command(c);
     printf(".SH COMMON OPTIONS\n");
     put_options(tare__common_options);
     for (const tare__chapter *c = tare__chapters; c->title; ++c) {
