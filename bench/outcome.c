@@ -86,7 +86,7 @@ static void now_backward(tare_mode *m, const tare__case *s, tare_value *const *i
     tare_value *root[TARE__CASE_OUTPUTS], *head[TARE__CASE_OUTPUTS] = {0};
     int n = 0;
     for (int k = 0; k < o->n_out; ++k)
-        if (out[k] && tare__headed(s->op, k, out[k]->d.dtype)) {
+        if (out[k] && out[k]->wants_gradient && tare__headed(s->op, k, out[k]->d.dtype)) {
             void *data = tare__take(tare_desc_bytes(&out[k]->d) + 1, 1);
             tare__head_fill(data, &out[k]->d, k);
             root[n] = out[k];
@@ -247,7 +247,7 @@ static void capture(tare_runtime *rt, later *g, const tare__case *s, tare__outco
             continue;
         o->d[k] = out[k]->d;
         g->out_at[k] = result(g, out[k], &n_results, o);
-        if (tare__headed(s->op, k, out[k]->d.dtype)) {
+        if (out[k]->wants_gradient && tare__headed(s->op, k, out[k]->d.dtype)) {
             void *data = tare__take(tare_desc_bytes(&out[k]->d) + 1, 1);
             tare__head_fill(data, &out[k]->d, k);
             root[n_roots] = out[k];
