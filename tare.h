@@ -4,6 +4,7 @@
 
 #include "core/capture.h"
 #include "core/gradient.h"
+#include "core/plugin.h"
 #include "core/runtime.h"
 #include "core/version.h"
 #include "graph/graph.h"

@@ -28,13 +28,9 @@ static tare_status make_runtime(tare__arm *a)
         .open_device = a->task.open_device,
         .device_owner = a->task.device_owner,
     };
-    tare_status status = tare_start(&options, &a->rt);
-    if (status == TARE_OK)
-        status = tare_nets_register(a->rt);
+    tare_status status = tare__start(&options, &a->task.plugins, &a->rt);
     if (status == TARE_OK && a->task.net_type)
         status = tare_register(a->rt, TARE_KIND_NET, a->task.net_type);
-    if (status == TARE_OK)
-        status = tare_graph_register(a->rt);
     return status;
 }
 
@@ -132,6 +128,17 @@ static tare_status net_through_file(tare__arm *a)
     return status;
 }
 
+/* What an arm reads of a net's record; a plug-in's may lack any of it. */
+static tare_status check_type(const tare_net_type *type)
+{
+    const char *lacks = !type->input || !type->output     ? "input and output"
+                        : !type->forward[TARE_API_DIRECT] ? "forward"
+                        : type->default_batch < 1         ? "default_batch"
+                                                          : NULL;
+    return lacks ? tare_error(TARE_BAD_ARGUMENT, "net '%s' cannot be run: its record has no %s", type->name, lacks)
+                 : TARE_OK;
+}
+
 static tare_status open_parts(tare__arm *a)
 {
     tare_status status = make_runtime(a);
@@ -139,6 +146,8 @@ static tare_status open_parts(tare__arm *a)
         status = net_through_file(a);
     else if (status == TARE_OK)
         status = tare_net_new(a->rt, a->task.net, a->task.seed, &a->net);
+    if (status == TARE_OK)
+        status = check_type(a->net->type);
     if (status != TARE_OK)
         return status;
     a->batch = a->task.batch ? a->task.batch : a->net->type->default_batch;

@@ -10,14 +10,17 @@
 
 #include "../graph/graph.h"
 #include "../nets/net.h"
+#include "plugins.h"
 #include "rung.h"
 
 typedef enum { TARE__TRAIN, TARE__FORWARD, TARE__INFER } tare__work;
 extern const char *const tare__work_names[]; /* train, forward, infer */
 
 typedef struct {
-    const char *net;               /* as the user wrote it */
-    const tare_net_type *net_type; /* its type, where it is not a built-in one; NULL */
+    const char *net; /* as tare_net_new takes it: of a plug-in's file, its net's name */
+    tare__plugins plugins;
+    const tare_net_type *net_type; /* its type, where neither a built-in one nor a plug-in's; NULL */
+    bool no_layers;                /* the net has no layer objects */
     int64_t batch;                 /* 0: the net's own */
     tare__work work;
     const char *optimizer; /* NULL: none */

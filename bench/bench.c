@@ -41,13 +41,17 @@ static void become_child(const session *s, int process, double share, int output
     memset(padding, 'x', sizeof padding);
     padding[(int)u] = 0;
     char *share_text = tare__print("--share=%.3f", share), *child_text = tare__print("--child=%d", process);
-    char **argv = tare__take((size_t)s->line->argc + 3, sizeof *argv);
+    const tare__plugins *plugins = &s->task.plugins;
+    char **argv = tare__take((size_t)(s->line->argc + plugins->n_compiled) + 3, sizeof *argv);
     argv[0] = s->line->argv[0];
     argv[1] = s->line->argv[1];
     argv[2] = child_text;
     argv[3] = share_text;
+    int n = 4;
+    for (int i = 0; i < plugins->n_compiled; ++i)
+        argv[n++] = tare__print("--compiled=%s", plugins->compiled[i]);
     for (int i = 2; i < s->line->argc; ++i)
-        argv[i + 2] = s->line->argv[i];
+        argv[n++] = s->line->argv[i];
     /* OpenBLAS starts its threads when it is loaded; those idle ones would spin beside the first rounds. */
     bool alone = setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0;
     if (dup2(output, STDOUT_FILENO) >= 0 && alone && setenv("TARE_PADDING", padding, 1) == 0)

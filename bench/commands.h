@@ -20,7 +20,10 @@ int tare__data_run(const tare__line *);
 int tare__plan_run(const tare__line *);
 int tare__graph_run(const tare__line *);
 int tare__step_run(const tare__line *);
+int tare__check_run(const tare__line *);
 int tare__report_run(const tare__line *);
 int tare__doctor_run(const tare__line *);
+int tare__completion_run(const tare__line *);
+int tare__manual_run(const tare__line *);
 
 #endif

@@ -9,12 +9,10 @@
 
 static const char *const loss_names[] = {"ones", "L2", "softmax cross-entropy"};
 
-static tare_status start(tare_runtime **rt)
+/* A plug-in's record may have no doc. */
+static const char *doc_of(const char *doc)
 {
-    tare_status status = tare_start(NULL, rt);
-    if (status == TARE_OK)
-        status = tare_nets_register(*rt);
-    return status == TARE_OK ? tare_graph_register(*rt) : status;
+    return doc ? doc : "";
 }
 
 static void print_row(bool json, json_t *row, const char *name, const char *rest)
@@ -28,47 +26,45 @@ static void print_row(bool json, json_t *row, const char *name, const char *rest
     json_decref(row);
 }
 
-/* ":lr=0.01,momentum=0.9": options with their defaults; of a choice the first word is it. */
-static void print_options(const tare_attr *options, int n, char *text, size_t bytes)
+/* "name:key=normal,..." into text, of a choice the first word; what follows the name is returned. */
+static const char *with_options(char *text, size_t bytes, const char *name, const tare_attr *attr, int n)
 {
-    size_t used = 0;
-    text[0] = 0;
+    size_t used = (size_t)snprintf(text, bytes, "%s", name), begin = used < bytes ? used : 0;
     for (int i = 0; i < n && used < bytes; ++i)
-        used += (size_t)snprintf(text + used, bytes - used, "%s%s=%.*s", i ? "," : ":", options[i].name,
-                                 (int)strcspn(options[i].normal, "|"), options[i].normal);
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s=%.*s", i ? "," : ":", attr[i].name,
+                                 (int)strcspn(attr[i].normal, "|"), attr[i].normal);
+    return text + begin;
 }
 
 static void print_net(const tare_net_type *type, bool json)
 {
-    char options[512], rest[1024];
-    print_options(type->options, type->n_options, options, sizeof options);
+    char name[640], rest[1024];
+    const char *options = with_options(name, sizeof name, type->name, type->options, type->n_options);
     snprintf(rest, sizeof rest, "batch %-4lld bench %s, training %s: %s", (long long)type->default_batch,
-             loss_names[type->bench_loss], loss_names[type->training_loss], type->doc);
-    char name[640];
-    snprintf(name, sizeof name, "%s%s", type->name, options);
+             loss_names[type->bench_loss], loss_names[type->training_loss], doc_of(type->doc));
     json_t *row = json_pack("{s:s,s:s,s:I,s:s,s:s,s:s}", "name", type->name, "options", options, "batch",
                             (json_int_t)type->default_batch, "bench_loss", loss_names[type->bench_loss],
-                            "training_loss", loss_names[type->training_loss], "doc", type->doc);
+                            "training_loss", loss_names[type->training_loss], "doc", doc_of(type->doc));
     print_row(json, row, name, rest);
 }
 
 static void print_op(const tare_op *op, bool json)
 {
     json_t *row = json_pack("{s:s,s:i,s:i,s:i,s:s}", "name", op->name, "inputs", op->n_in, "outputs", op->n_out,
-                            "variants", op->n_variants, "doc", op->doc);
-    print_row(json, row, op->name, op->doc);
+                            "variants", op->n_variants, "doc", doc_of(op->doc));
+    print_row(json, row, op->name, doc_of(op->doc));
 }
 
 static void print_optimizer(const tare_optimizer_type *type, bool json)
 {
-    char options[512], rest[1024];
-    print_options(type->options, type->n_options, options, sizeof options);
-    snprintf(rest, sizeof rest, "%s; %s", type->doc, options);
-    json_t *list = json_array();
+    char name[640], rest[1024];
+    const char *options = with_options(name, sizeof name, type->name, type->options, type->n_options);
+    snprintf(rest, sizeof rest, "%s; %s", doc_of(type->doc), options);
+    json_t *all = json_array();
     for (int i = 0; i < type->n_options; ++i)
-        json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "name", type->options[i].name, "default",
-                                              type->options[i].normal, "doc", type->options[i].doc));
-    json_t *row = json_pack("{s:s,s:s,s:o}", "name", type->name, "doc", type->doc, "options", list);
+        json_array_append_new(all, json_pack("{s:s,s:s,s:s}", "name", type->options[i].name, "default",
+                                             type->options[i].normal, "doc", type->options[i].doc));
+    json_t *row = json_pack("{s:s,s:s,s:o}", "name", type->name, "doc", doc_of(type->doc), "options", all);
     print_row(json, row, type->name, rest);
 }
 
@@ -76,8 +72,11 @@ static int list(const tare__line *line, tare_kind kind)
 {
     bool json = tare__given(line, "json");
     tare_runtime *rt = NULL;
-    tare_status status = start(&rt);
-    int code = status == TARE_OK ? TARE__RAN : tare__status_failed(line, status);
+    tare__plugins plugins;
+    int code = tare__plugins_read(line, &plugins);
+    tare_status status = code ? TARE_OK : tare__start(NULL, &plugins, &rt);
+    if (status != TARE_OK)
+        code = tare__status_usage(line, status);
     for (int i = 0; !code && i < rt->n_records[kind]; ++i) {
         if (kind == TARE_KIND_NET)
             print_net((const tare_net_type *)rt->record[kind][i], json);
@@ -95,14 +94,14 @@ int tare__nets_run(const tare__line *line)
     return list(line, TARE_KIND_NET);
 }
 
-int tare__ops_run(const tare__line *line)
-{
-    return list(line, TARE_KIND_OPERATOR);
-}
-
 int tare__optimizers_run(const tare__line *line)
 {
     return list(line, TARE_KIND_OPTIMIZER);
+}
+
+int tare__ops_run(const tare__line *line)
+{
+    return list(line, TARE_KIND_OPERATOR);
 }
 
 /* A table of names and sentences. */

@@ -21,6 +21,7 @@
     }
 
 static const tare__option list_options[] = {JSON_LINES, END};
+static const tare__option record_list_options[] = {JSON_LINES, TARE__PLUGIN_OPTION, END};
 static const tare__option modes_options[] = {
     JSON_LINES, {"markdown", NULL, NULL, "the whole ladder, as docs/MODES.md has it"}, END};
 static const tare__option summary_options[] = {TARE__TASK_OPTIONS, JSON_LINES, WORK, END};
@@ -37,11 +38,13 @@ static const tare__option bench_options[] = {
     JSON_FILE,
     {"child", "K", NULL, NULL},
     {"share", "SECONDS", NULL, NULL},
+    {"compiled", "FILE.so", NULL, NULL},
     END,
 };
 static const tare__option agree_options[] = {
     {"batch", "N", NULL, "samples a step (the net's own number where not given)"},
-    {"optimizer", "NAME", "sgd", "the update: adam, sgd:momentum=0.9,... (tare optimizers)"},
+    TARE__PLUGIN_OPTION,
+    {"optimizer", "OPTIMIZER", "sgd", "the update: adam, sgd:momentum=0.9,... (tare optimizers)"},
     TARE__ARM_OPTIONS,
     {"steps", "K", "3", "steps from the seed"},
     {"data", "DIR", NULL, "real batches, one a step"},
@@ -56,8 +59,9 @@ static const tare__option train_options[] = {
     {"threads", "T", NULL, "the factor threads"},
     {"kernels", "K", NULL, "the factor kernels"},
     {"device", "D", NULL, "the factor device"},
-    {"optimizer", "NAME", "adam", "the update: adam, sgd:momentum=0.9,... (tare optimizers)"},
+    {"optimizer", "OPTIMIZER", "adam", "the update: adam, sgd:momentum=0.9,... (tare optimizers)"},
     {"batch", "N", NULL, "samples a step (the net's own number where not given)"},
+    TARE__PLUGIN_OPTION,
     {"save", "FILE", NULL, "write the parameters (safetensors)"},
     {"load", "FILE", NULL, "begin with these parameters"},
     {"json", "FILE", NULL, "write a record an epoch"},
@@ -67,6 +71,7 @@ static const tare__option predict_options[] = {
     {"load", "FILE", NULL, "parameters (safetensors); a saved net has its own"},
     {"data", "DIR", NULL, "as for train; its test set is used"},
     {"batch", "N", NULL, "samples at a time"},
+    TARE__PLUGIN_OPTION,
     {"out", "FILE", NULL, "write the outputs (npy)"},
     END,
 };
@@ -100,29 +105,74 @@ static const tare__option step_options[] = {
     JSON_FILE,
     END,
 };
+static const tare__option check_options[] = {TARE__PLUGIN_OPTION, END};
+static const tare__option no_options[] = {END};
 static const tare__option report_options[] = {{"out", "FILE", NULL, "the page"}, END};
 
 static const tare__command commands[] = {
-    {"nets", "", "lists the nets", 0, 0, list_options, tare__nets_run},
-    {"ops", "", "lists the operators", 0, 0, list_options, tare__ops_run},
-    {"optimizers", "", "lists the update rules and their options", 0, 0, list_options, tare__optimizers_run},
-    {"schedules", "", "lists what an optimizer's option schedule can be", 0, 0, list_options, tare__schedules_run},
-    {"initialisers", "", "lists what a net's option init can be", 0, 0, list_options, tare__initialisers_run},
-    {"modes", "", "lists the rungs and what each mirrors elsewhere", 0, 0, modes_options, tare__modes_run},
-    {"factors", "", "lists the factors and their levels", 0, 0, list_options, tare__factors_run},
-    {"summary", "NET", "layers, parameters, FLOPs and bytes of a net", 1, 1, summary_options, tare__summary_run},
-    {"bench", "NET", "times arms against each other, interleaved", 1, 1, bench_options, tare__bench_run},
-    {"agree", "NET", "runs every rung and compares all results bit for bit", 1, 1, agree_options, tare__agree_run},
-    {"train", "NET", "trains on a data set", 1, 1, train_options, tare__train_run},
-    {"predict", "NET", "runs a trained net on a data set", 1, 1, predict_options, tare__predict_run},
-    {"data", "KIND", "writes a data set in its real format: digits, regression", 1, 1, data_options, tare__data_run},
+    {"nets", "", "lists the nets", 0, 0, record_list_options, tare__nets_run,
+     "A line a net: its name with its options and what they are unless given, the batch, and the losses."},
+    {"ops", "", "lists the operators", 0, 0, record_list_options, tare__ops_run, NULL},
+    {"optimizers", "", "lists the optimizers", 0, 0, record_list_options, tare__optimizers_run,
+     "A line an optimizer, with its options: --optimizer sgd:momentum=0.9,lr=0.01"},
+    {"schedules", "", "lists what an optimizer's option schedule can be", 0, 0, list_options, tare__schedules_run,
+     "  tare train mlp_mnist --data digits --optimizer adam:schedule=cosine,steps=1000,warmup=100"},
+    {"initialisers", "", "lists what a net's option init can be", 0, 0, list_options, tare__initialisers_run,
+     "  tare train mlp_mnist:init=he_normal --data digits"},
+    {"modes", "", "lists the rungs and what each mirrors elsewhere", 0, 0, modes_options, tare__modes_run,
+     "A rung is a way of running a net, from looking operators up by name to replaying a bare list of kernel calls: a "
+     "named setting of the factors (tare factors)."},
+    {"factors", "", "lists the factors and their levels", 0, 0, list_options, tare__factors_run,
+     "A factor is one mechanism that can be flipped alone: --factor storage=malloc. A flip that means nothing on a "
+     "rung is refused. Exact: the results are bitwise the same at all levels."},
+    {"summary", "NET", "layers, parameters, FLOPs and bytes of a net", 1, 1, summary_options, tare__summary_run,
+     "  tare summary mlp --batch 64 --optimizer adam"},
+    {"bench", "NET", "times arms against each other, interleaved", 1, 1, bench_options, tare__bench_run,
+     "Arms run in turn, in shuffled rounds, in several processes. Printed are the least and the median time of a step, "
+     "the ratio to the bare kernel calls with its 95 % interval, exact counts of what a step does beside its kernels, "
+     "and the digest of its kernel calls.\n"
+     "  tare bench chain --modes all\n"
+     "  tare bench mlp --modes block,step --optimizer adam --threads 2 --json mlp.jsonl\n"
+     "  tare bench chain --arm pool=functional --arm heap=functional,storage=malloc"},
+    {"agree", "NET", "runs every rung and compares all results bit for bit", 1, 1, agree_options, tare__agree_run,
+     "A line a rung with digests of loss, outputs, gradients, parameters, state and kernel calls. A bit that differs, "
+     "a "
+     "value that is not finite, or results that are constant are a failure.\n"
+     "  tare agree mlp --threads 1,2,3\n"
+     "  tare agree ./mine.c --modes all"},
+    {"train", "NET", "trains on a data set", 1, 1, train_options, tare__train_run,
+     "  tare data digits --out digits\n"
+     "  tare train mlp_mnist --data digits --epochs 3 --mode step --save digits.safetensors"},
+    {"predict", "NET", "runs a trained net on a data set", 1, 1, predict_options, tare__predict_run,
+     "  tare predict mlp_mnist --data digits --load digits.safetensors --out scores.npy"},
+    {"data", "KIND", "writes a data set in its real format: digits, regression", 1, 1, data_options, tare__data_run,
+     NULL},
     {"plan", "[NET | FILE.csv]", "plans memory: of a net, of intervals in a file; checks a plan", 0, 1, plan_options,
-     tare__plan_run},
+     tare__plan_run,
+     "A file has rows id,lower,upper,size: a block lives in [lower, upper). A plan has an offset in each row besides.\n"
+     "  tare plan mlp --optimizer adam --csv mlp.csv\n"
+     "  tare plan blocks.csv --capacity 1048576 --out planned.csv\n"
+     "  tare plan --verify planned.csv"},
     {"graph", "NET", "writes a net: a picture of its captured program, or files to be loaded again", 1, 1,
-     graph_options, tare__graph_run},
-    {"step", "NET", "shows one step event by event, two arms side by side", 1, 1, step_options, tare__step_run},
-    {"report", "FILE.jsonl...", "makes one page of records", 1, -1, report_options, tare__report_run},
-    {"doctor", "", "what this machine and this build are", 0, 0, list_options, tare__doctor_run},
+     graph_options, tare__graph_run,
+     "  tare graph mlp --dot mlp.dot\n"
+     "  tare graph mlp --save mlp.json"},
+    {"step", "NET", "shows one step event by event, two arms side by side", 1, 1, step_options, tare__step_run,
+     "  tare step mlp --arms functional,step --layer dense0"},
+    {"check", "[OP | FILE.so]...", "runs all tests that follow from an operator's record", 0, -1, check_options,
+     tare__check_run,
+     "A line a test: each kernel against the float64 reference, in place and in other orders; gradients against "
+     "differences; what a gradient needs; both modes, captured, with threads, bit for bit; what must be refused; every "
+     "allocation failing. Without words: all operators. --quiet prints failures alone.\n"
+     "  tare check relu tanh\n"
+     "  tare check ./mine.c"},
+    {"report", "FILE.jsonl...", "makes one page of records", 1, -1, report_options, tare__report_run,
+     "  tare report mlp.jsonl --out mlp.html"},
+    {"doctor", "", "what this machine and this build are", 0, 0, list_options, tare__doctor_run, NULL},
+    {"completion", "bash", "prints what a shell completes the command with", 1, -1, no_options, tare__completion_run,
+     "  source <(tare completion bash)"},
+    {"manual", "", "prints the manual page", 0, 0, no_options, tare__manual_run,
+     "  tare manual >tare.1; man -l tare.1"},
     {0},
 };
 

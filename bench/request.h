@@ -8,9 +8,9 @@
 
 /* Options for the command tables. */
 #define TARE__TASK_OPTIONS                                                                                             \
-    {"batch", "N", NULL, "samples a step (the net's own number where not given)"},                                     \
+    {"batch", "N", NULL, "samples a step (the net's own number where not given)"}, TARE__PLUGIN_OPTION,                \
     {                                                                                                                  \
-        "optimizer", "NAME", NULL, "with the update: adam, sgd:momentum=0.9,... (tare optimizers)"                     \
+        "optimizer", "OPTIMIZER", NULL, "with the update: adam, sgd:momentum=0.9,... (tare optimizers)"                \
     }
 #define TARE__ARM_OPTIONS                                                                                              \
     {"modes", "A,B,...", "all", "rungs to run"}, {"factor", "F=L,...", NULL, "flips that apply to all arms"},          \

@@ -5,8 +5,13 @@
 tare_status tare_graph_register(tare_runtime *rt)
 {
     static const tare_packer *const packer[] = {&tare__packer_greedy};
+    int before = tare_registered(rt);
     tare_status status = TARE_OK;
     for (size_t i = 0; i < sizeof packer / sizeof *packer && status == TARE_OK; ++i)
         status = tare_register(rt, TARE_KIND_PACKER, packer[i]);
-    return status == TARE_OK ? tare_register(rt, TARE_KIND_SERVICE, &tare__capture_service) : status;
+    if (status == TARE_OK)
+        status = tare_register(rt, TARE_KIND_SERVICE, &tare__capture_service);
+    if (status != TARE_OK)
+        tare_unregister(rt, before);
+    return status;
 }

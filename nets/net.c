@@ -80,6 +80,16 @@ static tare_status read_options(tare_net *net, const tare_net_type *type, const 
     return make_label(net, type, common);
 }
 
+static tare_status check_type(const tare_net_type *type)
+{
+    if (!type->build || type->net_bytes < sizeof(tare_net))
+        return tare_error(TARE_BAD_ARGUMENT,
+                          "net '%s' cannot be built: its record has no build, or no net_bytes of a "
+                          "struct that begins with a tare_net",
+                          type->name);
+    return TARE_OK;
+}
+
 tare_status tare_net_new(tare_runtime *rt, const char *text, uint64_t seed, tare_net **out)
 {
     char name[64];
@@ -92,8 +102,9 @@ tare_status tare_net_new(tare_runtime *rt, const char *text, uint64_t seed, tare
         return tare_error(TARE_NOT_FOUND, "net '%.40s...' is unknown", text);
     (void)snprintf(name, sizeof name, "%.*s", (int)length, text);
     const tare_net_type *type = tare_find(rt, TARE_KIND_NET, name);
-    if (!type)
-        return TARE_NOT_FOUND;
+    tare_status status = type ? check_type(type) : TARE_NOT_FOUND;
+    if (status != TARE_OK)
+        return status;
     tare_net *net = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, type->net_bytes);
     if (!net)
         return TARE_NO_MEMORY;
@@ -101,7 +112,7 @@ tare_status tare_net_new(tare_runtime *rt, const char *text, uint64_t seed, tare
     net->runtime = rt;
     net->seed = seed;
     net->arena.memory = &rt->memory;
-    tare_status status = read_options(net, type, text[length] ? text + length + 1 : NULL);
+    status = read_options(net, type, text[length] ? text + length + 1 : NULL);
     if (status == TARE_OK)
         status = type->build(net, net->options);
     if (status != TARE_OK) {
@@ -289,8 +300,13 @@ tare_value *tare_net_loss(tare_mode *m, tare_loss loss, tare_value *y, tare_valu
 
 tare_status tare_nets_register(tare_runtime *rt)
 {
+    int before = tare_registered(rt);
     tare_status status = tare__dense_nets_register(rt);
     if (status == TARE_OK)
         status = tare__gauntlet_register(rt);
-    return status == TARE_OK ? tare__optimizers_register(rt) : status;
+    if (status == TARE_OK)
+        status = tare__optimizers_register(rt);
+    if (status != TARE_OK)
+        tare_unregister(rt, before);
+    return status;
 }

@@ -3,33 +3,8 @@
 #   check_cli.sh SOURCE BUILD
 set -uo pipefail
 source=$1
-tare=$2/tare
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-failures=0
-checks=0
-
-fail() {
-    echo "FAILED: $*"
-    failures=$((failures + 1))
-}
-
-# expect CODE PATTERN WORDS...: exit code, and PATTERN in what was printed (stderr where CODE is not 0: one line).
-expect() {
-    local code=$1 pattern=$2 is
-    shift 2
-    checks=$((checks + 1))
-    "$tare" "$@" >"$folder/out" 2>"$folder/err" </dev/null
-    is=$?
-    [ "$is" -eq "$code" ] || fail "tare $*: exit $is, not $code: $(head -c 300 "$folder/err")"
-    if [ "$code" -eq 0 ]; then
-        grep -q -e "$pattern" "$folder/out" || fail "tare $*: no '$pattern' in its output"
-        [ ! -s "$folder/err" ] || fail "tare $*: $(head -c 200 "$folder/err") on stderr"
-    else
-        [ "$(wc -l <"$folder/err")" -eq 1 ] || fail "tare $*: $(wc -l <"$folder/err") lines on stderr, not one"
-        grep -q -e "$pattern" "$folder/err" || fail "tare $*: no '$pattern' in: $(cat "$folder/err")"
-    fi
-}
+# shellcheck source=tests/cli.sh
+. "$source/tests/cli.sh"
 
 # ---- lists and help
 expect 0 'tare [0-9]' --version
@@ -38,7 +13,7 @@ expect 0 '^adamw .*schedule=constant' optimizers
 expect 0 '^cosine' schedules
 expect 0 '^orthogonal' initialisers
 expect 0 '"name":"he_normal"' initialisers --json
-for command in nets ops optimizers schedules initialisers modes factors summary bench agree train predict data plan graph report doctor; do
+for command in nets ops optimizers schedules initialisers modes factors summary bench agree train predict data plan graph step check report doctor; do
     expect 0 "tare $command" "$command" --help
     expect 2 'unknown option' "$command" --nonsense
 done
@@ -230,5 +205,4 @@ expect 1 'line 1' report "$folder/bad.jsonl" --out "$folder/bad.html"
 expect 1 'cannot be written' report "$folder/chain.jsonl" --out /dev/full
 
 [ -z "$(find "$folder" -name '*.part' ! -name 'cut.jsonl.part')" ] || fail 'a part was left'
-echo "$checks calls, $failures failures"
-[ "$failures" -eq 0 ]
+finish

@@ -1,13 +1,13 @@
-/* values.h - arrays of doubles into values and back, for tests that compare numbers of any dtype. */
-#ifndef TARE_TESTS_VALUES_H
-#define TARE_TESTS_VALUES_H
+/* elements.h - elements of arrays of any dtype as doubles, and how far two arrays lie apart. */
+#ifndef TARE_BENCH_ELEMENTS_H
+#define TARE_BENCH_ELEMENTS_H
 
 #include <math.h>
 #include <stdlib.h>
 
 #include "../core/runtime.h"
 
-static inline void array_put(void *at, tare_dtype dtype, int64_t i, double x)
+static inline void tare__element_put(void *at, tare_dtype dtype, int64_t i, double x)
 {
     switch (dtype) {
     case TARE_F32:
@@ -27,7 +27,7 @@ static inline void array_put(void *at, tare_dtype dtype, int64_t i, double x)
     }
 }
 
-static inline double array_at(const void *at, tare_dtype dtype, int64_t i)
+static inline double tare__element(const void *at, tare_dtype dtype, int64_t i)
 {
     switch (dtype) {
     case TARE_F32:
@@ -43,26 +43,26 @@ static inline double array_at(const void *at, tare_dtype dtype, int64_t i)
     }
 }
 
-static inline bool dtype_floats(int dtype)
+static inline bool tare__floats(int dtype)
 {
     return dtype == TARE_F32 || dtype == TARE_F64;
 }
 
 /* The largest |is - wanted| / max(|wanted|, root mean square of wanted); infinity where one is NaN and the other not,
  * or an infinity differs. `wanted` is rounded to `is`'s dtype first, so that exact means 0. */
-static inline double array_error(const void *is, tare_dtype dtype, const void *wanted, tare_dtype wanted_dtype,
-                                 int64_t n)
+static inline double tare__elements_error(const void *is, tare_dtype dtype, const void *wanted, tare_dtype wanted_dtype,
+                                          int64_t n)
 {
     double square = 0, worst = 0;
     int64_t finite = 0;
     for (int64_t i = 0; i < n; ++i) {
-        double w = array_at(wanted, wanted_dtype, i);
+        double w = tare__element(wanted, wanted_dtype, i);
         square += isfinite(w) ? w * w : 0;
         finite += isfinite(w);
     }
     double scale = finite ? sqrt(square / (double)finite) : 0;
     for (int64_t i = 0; i < n; ++i) {
-        double x = array_at(is, dtype, i), w = array_at(wanted, wanted_dtype, i);
+        double x = tare__element(is, dtype, i), w = tare__element(wanted, wanted_dtype, i);
         if (dtype == TARE_F32)
             w = (double)(float)w;
         if (x == w || (isnan(x) && isnan(w)))
