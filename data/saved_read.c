@@ -223,16 +223,19 @@ static tare_status read_net(tare__saved_reading *r, const json_t *object)
     static const tare__saved_member table[] = {
         {"label", JSON_STRING, false},         {"bench_loss", JSON_STRING, false},
         {"training_loss", JSON_STRING, false}, {"default_batch", JSON_INTEGER, false},
-        {"input", JSON_OBJECT, false},         {"output", JSON_OBJECT, false}};
-    json_t *found[6];
-    char *text[3] = {NULL};
+        {"input", JSON_OBJECT, false},         {"output", JSON_OBJECT, false},
+        {"optimizer", JSON_STRING, true},      {"byte_scale", JSON_REAL, true}};
+    json_t *found[8];
+    char *text[3] = {NULL}, *optimizer = NULL;
     tare_saved_net *net = r->saved->net = tare__saved_take(r, 1, sizeof *net);
     if (!net)
         return TARE_NO_MEMORY;
     (void)snprintf(r->where, sizeof r->where, "net");
-    tare_status status = tare__saved_members(r, object, table, 6, found);
+    tare_status status = tare__saved_members(r, object, table, 8, found);
     for (int i = 0; i < 3 && status == TARE_OK; ++i)
         status = tare__saved_name(r, found[i], table[i].key, &text[i]);
+    if (status == TARE_OK && found[6])
+        status = tare__saved_name(r, found[6], table[6].key, &optimizer);
     if (status == TARE_OK)
         status = tare__saved_look_object(r, found[4], &net->input);
     if (status == TARE_OK)
@@ -242,6 +245,10 @@ static tare_status read_net(tare__saved_reading *r, const json_t *object)
     net->label = text[0];
     net->bench_loss = text[1];
     net->training_loss = text[2];
+    net->optimizer = optimizer;
+    net->byte_scale = json_real_value(found[7]);
+    if (found[7] && !(net->byte_scale > 0))
+        return tare__saved_reject(r, "'byte_scale' is %g (need more than 0)", net->byte_scale);
     net->default_batch = json_integer_value(found[3]);
     status = check_net(r, net);
     *r->where = 0;

@@ -26,6 +26,9 @@ struct tare_net_type {
     uint16_t n_options, option_bytes;
     int64_t default_batch;
     tare_loss bench_loss, training_loss;
+    /* How it is trained unless told otherwise. */
+    const char *optimizer; /* "adam:lr=0.0001"; NULL: adam */
+    double byte_scale;     /* what bytes (images) are multiplied by on their way in; 0: 1/255 */
     /* Shape of one sample's input and output: fills desc without the batch dimension. */
     void (*input)(const void *options, tare_desc *sample);
     void (*output)(const void *options, tare_desc *sample);
@@ -96,6 +99,10 @@ TARE_API tare_status tare_nets_register(tare_runtime *);
 /* Input desc for a batch, and target desc of a loss (labels int32 [N], regression float32 [N,...]). */
 TARE_API tare_desc tare_net_input(const tare_net *, int64_t batch);
 TARE_API tare_desc tare_net_target(const tare_net *, tare_loss, int64_t batch);
+
+/* What it is trained with unless told otherwise, as the type says. */
+TARE_API const char *tare_net_optimizer(const tare_net *);
+TARE_API double tare_net_byte_scale(const tare_net *);
 
 /* A loss's name, as in files: ones, l2, softmax_ce. */
 TARE_API const char *tare_loss_name(tare_loss);
