@@ -109,17 +109,47 @@ static int journal_failed(tare__journal *j, const char *doing)
     return code;
 }
 
+static void name_files(tare__journal *j, const tare__line *line, const char *path)
+{
+    struct stat found;
+    *j = (tare__journal){.line = line, .path = tare__copy_text(path)};
+    if (stat(path, &found) != 0 || S_ISREG(found.st_mode))
+        j->part = tare__print("%s.part", path);
+}
+
 int tare__journal_open(tare__journal *j, const tare__line *line, const char *path)
 {
     *j = (tare__journal){.line = line};
     if (!path)
         return TARE__RAN;
-    struct stat found;
-    j->path = tare__copy_text(path);
-    if (stat(path, &found) != 0 || S_ISREG(found.st_mode))
-        j->part = tare__print("%s.part", path);
+    name_files(j, line, path);
     j->file = fopen(j->part ? j->part : path, "w");
     return j->file ? TARE__RAN : journal_failed(j, "cannot be written");
+}
+
+/* Bytes up to the last end of a line. */
+static off_t whole_lines(FILE *file)
+{
+    off_t at = 0, whole = 0;
+    for (int c; (c = getc(file)) != EOF;) {
+        ++at;
+        whole = c == '\n' ? at : whole;
+    }
+    return whole;
+}
+
+int tare__journal_reopen(tare__journal *j, const tare__line *line, const char *path)
+{
+    *j = (tare__journal){.line = line};
+    if (!path)
+        return TARE__RAN;
+    name_files(j, line, path);
+    if (j->part && access(j->part, F_OK) != 0 && access(path, F_OK) == 0 && rename(path, j->part) != 0)
+        return journal_failed(j, "cannot be added to");
+    j->file = fopen(j->part ? j->part : path, j->part ? "a+" : "w");
+    if (!j->file || (j->part && ftruncate(fileno(j->file), whole_lines(j->file)) != 0))
+        return journal_failed(j, "cannot be written");
+    return TARE__RAN;
 }
 
 void tare__journal_put(tare__journal *j, json_t *record)

@@ -42,6 +42,9 @@ typedef struct {
 
 /* Opens FILE.part; an exit code, 0 for good. path NULL: a journal that keeps nothing. */
 int tare__journal_open(tare__journal *, const tare__line *, const char *path);
+/* The same, but lines that an interrupted run left in FILE.part, or a finished one in FILE, stay before those that are
+ * written now; half a line at their end does not. */
+int tare__journal_reopen(tare__journal *, const tare__line *, const char *path);
 /* Writes the record as one line and takes it over. */
 void tare__journal_put(tare__journal *, json_t *record);
 /* Gives up and leaves FILE.part as it is; fine on a closed journal. */
