@@ -18,8 +18,8 @@ static tare_tensors sample(void)
         {name[2], {TARE_F64, 2, {0, 5}, 0, weight}},
         {name[3], {TARE_U8, 1, {3}, sizeof mask, mask}},
     };
-    static tare_metadata metadata[] = {{(char[]){"format"}, (char[]){"a \"checkpoint\""}},
-                                       {(char[]){"batches.epoch"}, (char[]){""}}};
+    static char text[4][24] = {"format", "a \"checkpoint\"", "batches.epoch", ""};
+    static tare_metadata metadata[] = {{text[0], text[1]}, {text[2], text[3]}};
     return (tare_tensors){tensor, 4, metadata, 2};
 }
 
