@@ -128,10 +128,10 @@ static int run(session *s)
 static int open_session(session *s)
 {
     const tare__line *line = s->line;
-    if (!tare__given(line, "data"))
-        return tare__usage(line, "--data DIR|FILE is wanted");
     if (!tare__given(line, "load") && !tare_net_is_file(line->word[0]))
         return tare__usage(line, "--load FILE is wanted");
+    if (!tare__given(line, "data"))
+        return tare__usage(line, "--data DIR|FILE is wanted");
     int code = check_out(line);
     if (!code)
         code = tare__task_read(line, &s->task);

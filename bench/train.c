@@ -24,7 +24,7 @@ typedef struct {
     json_t *run, *factors;
     tare_memory memory;
     tare_tensors resumed; /* the checkpoint; holds nothing where there is none */
-    const char *part;     /* what an epoch is evaluated on: "validation", "test", NULL */
+    const char *part;     /* what an epoch is evaluated on: "validation", "test" */
 } session;
 
 /* ---- what is told of an epoch --------------------------------------------------------------------------------*/
@@ -49,7 +49,7 @@ static void record_epoch(session *s, const tare__epoch *e)
     json_object_set_new(record, "steps", json_integer(e->steps));
     json_object_set_new(record, "samples", json_integer(e->steps * s->arm.batch));
     json_object_set_new(record, "loss", tare__real(e->loss));
-    json_object_set_new(record, "score", e->evaluated ? tare__score_json(&e->score, s->part) : json_null());
+    json_object_set_new(record, "score", tare__score_json(&e->score, s->part));
     json_object_set_new(record, "time_ns", json_integer(e->time_ns));
     json_object_set_new(record, "cpu_ns", json_integer(e->cpu_ns));
     json_object_set_new(record, "rss_peak_bytes", json_integer(peak_rss_bytes()));
@@ -68,11 +68,10 @@ static void on_epoch(void *owner, const tare__epoch *e)
     char score[TARE__SCORE_TEXT];
     double samples = (double)(e->steps * s->arm.batch);
     tare__progress_clear(&s->progress);
-    printf("epoch %-3lld loss %.9g  ", (long long)e->number, e->loss);
-    if (e->evaluated)
-        printf("%s %s  ", s->part, tare__score_text(&e->score, score));
-    printf("%s (cpu %s), %s a step, %s samples/s, peak memory %s\n", tare__figure_ns((double)e->time_ns, time),
-           tare__figure_ns((double)e->cpu_ns, cpu), tare__figure_ns((double)e->time_ns / (double)e->steps, step),
+    printf("epoch %-3lld loss %.9g  %s %s  %s (cpu %s), %s a step, %s samples/s, peak memory %s\n",
+           (long long)e->number, e->loss, s->part, tare__score_text(&e->score, score),
+           tare__figure_ns((double)e->time_ns, time), tare__figure_ns((double)e->cpu_ns, cpu),
+           tare__figure_ns((double)e->time_ns / (double)e->steps, step),
            tare__figure_count(samples * 1e9 / (double)e->time_ns, rate),
            tare__figure_bytes((double)peak_rss_bytes(), peak));
     (void)fflush(stdout);

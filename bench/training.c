@@ -69,9 +69,6 @@ static tare_status compare(tare__training *t, double loss)
 
 static tare_status evaluate(tare__training *t, tare__epoch *e)
 {
-    e->evaluated = t->part != NULL;
-    if (!t->part)
-        return TARE_OK;
     const tare__evaluation evaluation = {
         .samples = t->samples, .arm = t->arm, .loss = t->arm->loss_kind, .stopped = t->stopped, .owner = t->owner};
     tare_status status = tare__evaluate(&evaluation, t->part, &e->score);

@@ -21,7 +21,6 @@ typedef struct {
     int64_t steps;
     double loss;             /* mean over the steps */
     int64_t time_ns, cpu_ns; /* of the steps: not of evaluation and checkpoints */
-    bool evaluated;          /* there was a part to do it on */
     tare__score score;
 } tare__epoch;
 
@@ -30,7 +29,7 @@ struct tare__training {
     /* What is wanted; set before tare__training_open, all borrowed. */
     tare__arm *arm; /* prepared, kept, for training with an optimizer */
     tare__samples *samples;
-    const tare_dataset_part *part; /* evaluated after each epoch; NULL: none */
+    const tare_dataset_part *part; /* evaluated after each epoch */
     const char *validation;        /* as the user named it, for checkpoints; NULL: none */
     int64_t epochs, patience;      /* patience 0: no early stop */
     bool shuffle;
