@@ -12,6 +12,17 @@
 #include "../core/version.h"
 #include "../data/writer.h"
 
+/* Whether the JSON library has been without memory: it leaves out what it cannot make, and a record that lacks
+ * something must not be written. Its allocator is one a process, so this is one a process too. */
+static bool json_starved;
+
+static void *json_take(size_t bytes)
+{
+    void *block = malloc(bytes);
+    json_starved |= !block;
+    return block;
+}
+
 /* 64 random bits as 16 digits: two runs are never taken for one. */
 static json_t *run_id(void)
 {
@@ -37,6 +48,7 @@ static json_t *command_of(const tare__line *line)
 json_t *tare__run_record(const tare__line *line, const char *net, int64_t batch, int threads, int64_t seed,
                          int64_t order_seed)
 {
+    json_set_alloc_funcs(json_take, free);
     json_t *run = json_object();
     json_object_set_new(run, "run_id", run_id());
     json_object_set_new(run, "net", json_string(net));
@@ -156,10 +168,10 @@ void tare__journal_put(tare__journal *j, json_t *record)
 {
     if (j->file) {
         /* What is measured is with the system at once; a failure is reported by the close. */
-        bool written = json_dumpf(record, j->file, JSON_COMPACT | JSON_REAL_PRECISION(17)) == 0 &&
+        bool written = !json_starved && json_dumpf(record, j->file, JSON_COMPACT | JSON_REAL_PRECISION(17)) == 0 &&
                        fputc('\n', j->file) != EOF && fflush(j->file) == 0;
         if (!written && !j->reason)
-            j->reason = errno;
+            j->reason = json_starved ? ENOMEM : errno;
     }
     json_decref(record);
 }

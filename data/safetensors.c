@@ -1,13 +1,10 @@
 /* safetensors.c - named arrays in one file, read (see safetensors.h).
  *
  * Every number of the header is checked against the file's real size before anything is taken for it. */
-#include "safetensors.h"
-
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "reader.h"
+#include "json_private.h"
 #include "safetensors_private.h"
 
 /* More than any header of sense; the format's own implementation has the same limit. */
@@ -107,20 +104,11 @@ static tare_status read_header(parse *p)
                                    (unsigned long long)length, (long long)rest);
     p->header_bytes = (int64_t)length;
     p->data_bytes = rest - p->header_bytes;
-    char *text = tare_memory_take(p->reader.memory, TARE_MEMORY_INPUT, length);
-    if (!text)
-        return TARE_NO_MEMORY;
-    status = tare__reader_get(&p->reader, text, length, "the header");
-    json_error_t error = {0};
-    if (status == TARE_OK) {
-        p->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-        if (!p->header && json_error_code(&error) == json_error_out_of_memory)
-            status = tare_error(TARE_NO_MEMORY, "%s: no memory for its header", p->reader.path);
-        else if (!json_is_object(p->header))
-            status = tare__reader_reject(&p->reader, PREFIX_BYTES + (p->header ? 0 : error.position),
-                                         "the header is no JSON object");
-    }
-    tare_memory_give(p->reader.memory, TARE_MEMORY_INPUT, text, length);
+    json_error_t error;
+    status = tare__json_get(&p->reader, length, "the header", &p->header, &error);
+    if (status == TARE_OK && !json_is_object(p->header))
+        status = tare__reader_reject(&p->reader, PREFIX_BYTES + (p->header ? 0 : error.position),
+                                     "the header is no JSON object");
     return status;
 }
 

@@ -1,9 +1,8 @@
 /* safetensors_write.c - named arrays in one file, written (see safetensors.h). */
-#include <jansson.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_private.h"
 #include "safetensors_private.h"
 
 static const char *dtype_name(tare_dtype dtype)
@@ -15,6 +14,11 @@ static const char *dtype_name(tare_dtype dtype)
     return name;
 }
 
+static tare_status no_memory(void)
+{
+    return tare_error(TARE_NO_MEMORY, "no memory for a header");
+}
+
 /* Adds one array to the header. */
 static tare_status describe(json_t *header, const tare_tensor *t, size_t begin)
 {
@@ -24,37 +28,35 @@ static tare_status describe(json_t *header, const tare_tensor *t, size_t begin)
                           tare_dtype_name(t->array.dtype));
     if (json_object_get(header, t->name) || strcmp(t->name, TARE__METADATA) == 0)
         return tare_error(TARE_BAD_ARGUMENT, "array '%s': the name is taken", t->name);
+    if (!tare__json_is_utf8(t->name))
+        return tare_error(TARE_BAD_ARGUMENT, "array '%s': the name is no UTF-8", t->name);
     json_t *shape = json_array();
     bool whole = true;
     for (int i = 0; i < t->array.rank; ++i)
         whole &= json_array_append_new(shape, json_integer(t->array.dims[i])) == 0;
     json_t *value = json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtype, "shape", shape, "data_offsets", (json_int_t)begin,
                               (json_int_t)(begin + t->array.bytes));
-    if (!whole) {
+    if (whole && json_object_set_new(header, t->name, value) == 0)
+        return TARE_OK;
+    if (!whole)
         json_decref(value);
-        return tare_error(TARE_NO_MEMORY, "no memory for a header");
-    }
-    if (json_object_set_new(header, t->name, value) != 0)
-        return tare_error(TARE_BAD_ARGUMENT, "array '%s': the name is no UTF-8, or memory is out", t->name);
-    return TARE_OK;
+    return no_memory();
 }
 
 static tare_status describe_metadata(json_t *header, const tare_tensors *set)
 {
     json_t *object = json_object();
+    if (json_object_set_new(header, TARE__METADATA, object) != 0)
+        return no_memory();
     for (int i = 0; i < set->n_metadata; ++i) {
         const tare_metadata *pair = &set->metadata[i];
-        if (json_object_get(object, pair->key)) {
-            json_decref(object);
+        if (json_object_get(object, pair->key))
             return tare_error(TARE_BAD_ARGUMENT, "metadata '%s': the key is taken", pair->key);
-        }
-        if (json_object_set_new(object, pair->key, json_string(pair->text)) != 0) {
-            json_decref(object);
-            return tare_error(TARE_BAD_ARGUMENT, "metadata '%s': the text is no UTF-8, or memory is out", pair->key);
-        }
+        if (!tare__json_is_utf8(pair->key) || !tare__json_is_utf8(pair->text))
+            return tare_error(TARE_BAD_ARGUMENT, "metadata '%s': key or text is no UTF-8", pair->key);
+        if (json_object_set_new(object, pair->key, json_string(pair->text)) != 0)
+            return no_memory();
     }
-    if (json_object_set_new(header, TARE__METADATA, object) != 0)
-        return tare_error(TARE_NO_MEMORY, "no memory for a header");
     return TARE_OK;
 }
 
@@ -63,7 +65,7 @@ static tare_status make_header(const tare_tensors *set, char **text, size_t *len
 {
     json_t *header = json_object();
     size_t begin = 0;
-    tare_status status = header ? TARE_OK : tare_error(TARE_NO_MEMORY, "no memory for a header");
+    tare_status status = header ? TARE_OK : no_memory();
     if (status == TARE_OK && set->n_metadata > 0)
         status = describe_metadata(header, set);
     for (int i = 0; i < set->n && status == TARE_OK; ++i) {
@@ -79,7 +81,7 @@ static tare_status make_header(const tare_tensors *set, char **text, size_t *len
     *text = compact ? realloc(compact, *length + 1) : NULL;
     if (!*text) {
         free(compact);
-        return tare_error(TARE_NO_MEMORY, "no memory for a header");
+        return no_memory();
     }
     memset(*text + used, ' ', *length - used);
     return TARE_OK;

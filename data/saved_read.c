@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../core/runtime.h"
-#include "reader.h"
+#include "json_private.h"
 #include "safetensors.h"
 #include "saved.h"
 #include "saved_private.h"
@@ -308,24 +308,15 @@ static tare_status read_structure(tare__saved_reading *r, const json_t *root)
 
 static tare_status parse(tare__saved_reading *r, tare__reader *file, json_t **root)
 {
-    tare_memory *memory = &r->saved->runtime->memory;
     if (file->size < 0)
         return tare__saved_reject(r, "this is no plain file");
     if (file->size > STRUCTURE_BYTES_MOST)
         return tare__saved_reject(r, "%lld bytes are more than any graph has (need at most %d)", (long long)file->size,
                                   STRUCTURE_BYTES_MOST);
-    size_t bytes = (size_t)file->size;
-    char *text = tare_memory_take(memory, TARE_MEMORY_INPUT, bytes);
-    if (!text)
-        return TARE_NO_MEMORY;
-    tare_status status = tare__reader_get(file, text, bytes, "the structure");
-    json_error_t error = {0};
-    if (status == TARE_OK) {
-        *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
-        if (!*root)
-            status = tare__saved_reject(r, "line %d: no JSON: %s", error.line, error.text);
-    }
-    tare_memory_give(memory, TARE_MEMORY_INPUT, text, bytes);
+    json_error_t error;
+    tare_status status = tare__json_get(file, (size_t)file->size, "the structure", root, &error);
+    if (status == TARE_OK && !*root)
+        status = tare__saved_reject(r, "line %d: no JSON: %s", error.line, error.text);
     return status;
 }
 

@@ -1,5 +1,6 @@
 /* test_safetensors.c - safetensors: what is written is read back, byte for byte what the format says; hostile files
  * are refused with file and offset, whatever allocation fails nothing is lost. */
+#include "../data/json_private.h"
 #include "../data/safetensors.h"
 
 #include "scratch.h"
@@ -194,6 +195,42 @@ START_TEST(what_cannot_be_written)
 }
 END_TEST
 
+/* RFC 3629: every first and last character of each length, and what lies just outside. */
+START_TEST(utf8)
+{
+    static const char *const good[] = {"",
+                                       "\x01\x7f",
+                                       "\xc2\x80",
+                                       "\xdf\xbf",
+                                       "\xe0\xa0\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xef\xbf\xbf",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf",
+                                       "a\xc3\xa9z"};
+    static const char *const bad[] = {"\x80",
+                                      "\xbf",
+                                      "\xc0\x80",
+                                      "\xc1\xbf",
+                                      "\xc2",
+                                      "\xc2\x41",
+                                      "\xe0\x9f\xbf",
+                                      "\xed\xa0\x80",
+                                      "\xe1\x80",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xff",
+                                      "\xf1\x80\x80",
+                                      "ok\xfe"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; ++i)
+        ck_assert_msg(tare__json_is_utf8(good[i]), "%zu", i);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i)
+        ck_assert_msg(!tare__json_is_utf8(bad[i]), "%zu", i);
+}
+END_TEST
+
 START_TEST(every_allocation_failing)
 {
     tare_tensors set = sample(), read = {0};
@@ -220,4 +257,4 @@ START_TEST(every_allocation_failing)
 END_TEST
 
 SCRATCH_MAIN("safetensors", round_trip, bytes_of_a_file, metadata_and_blanks_are_fine, hostile_headers, truncated,
-             what_cannot_be_written, every_allocation_failing)
+             what_cannot_be_written, utf8, every_allocation_failing)
