@@ -50,7 +50,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
 /* Cells of a net captured as one operator of an imperative step. */
 #define CAPTURED                                                                                                       \
     [TARE__API] = {"functional", "functional", "inside the captured operator no layer is called"},                     \
-    [TARE__CAPTURE] = {"net", "net", "without capture it is functional, with the whole step symbol"},                  \
+    [TARE__CAPTURE] = {"net", "net broken", "without capture it is functional, with the whole step symbol"},           \
     [TARE__EXECUTION] = {"replay", "replay", "running each operator as it is met is functional"},                      \
     [TARE__STORAGE] = {"planned", "planned", "the captured operator's values lie in its plan's arena"},                \
     [TARE__JOINT] = {"split", "split", "the backward is planned when its heads arrive (symbol plans both)"},           \

@@ -179,6 +179,7 @@ struct tare_op {
     void (*gradient)(tare_builder *);
     bool not_differentiable;
     bool stops_gradient;              /* detach: outputs never want one */
+    bool breaks;                      /* hands its input on; a captured function is cut here */
     uint32_t needs_in, needs_out;     /* bit i: gradient reads the DATA of input i / output or auxiliary i.
                                          Shapes are always there. */
     int8_t overwrites[TARE_OPERANDS]; /* output o may take the storage of input overwrites[o] - 1; 0: none */
@@ -191,6 +192,7 @@ struct tare_op {
      * storage. It takes any number of inputs and is not registered; `own` is its maker's. */
     tare_status (*execute)(tare_mode *, const tare_node *);
     const void *own;
+    bool wants; /* made at run time: it reaches leaves that want a gradient without being its inputs */
     double (*flops)(const tare_args *, const tare_desc_ref *out); /* 2 x multiply-adds; NULL: 0 */
     const tare_variant *variants;
     int n_variants;
