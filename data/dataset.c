@@ -84,20 +84,21 @@ bool tare_dataset_names(const char *path)
     return named;
 }
 
-/* Finds one file of a folder, in any spelling, plain or compressed. */
+/* Finds one file of a folder, in any spelling, plain or compressed; path: FILE_BYTES, "" where there is none. */
 static bool look_for_one(const char *folder, const struct layout *layout, int file, char *path)
 {
-    for (int i = 0; i < 2 * SPELLINGS; ++i) {
+    *path = 0;
+    for (int i = 0; i < 2 * SPELLINGS && !*path; ++i) {
+        char tried[FILE_BYTES];
         struct stat found;
         const char *name = layout->files[i / 2][file];
         if (!name)
             continue;
-        (void)snprintf(path, FILE_BYTES, "%s/%s%s", folder, name, i % 2 ? ".gz" : "");
-        if (stat(path, &found) == 0)
-            return true;
+        (void)snprintf(tried, sizeof tried, "%s/%s%s", folder, name, i % 2 ? ".gz" : "");
+        if (stat(tried, &found) == 0)
+            strcpy(path, tried);
     }
-    *path = 0;
-    return false;
+    return *path;
 }
 
 /* How many of the files that a layout needs are there; the paths of all that are wanted are in `at`. */

@@ -324,21 +324,13 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("checkpoint");
-    TCase *all = tcase_create("checkpoint");
-    tcase_add_checked_fixture(all, scratch_setup, scratch_teardown);
+    TCase *all = scratch_case("checkpoint");
     tcase_add_checked_fixture(all, open_mode, close_mode);
-    tcase_set_timeout(all, 120);
     tcase_add_test(all, round_trip);
     tcase_add_test(all, parts_and_additions);
     tcase_add_test(all, another_training_is_refused);
     tcase_add_test(all, hostile_files);
     tcase_add_test(all, weights_of_another_net_are_refused);
     tcase_add_loop_test(all, every_allocation_failing, 0, ATTEMPTS);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return scratch_run_case("checkpoint", all);
 }

@@ -348,9 +348,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("training");
-    TCase *all = tcase_create("training");
-    tcase_add_checked_fixture(all, scratch_setup, scratch_teardown);
+    TCase *all = scratch_case("training");
     tcase_set_timeout(all, 200);
     tcase_add_loop_test(all, wherever_it_is_stopped, 0, PROBLEMS);
     tcase_add_loop_test(all, in_whichever_rung, 0, PROBLEMS);
@@ -358,10 +356,5 @@ int main(void)
     tcase_add_test(all, early_stop);
     tcase_add_loop_test(all, predictions, 0, PROBLEMS);
     tcase_add_loop_test(all, every_allocation_failing, 0, 3);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return scratch_run_case("training", all);
 }
