@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """A training that is killed (SIGKILL) again and again at random moments, most of them while it writes a checkpoint: what
-is there is always a whole checkpoint, and the training that goes on from it ends with the bits of an unbroken one.
+is there is always a whole checkpoint, and the training that goes on from it ends with the bits and the records of an
+unbroken one.
 
     check_kill.py SOURCE BUILD
 """
+import json
 import pathlib
 import random
 import subprocess
@@ -35,7 +37,7 @@ def write_data(folder, pixels):
 class Kills:
     def __init__(self, build, folder):
         self.tare, self.folder = str(pathlib.Path(build, "tare").resolve()), pathlib.Path(folder)
-        self.net = self.batch = None
+        self.net = self.batch = self.wanted = None
         self.failures, self.n, self.n_whole, self.n_parts, self.n_ends = [], 0, 0, 0, 0
 
     def run(self, *words):
@@ -48,6 +50,8 @@ class Kills:
             self.failures.append(f"exit {done.returncode}: {done.stderr.strip()}")
         elif (self.folder / "k.st").read_bytes() != (self.folder / "u.st").read_bytes():
             self.failures.append("other weights than the unbroken training")
+        elif self.epochs() != self.wanted:
+            self.failures.append(f"other records than the unbroken training: {self.epochs()} not {self.wanted}")
         self.n_ends += 1
 
     def line(self, save):
@@ -70,6 +74,11 @@ class Kills:
             if checked.returncode:
                 self.failures.append(f"after a kill: {checked.stderr.strip()}")
 
+    def epochs(self):
+        """What was recorded of each epoch, in all parts of the training together."""
+        lines = (self.folder / "r.jsonl").read_text(encoding="utf-8").splitlines()
+        return {each.get("epoch"): (each.get("loss"), each["score"]["loss"]) for each in map(json.loads, lines)}
+
     def chain(self, net, dice, stop_at):
         """An unbroken training; one that is killed eight times on its way to the end."""
         self.net, self.batch = net
@@ -79,6 +88,8 @@ class Kills:
         seconds = time.monotonic() - begin
         if done.returncode:
             self.failures.append(f"the unbroken training: {done.stderr.strip()}")
+            return
+        self.wanted = self.epochs()
         self.forget()
         for _ in range(8):
             self.kill_once(dice.uniform(0, seconds))

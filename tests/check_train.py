@@ -6,6 +6,7 @@
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import subprocess
@@ -123,6 +124,44 @@ def ignored(c):
         c.fail(f"an ignored SIGHUP: exit {done.returncode}: {said}")
 
 
+def progress(c):
+    """On a terminal one line, written again and again, with the time left; nothing with --quiet."""
+    for quiet in ("", " --quiet"):
+        c.n += 1
+        ours, theirs = pty.openpty()
+        line = f"train mlp_mnist --data digits --batch 25 --epochs {3 if quiet else 100000}{quiet}"
+        with subprocess.Popen([c.tare, *line.split()], cwd=c.folder, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+            os.close(theirs)
+            said = b""
+            try:
+                while chunk := os.read(ours, 4096):
+                    said += chunk
+                    if said.count(b" left") > 1:
+                        process.terminate()
+            except OSError:  # the other end is closed
+                pass
+        os.close(ours)
+        if quiet and (said or process.returncode):
+            c.fail(f"--quiet: exit {process.returncode}, and it says {said!r}")
+        shown = rb"\r\x1b\[Kepoch \d+/100000  step \d+/12  loss [^ ]+  [\d .MG]+ samples/s  [^\r]+ left"
+        if not quiet and len(re.findall(shown, said)) < 2:
+            c.fail(f"no progress in {said[:300]!r}")
+        if not quiet and b"\n" in said[:said.rfind(b"\r\x1b[K")]:
+            c.fail(f"more than one line of progress: {said[:300]!r}")
+
+
+def defaults(c):
+    """What a net says of its own training holds where the line says nothing."""
+    c.run("graph mlp_mnist --save own.json")
+    path = c.folder / "own.json"
+    said = '"default_batch":30,"optimizer":"sgd:lr=0.25","byte_scale":1.0'
+    path.write_text(path.read_text(encoding="utf-8").replace('"default_batch":128', said), encoding="utf-8")
+    raw = c.run("train own.json --data digits", 0, "batch 30, sgd:lr=0.25, mode step")
+    if losses(raw) == losses(c.run("train mlp_mnist --data digits --batch 30 --optimizer sgd:lr=0.25")):
+        c.fail("bytes were scaled by 1/255 where the net says 1")
+    c.run("train own.json --data digits --batch 50 --optimizer adam", 0, "batch 50, adam, mode step")
+
+
 def predictions(c):
     text = c.run("predict mlp_mnist --load v.st --data digits --batch 24 --out wanted.npy", 0, "50 samples in .* accuracy")
     score = text.split(", ")[1]
@@ -188,7 +227,7 @@ def main(build):
         (c.folder / "inputs.idx").write_bytes(images)
         (c.folder / "unlabelled").mkdir()
         (c.folder / "unlabelled/t10k-images.idx3-ubyte").write_bytes(images)
-        for check in (validation, resume, ignored, predictions, refusals):
+        for check in (validation, resume, ignored, progress, defaults, predictions, refusals):
             check(c)
         c.failures += [f"{part} was left" for part in c.folder.rglob("*.part")]
     print("\n".join(c.failures[:40]))
