@@ -85,6 +85,7 @@ const tare__rung *tare__rung_find(const char *name);
 /* An arm's setting: a rung, flips applied. */
 typedef struct {
     const tare__rung *rung;
+    const tare__rung *updated;     /* whose joint and update it takes: `rung`, or that rung's with_update */
     int level[TARE__FACTOR_COUNT]; /* index into the factor's levels; the level itself where it is a number */
 } tare__setting;
 
@@ -95,6 +96,8 @@ int tare__level_find(int factor, const char *level, size_t length);
 
 /* The setting of a rung. with_update: an optimizer is asked for. */
 tare__setting tare__setting_of(const tare__rung *, bool with_update);
+/* The cell of the table that says to what factor f can be flipped here. */
+const tare__cell *tare__setting_cell(const tare__setting *, int f);
 /* Applies "factor=level"; an exit code, the refusal printed. */
 int tare__setting_flip(tare__setting *, const tare__line *, const char *flip);
 /* {factor: level} of all, a new object. */

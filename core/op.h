@@ -142,6 +142,9 @@ typedef struct {
     /* tare_strides, the last entry for all further inputs; 0 = contiguous; a declared copy is put before others */
     uint8_t in_strides[TARE_OPERANDS];
     bool (*fits)(const tare_args *); /* NULL: always. Reads descs and attributes, nothing else */
+    /* Asked beside `fits` where an input is not contiguous. A variant may run on strides only if it gives the bits that
+     * it gives on copies: capturing a function, or another layout, must change none. NULL: always */
+    bool (*fits_strides)(const tare_args *);
     void (*prepare)(const tare_args *, const tare_desc_ref *out, tare_work *);
     /* sizes opaque auxiliaries (dtype BYTES) that infer left with dim -1; NULL: none */
     void (*opaque)(const tare_args *, const tare_desc_out *aux);

@@ -152,8 +152,13 @@ static tare_status apply_entry(tare_entry *e, tare_mode *m, tare_value *const *i
     for (int i = 0; i < e->n_operands; ++i)
         operand[i] = i < e->n_in ? in[i] : tare__captured_outside(e, i);
     for (int o = 0; o < n_out; ++o)
-        if (e->result_is[o] < 0 && -1 - e->result_is[o] < e->n_operands)
-            operand[-1 - e->result_is[o]]->moved = false; /* returned: this is not its last use */
+        if (e->result_is[o] < 0) { /* returned: this is not its last use */
+            int at = -1 - e->result_is[o];
+            if (at < e->n_operands)
+                operand[at]->moved = false;
+            if (at < e->n_in)
+                given[at]->moved = false;
+        }
     tare_status status = e->n_segments > 0  ? tare__captured_apply_segments(e, m, in, made)
                          : e->n_forward > 0 ? m->apply(m, &e->op, NULL, operand, e->n_operands, made, 0)
                                             : TARE_OK;
@@ -177,6 +182,16 @@ static tare_status refuse(tare_mode *m, tare_value **out, int n_out, tare_status
     return m->error;
 }
 
+/* A copy that the operator gives up; the value itself may be returned, and is as it was. */
+static tare_value *packed(tare_mode *m, tare_value *v)
+{
+    bool moved = v->moved;
+    v->moved = false;
+    tare_value *copy = tare_apply1(m, m->runtime->copy, NULL, &v, 1);
+    v->moved = moved;
+    return copy->poison ? copy : tare_move(copy);
+}
+
 static tare_status apply(tare_captured *c, tare_mode *m, tare_value *const *given, int n_in, tare_value **out)
 {
     if (m->capturing || m->error) {
@@ -190,7 +205,7 @@ static tare_status apply(tare_captured *c, tare_mode *m, tare_value *const *give
             return refuse(m, out, c->n_out,
                           tare_error(TARE_BAD_ARGUMENT, "captured: input %d is not a value of this runtime", i));
         if (!in[i]->d.contiguous)
-            in[i] = tare_apply1(m, m->runtime->copy, NULL, &in[i], 1);
+            in[i] = packed(m, in[i]);
     }
     tare_entry *e = m->error ? NULL : known(c, m, in, n_in);
     if (!e && m->error == TARE_OK) {
@@ -203,6 +218,9 @@ static tare_status apply(tare_captured *c, tare_mode *m, tare_value *const *give
         ++c->n_entries;
     }
     tare_status status = m->error ? m->error : apply_entry(e, m, in, given, out);
+    for (int i = 0; i < n_in; ++i)
+        if (given[i]->moved) /* the operator has seen its copy, or there was no operator */
+            tare__give_up(m, given[i], TARE_DISPATCH_RUN);
     return status == TARE_OK ? TARE_OK : refuse(m, out, c->n_out, status);
 }
 

@@ -19,12 +19,14 @@
 typedef struct tare_entry tare_entry;
 typedef struct tare_segment tare_segment;
 
-/* An instance of an entry's forward plan, with the storage record's way back to it. */
+/* An instance of an entry's forward plan, with the storage record's way back to it. What a backward reads lies in the
+ * arena where that is kept, else in a block of its own, so that the rest is let go when the forward ends. */
 typedef struct tare_lease {
     tare_entry *entry;
     tare_instance *forward;
     uint32_t *version;       /* by needed leaf: its storage's when the forward part ran */
     uint64_t n_writes;       /* of the runtime when version was written */
+    tare_storage *kept;      /* NULL: nothing, or in the arena */
     struct tare_lease *next; /* in the entry's free list */
 } tare_lease;
 
@@ -53,7 +55,7 @@ typedef struct tare_backward {
     int32_t n_place_operands, n_place_kept, n_place_results;
     /* where kept values and results were placed last: placed again only when that has changed */
     const tare_instance *last_forward;
-    const void *last_arena, *last_results, *last_block;
+    const void *last_kept, *last_results, *last_block;
     int64_t last_moves;
     struct tare_backward *next;
 } tare_backward;
@@ -83,6 +85,9 @@ struct tare_entry {
     int32_t n_place;
     tare_place *leaf_place; /* and those that do not: leaves, by number */
     int32_t n_leaf_place;
+    tare_place *kept_place; /* of a lease's block: what a backward reads; where, in units of TARE_ALIGNMENT */
+    int32_t n_kept_place;
+    int64_t kept_bytes;
     int32_t n_forward; /* nodes of the forward part */
     int32_t n_leased, n_busy;
     tare_lease *idle;

@@ -51,6 +51,8 @@ static tare_status plan_forward(tare_entry *e)
     memcpy(result, e->output, (size_t)e->n_out * sizeof *result);
     tare_part part = {.to = e->n_forward, .result = result, .n_patched = e->n_out};
     part.n_result = list_results(e, result);
+    if (!e->captured->options.keep)
+        part.n_patched = part.n_result;
     return tare__plan_part(e->graph, &part, NULL, &e->plan);
 }
 
@@ -83,22 +85,27 @@ static tare_status number(tare_entry *e)
     return e->leaf ? TARE_OK : TARE_NO_MEMORY;
 }
 
-/* Which operand or leaf each outside place of the forward plan is. */
+/* Which operand or leaf each outside place of the forward plan is, or where in the lease's block it lies. */
 static tare_status map_places(tare_entry *e)
 {
     size_t bytes = ((size_t)e->plan->n_outside + 1) * sizeof *e->place;
     e->place = tare_arena_take(&e->arena, bytes);
     e->leaf_place = tare_arena_take(&e->arena, bytes);
-    if (!e->place || !e->leaf_place)
+    e->kept_place = tare_arena_take(&e->arena, bytes);
+    if (!e->place || !e->leaf_place || !e->kept_place)
         return TARE_NO_MEMORY;
     for (int32_t o = 0; o < e->plan->n_outside; ++o) {
         const tare_outside *u = &e->plan->outside[o];
-        int32_t is = u->result ? e->n_operands + tare__captured_index(e->plan->part.result, e->n_out, u->value)
+        int32_t is = u->result ? tare__captured_index(e->plan->part.result, e->n_out, u->value)
                                : tare__captured_index(e->external, e->n_all, u->external);
-        if (u->result || is < e->n_operands)
-            e->place[e->n_place++] = (tare_place){o, is};
-        else
+        if (u->result && is < 0) {
+            e->kept_place[e->n_kept_place++] = (tare_place){o, (int32_t)(e->kept_bytes / TARE_ALIGNMENT)};
+            e->kept_bytes += (int64_t)tare_memory_rounded(tare_desc_bytes(&e->graph->program.value[u->value]->d));
+        } else if (u->result || is < e->n_operands) {
+            e->place[e->n_place++] = (tare_place){o, u->result ? e->n_operands + is : is};
+        } else {
             e->leaf_place[e->n_leaf_place++] = (tare_place){o, is};
+        }
     }
     return TARE_OK;
 }
