@@ -107,7 +107,7 @@ tare_status tare__samples_fit(tare__samples *s, const tare_net *net, tare_loss l
         if (parts[i]->x.data)
             status = fit(parts[i], net, loss);
     }
-    s->byte_scale = (float)tare_net_byte_scale(net);
+    s->byte_scale = 1.0f / (float)(net->type->byte_divisor ? net->type->byte_divisor : 255);
     return status;
 }
 

@@ -4,13 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "clock.h"
 #include "commands.h"
 #include "interrupt.h"
-#include "progress.h"
 #include "request.h"
 #include "table.h"
+#include "training_progress.h"
 
 typedef struct {
     const tare__line *line;
@@ -19,7 +20,7 @@ typedef struct {
     tare__samples samples;
     tare__arm arm;
     tare__training training;
-    tare__progress progress;
+    tare__training_progress progress;
     tare__journal journal;
     json_t *run, *factors;
     tare_memory memory;
@@ -67,7 +68,7 @@ static void on_epoch(void *owner, const tare__epoch *e)
     char time[TARE__FIGURE], cpu[TARE__FIGURE], step[TARE__FIGURE], rate[TARE__FIGURE], peak[TARE__FIGURE];
     char score[TARE__SCORE_TEXT];
     double samples = (double)(e->steps * s->arm.batch);
-    tare__progress_clear(&s->progress);
+    tare__training_progress_clear(&s->progress);
     printf("epoch %-3lld loss %.9g  %s %s  %s (cpu %s), %s a step, %s samples/s, peak memory %s\n",
            (long long)e->number, e->loss, s->part, tare__score_text(&e->score, score),
            tare__figure_ns((double)e->time_ns, time), tare__figure_ns((double)e->cpu_ns, cpu),
@@ -80,7 +81,7 @@ static void on_epoch(void *owner, const tare__epoch *e)
 
 static void on_step(void *owner, const tare__training *t)
 {
-    tare__progress_step(&((session *)owner)->progress, t);
+    tare__training_progress_step(&((session *)owner)->progress, t);
 }
 
 static bool stopped(void *owner)
@@ -198,6 +199,25 @@ static int open_arm(session *s)
     return status == TARE_OK ? TARE__RAN : tare__status_failed(s->line, status);
 }
 
+/* A resumed training adds to what is recorded already: in the part of one that was interrupted, or in the file of one
+ * that ended and is to go on. */
+static int open_journal(session *s)
+{
+    static const char *const ends[] = {"epoch", "score", NULL};
+    const char *json = tare__text(s->line, "json");
+    if (!json || !tare__given(s->line, "resume"))
+        return tare__journal_open(&s->journal, s->line, json);
+    json_t *lines;
+    struct stat found;
+    char *part = tare__print("%s.part", json);
+    if (stat(part, &found) != 0 && stat(json, &found) == 0 && S_ISREG(found.st_mode))
+        (void)rename(json, part); /* where it cannot be, the file is begun anew */
+    free(part);
+    int code = tare__journal_resume(&s->journal, s->line, json, ends, &lines);
+    json_decref(lines);
+    return code;
+}
+
 static int open_training(session *s)
 {
     tare__training *t = &s->training;
@@ -212,8 +232,7 @@ static int open_training(session *s)
     s->run = tare__run_record(s->line, s->arm.label, s->arm.batch, s->setting.level[TARE__THREADS],
                               (int64_t)s->task.seed, (int64_t)t->order_seed);
     s->factors = tare__setting_json(&s->setting);
-    const char *json = tare__text(s->line, "json");
-    return resume ? tare__journal_reopen(&s->journal, s->line, json) : tare__journal_open(&s->journal, s->line, json);
+    return open_journal(s);
 }
 
 static int open_session(session *s)
@@ -281,7 +300,7 @@ static int broken_off(session *s)
 {
     int64_t of, done = tare__training_steps(&s->training, &of);
     const char *checkpoint = s->training.checkpoint;
-    tare__progress_clear(&s->progress);
+    tare__training_progress_clear(&s->progress);
     (void)tare__failed(s->line, "interrupted after step %lld of %lld; %s%s", (long long)done, (long long)of,
                        checkpoint ? "go on with --resume " : "nothing is saved without --checkpoint",
                        checkpoint ? checkpoint : "");
@@ -291,11 +310,11 @@ static int broken_off(session *s)
 static int run(session *s)
 {
     print_head(s);
-    tare__progress_begin(&s->progress, s->line, &s->training);
+    tare__training_progress_begin(&s->progress, s->line, &s->training);
     tare_status status = tare__training_run(&s->training);
     if (status == TARE_OK && s->training.broken_off)
         return broken_off(s);
-    tare__progress_clear(&s->progress);
+    tare__training_progress_clear(&s->progress);
     if (status == TARE_OK)
         status = test(s);
     if (status == TARE_OK && tare__given(s->line, "save"))

@@ -224,7 +224,7 @@ static tare_status read_net(tare__saved_reading *r, const json_t *object)
         {"label", JSON_STRING, false},         {"bench_loss", JSON_STRING, false},
         {"training_loss", JSON_STRING, false}, {"default_batch", JSON_INTEGER, false},
         {"input", JSON_OBJECT, false},         {"output", JSON_OBJECT, false},
-        {"optimizer", JSON_STRING, true},      {"byte_scale", JSON_REAL, true}};
+        {"optimizer", JSON_STRING, true},      {"byte_divisor", JSON_INTEGER, true}};
     json_t *found[8];
     char *text[3] = {NULL}, *optimizer = NULL;
     tare_saved_net *net = r->saved->net = tare__saved_take(r, 1, sizeof *net);
@@ -246,9 +246,10 @@ static tare_status read_net(tare__saved_reading *r, const json_t *object)
     net->bench_loss = text[1];
     net->training_loss = text[2];
     net->optimizer = optimizer;
-    net->byte_scale = json_real_value(found[7]);
-    if (found[7] && !(net->byte_scale > 0))
-        return tare__saved_reject(r, "'byte_scale' is %g (need more than 0)", net->byte_scale);
+    int64_t divisor = found[7] ? json_integer_value(found[7]) : 1;
+    if (divisor < 1 || divisor > INT32_MAX)
+        return tare__saved_reject(r, "'byte_divisor' is %lld (need 1 to %d)", (long long)divisor, INT32_MAX);
+    net->byte_divisor = found[7] ? (int32_t)divisor : 0;
     net->default_batch = json_integer_value(found[3]);
     status = check_net(r, net);
     *r->where = 0;

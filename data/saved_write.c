@@ -174,8 +174,8 @@ static json_t *net_object(writing *w, const tare_saved_net *net)
                   "input", look(w, &net->input), "output", look(w, &net->output));
     if (net->optimizer)
         (void)json_object_set_new(object, "optimizer", json_string(net->optimizer));
-    if (net->byte_scale > 0)
-        (void)json_object_set_new(object, "byte_scale", json_real(net->byte_scale));
+    if (net->byte_divisor)
+        (void)json_object_set_new(object, "byte_divisor", json_integer(net->byte_divisor));
     return object;
 }
 

@@ -71,7 +71,7 @@ static tare_status make_type(file_net *f, const char *path)
     type->doc = saved->label;
     type->default_batch = saved->default_batch;
     type->optimizer = saved->optimizer;
-    type->byte_scale = saved->byte_scale;
+    type->byte_divisor = saved->byte_divisor;
     type->input = input;
     type->output = output;
     type->forward[TARE_API_DIRECT] = forward;

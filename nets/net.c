@@ -238,11 +238,6 @@ const char *tare_net_optimizer(const tare_net *net)
     return net->type->optimizer ? net->type->optimizer : "adam";
 }
 
-double tare_net_byte_scale(const tare_net *net)
-{
-    return net->type->byte_scale > 0 ? net->type->byte_scale : 1.0 / 255;
-}
-
 const char *tare_loss_name(tare_loss loss)
 {
     static const char *const name[] = {"ones", "l2", "softmax_ce"};

@@ -88,7 +88,8 @@ def resume(c):
         c.n += 1
         with subprocess.Popen([c.tare, *line.split()], cwd=c.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                               text=True) as process:
-            while not (c.folder / "c.st").exists() and process.poll() is None:
+            part = c.folder / "r.jsonl.part"
+            while not (part.exists() and part.stat().st_size) and process.poll() is None:
                 time.sleep(0.01)
             process.send_signal(number)
             said = process.communicate()[1]
@@ -96,7 +97,7 @@ def resume(c):
             c.fail(f"{number.name}: exit {process.returncode}, not {code}")
         if len(said.splitlines()) != 1 or "go on with --resume c.st" not in said:
             c.fail(f"{number.name}: {said}")
-        if (c.folder / "r.jsonl").exists() or not (c.folder / "r.jsonl.part").exists():
+        if (c.folder / "r.jsonl").exists() or not part.exists():
             c.fail(f"{number.name}: the records are not kept in the part")
         epochs = int(metadata(c.folder / "c.st")["batches.epoch"]) + 2
         c.run(f"train mlp_mnist --data digits --resume c.st --mode functional --threads 2 --epochs {epochs} --json r.jsonl "
@@ -154,7 +155,7 @@ def defaults(c):
     """What a net says of its own training holds where the line says nothing."""
     c.run("graph mlp_mnist --save own.json")
     path = c.folder / "own.json"
-    said = '"default_batch":30,"optimizer":"sgd:lr=0.25","byte_scale":1.0'
+    said = '"default_batch":30,"optimizer":"sgd:lr=0.25","byte_divisor":1'
     path.write_text(path.read_text(encoding="utf-8").replace('"default_batch":128', said), encoding="utf-8")
     raw = c.run("train own.json --data digits", 0, "batch 30, sgd:lr=0.25, mode step")
     if losses(raw) == losses(c.run("train mlp_mnist --data digits --batch 30 --optimizer sgd:lr=0.25")):

@@ -1,5 +1,5 @@
-/* progress.c - how far a training is (see progress.h). */
-#include "progress.h"
+/* training_progress.c - how far a training is (see training_progress.h). */
+#include "training_progress.h"
 
 #include <unistd.h>
 
@@ -8,14 +8,14 @@
 
 static const int64_t second_ns = 1000000000;
 
-void tare__progress_begin(tare__progress *p, const tare__line *line, const tare__training *t)
+void tare__training_progress_begin(tare__training_progress *p, const tare__line *line, const tare__training *t)
 {
     int64_t of, now = tare__clock_ns();
-    *p = (tare__progress){.on = !tare__given(line, "quiet"),
-                          .terminal = isatty(STDERR_FILENO) != 0,
-                          .begin_ns = now,
-                          .shown_ns = now,
-                          .steps_before = tare__training_steps(t, &of)};
+    *p = (tare__training_progress){.on = !tare__given(line, "quiet"),
+                                   .terminal = isatty(STDERR_FILENO) != 0,
+                                   .begin_ns = now,
+                                   .shown_ns = now,
+                                   .steps_before = tare__training_steps(t, &of)};
 }
 
 /* 1 h 05 min, 3 min 20 s, 12 s */
@@ -31,7 +31,7 @@ static const char *duration(double seconds, char *text)
     return text;
 }
 
-void tare__progress_step(tare__progress *p, const tare__training *t)
+void tare__training_progress_step(tare__training_progress *p, const tare__training *t)
 {
     int64_t now = p->on ? tare__clock_ns() : p->shown_ns;
     if (now - p->shown_ns < (p->terminal ? second_ns / 5 : 30 * second_ns))
@@ -47,7 +47,7 @@ void tare__progress_step(tare__progress *p, const tare__training *t)
             duration((double)(of - done) * steps_ns / 1e9, left), p->terminal ? "" : "\n");
 }
 
-void tare__progress_clear(const tare__progress *p)
+void tare__training_progress_clear(const tare__training_progress *p)
 {
     if (p->on && p->terminal)
         fputs("\r\033[K", stderr);
