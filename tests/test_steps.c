@@ -1,10 +1,10 @@
 /* test_steps.c - a net with dropout and batch norm over several steps: every mode and every way of reaching a layer
  * gives the same losses, parameters and state, bit for bit. */
-#include "../nets/weights.h"
 #include "../core/capture.h"
 #include "../core/random.h"
 #include "../nets/layer.h"
 #include "../nets/layer_state.h"
+#include "../nets/weights.h"
 #include "fixture.h"
 #include "scratch.h"
 
