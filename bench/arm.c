@@ -139,19 +139,28 @@ static tare_status check_type(const tare_net_type *type)
                  : TARE_OK;
 }
 
+static tare_loss loss_of(const tare__task *task, const tare_net_type *type)
+{
+    if (task->outputs_only)
+        return TARE_LOSS_ONES;
+    return task->training_loss ? type->training_loss : type->bench_loss;
+}
+
 static tare_status open_parts(tare__arm *a)
 {
     tare_status status = make_runtime(a);
-    if (status == TARE_OK && a->setting.level[TARE__SOURCE] == TARE__SOURCE_FILE && !tare_net_is_file(a->task.net))
-        status = net_through_file(a);
-    else if (status == TARE_OK)
-        status = tare_net_new(a->rt, a->task.net, a->task.seed, &a->net);
+    bool through_file = a->setting.level[TARE__SOURCE] == TARE__SOURCE_FILE && !tare_net_is_file(a->task.net);
+    if (status == TARE_OK)
+        status = through_file ? net_through_file(a) : tare_net_new(a->rt, a->task.net, a->task.seed, &a->net);
     if (status == TARE_OK)
         status = check_type(a->net->type);
     if (status != TARE_OK)
         return status;
+    a->label = through_file ? a->net->type->doc : a->net->label;
     a->batch = a->task.batch ? a->task.batch : a->net->type->default_batch;
-    a->loss_kind = a->task.training_loss ? a->net->type->training_loss : a->net->type->bench_loss;
+    a->loss_kind = loss_of(&a->task, a->net->type);
+    if (a->task.optimizer && !*a->task.optimizer)
+        a->task.optimizer = tare_net_optimizer(a->net);
     a->gradient = tare__take((size_t)a->net->n_parameters, sizeof(tare_value *));
     tare_status (*const part[])(tare__arm *) = {make_input, make_target, make_head};
     for (int i = 0; i < 3 && status == TARE_OK; ++i)

@@ -23,8 +23,9 @@ typedef struct {
     bool no_layers;                /* the net has no layer objects */
     int64_t batch;                 /* 0: the net's own */
     tare__work work;
-    const char *optimizer; /* NULL: none */
+    const char *optimizer; /* NULL: none; "": the net's own */
     bool training_loss;    /* the net's training loss, not its bench head */
+    bool outputs_only;     /* no loss at all */
     uint64_t seed;
     tare_device_open *open_device; /* NULL: the CPU */
     void *device_owner;
@@ -39,6 +40,7 @@ struct tare__arm {
     tare_loss loss_kind;
     tare_runtime *rt;
     tare_net *net;
+    const char *label;         /* of the net with all its options, whichever file it came through; borrowed from it */
     tare_optimizer *optimizer; /* NULL: none */
     tare_value *x, *target,
         *head;       /* resident; target NULL where the loss has none, head NULL where nothing is derived */

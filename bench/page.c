@@ -280,21 +280,26 @@ static void agree_section(FILE *out, const json_t *agrees)
 
 static void epoch_section(FILE *out, const json_t *epochs)
 {
-    static const char *const names[] = {"mode", "epoch", "loss", "test", "time", "a step"};
+    static const char *const names[] = {"mode", "epoch", "loss", "score", "time", "CPU time", "a step", "peak memory"};
     size_t i;
     json_t *record;
     fputs("<h3>Training</h3>\n", out);
-    head(out, names, 6);
+    head(out, names, 8);
     json_array_foreach(epochs, i, record)
     {
         char text[TARE__FIGURE];
+        const json_t *score = json_object_get(record, "score");
+        bool labels = json_is_number(json_object_get(score, "accuracy"));
         fputs("<tr>", out);
         arm_cell(out, record);
         cell(out, "%.0f", number(record, "epoch"));
         cell(out, "%.9g", number(record, "loss"));
-        cell(out, "%s %.6f", text_of(record, "metric"), number(record, "test"));
+        cell(out, "%s %s %.6g", text_of(score, "set"), labels ? "accuracy" : "MSE",
+             number(score, labels ? "accuracy" : "mse"));
         cell(out, "%s", tare__figure_ns(number(record, "time_ns"), text));
+        cell(out, "%s", tare__figure_ns(number(record, "cpu_ns"), text));
         cell(out, "%s", tare__figure_ns(number(record, "time_ns") / number(record, "steps"), text));
+        cell(out, "%s", tare__figure_bytes(number(record, "rss_peak_bytes"), text));
         fputs("</tr>\n", out);
     }
     foot(out);

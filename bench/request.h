@@ -19,6 +19,13 @@
     {                                                                                                                  \
         "device", "D", NULL, "the factor device"                                                                       \
     }
+/* Of a command that runs one arm. */
+#define TARE__SETTING_OPTIONS(rung)                                                                                    \
+    {"mode", "RUNG", rung, "how a step runs"}, {"factor", "F=L,...", NULL, "flips"},                                   \
+        {"threads", "T", NULL, "the factor threads"}, {"kernels", "K", NULL, "the factor kernels"},                    \
+    {                                                                                                                  \
+        "device", "D", NULL, "the factor device"                                                                       \
+    }
 
 typedef struct {
     char *name; /* unique among the arms */

@@ -32,6 +32,13 @@ foreach(source ${plugin_sources})
     list(APPEND plugins plugin_${name})
 endforeach()
 
+# Preloaded into the command by check_no_memory.py; sanitizers have an allocator of their own.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_BUILD_TYPE MATCHES "^(Sanitize|Tsan)$")
+    add_library(fail_allocation MODULE tests/fail_allocation.c)
+    tare_compile(fail_allocation)
+    set_target_properties(fail_allocation PROPERTIES C_VISIBILITY_PRESET default)
+endif()
+
 file(GLOB test_sources CONFIGURE_DEPENDS tests/test_*.c)
 foreach(source ${test_sources})
     get_filename_component(name ${source} NAME_WE)

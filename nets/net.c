@@ -281,6 +281,11 @@ tare_desc tare_net_target(const tare_net *net, tare_loss loss, int64_t batch)
     return with_batch(&sample, batch);
 }
 
+const char *tare_net_optimizer(const tare_net *net)
+{
+    return net->type->optimizer ? net->type->optimizer : "adam";
+}
+
 const char *tare_loss_name(tare_loss loss)
 {
     static const char *const name[] = {"ones", "l2", "softmax_ce"};

@@ -26,10 +26,12 @@ struct tare_net_type {
     uint16_t n_options, option_bytes;
     int64_t default_batch;
     tare_loss bench_loss, training_loss;
+    const char *optimizer; /* what it is trained with unless told otherwise, "adam:lr=0.0001"; NULL: adam */
     /* Shape of one sample's input and output: fills desc without the batch dimension. */
     void (*input)(const void *options, tare_desc *sample);
     void (*output)(const void *options, tare_desc *sample);
-    size_t net_bytes; /* the instance, which begins with a tare_net */
+    int32_t byte_divisor; /* what the bytes of a data set (pixels) are divided by; 0: 255 */
+    size_t net_bytes;     /* the instance, which begins with a tare_net */
     tare_status (*build)(tare_net *, const void *options);
     /* By tare_api: the same body with layers called directly, as objects, as hybrid objects (block.h); a net
      * without layer objects has the first alone. */
@@ -101,6 +103,9 @@ TARE_API tare_status tare_nets_register(tare_runtime *);
 /* Input desc for a batch, and target desc of a loss (labels int32 [N], regression float32 [N,...]). */
 TARE_API tare_desc tare_net_input(const tare_net *, int64_t batch);
 TARE_API tare_desc tare_net_target(const tare_net *, tare_loss, int64_t batch);
+
+/* What it is trained with unless told otherwise, as the type says. */
+TARE_API const char *tare_net_optimizer(const tare_net *);
 
 /* A loss's name, as in files: ones, l2, softmax_ce. */
 TARE_API const char *tare_loss_name(tare_loss);

@@ -127,7 +127,11 @@ def records(build, folder):
         ["agree", "mlp", "--batch", "4", "--json", folder / "agree.jsonl"],
         ["data", "digits", "--out", folder / "digits", "--count", "60"],
         ["train", "mlp_mnist", "--data", folder / "digits", "--batch", "20", "--epochs", "2", "--json",
-         folder / "train.jsonl"],
+         folder / "train.jsonl", "--validation", "0.2", "--save", folder / "w.safetensors"],
+        ["train", "mlp_mnist", "--data", folder / "digits", "--batch", "20", "--mode", "functional", "--json",
+         folder / "now.jsonl"],
+        ["predict", "mlp_mnist", "--load", folder / "w.safetensors", "--data", folder / "digits", "--json",
+         folder / "predict.jsonl"],
         ["step", "chain:depth=2", "--arms", "invoke,symbol", "--optimizer", "sgd", "--json", folder / "step.jsonl"],
     ]
     for words in runs:
@@ -156,7 +160,7 @@ def main(source, build):
     chain = kinds["arm False"]
     if chain["nodes"] <= 0 or chain["counts"]["kernel_calls"] <= 0:
         wrong.append("an arm without nodes or kernel calls")
-    missing = {"arm", "block", "contrast", "agree", "epoch", "event"} - {kind.split()[0] for kind in kinds}
+    missing = {"arm", "block", "contrast", "agree", "epoch", "score", "event"} - {kind.split()[0] for kind in kinds}
     wrong += [f"no {kind} record was written" for kind in missing]
     print("\n".join(wrong[:40]))
     print(f"{len(kinds)} kinds, {tried} broken records tried, {len(wrong)} findings")
