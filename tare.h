@@ -11,5 +11,6 @@
 #include "nets/layer.h"
 #include "nets/net.h"
 #include "ops/ops.h"
+#include "pack/pack.h"
 
 #endif

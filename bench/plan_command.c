@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../data/writer.h"
+#include "../pack/pack.h"
 #include "commands.h"
 #include "request.h"
 #include "table.h"
@@ -122,13 +123,6 @@ static int write_rows(const tare__line *line, const char *path, const rows *r)
 
 /* ---- a file of intervals -------------------------------------------------------------------------------------*/
 
-static const tare_packer *find_packer(tare_runtime **rt)
-{
-    if (tare_runtime_new(NULL, rt) != TARE_OK || tare_graph_register(*rt) != TARE_OK)
-        return NULL;
-    return (*rt)->n_records[TARE_KIND_PACKER] ? (const tare_packer *)(*rt)->record[TARE_KIND_PACKER][0] : NULL;
-}
-
 static int pack_rows(const tare__line *line, rows *r)
 {
     int64_t capacity = INT64_MAX;
@@ -136,19 +130,29 @@ static int pack_rows(const tare__line *line, rows *r)
     if (code)
         return code;
     tare_runtime *rt = NULL;
-    const tare_packer *packer = find_packer(&rt);
-    int64_t height = packer ? packer->pack(&rt->memory, r->interval, r->n, 1) : -1;
-    int64_t bound = packer ? tare_pack_lower_bound(&rt->memory, r->interval, r->n, 1) : -1;
-    tare_status status =
-        height < 0 || bound < 0 ? TARE_NO_MEMORY : tare_pack_verify(&rt->memory, r->interval, r->n, 1, height);
+    tare_packing packing = {0};
+    tare_status status = tare_runtime_new(NULL, &rt);
+    if (status == TARE_OK)
+        status = tare_pack_register(rt);
+    const char *name = getenv("PK") ? getenv("PK") : "portfolio";
+    const tare_packer *packer = status == TARE_OK ? tare_find(rt, TARE_KIND_PACKER, name) : NULL;
+    tare_pack_options options = {.goal = capacity == INT64_MAX ? 0 : capacity, .nodes = 1 << 20};
+    if (packer)
+        status = tare_pack(&rt->memory, packer, &options, r->interval, r->n, &packing);
+    if (status == TARE_OK)
+        status = tare_pack_verify(&rt->memory, r->interval, r->n, 1, packing.height);
     if (status != TARE_OK)
         code = tare__status_failed(line, status);
-    else if (height > capacity)
-        code = tare__failed(line, "no plan within %lld bytes was found: the best is %lld high, the lower bound is %lld",
-                            (long long)capacity, (long long)height, (long long)bound);
-    else
-        printf("%d blocks, height %lld, lower bound %lld (%.4f), packer %s\n", r->n, (long long)height,
-               (long long)bound, bound ? (double)height / (double)bound : 1.0, packer->name);
+    else {
+        if (packing.height > capacity)
+            code = tare__failed(line,
+                                "no plan within %lld bytes was found: the best is %lld high, the lower bound is %lld",
+                                (long long)capacity, (long long)packing.height, (long long)packing.bound);
+        printf("%d blocks, height %lld, lower bound %lld (%.4f), packer %s, %lld nodes\n", r->n,
+               (long long)packing.height, (long long)packing.bound,
+               packing.bound ? (double)packing.height / (double)packing.bound : 1.0, packer->name,
+               (long long)packing.nodes);
+    }
     (void)tare_runtime_free(rt);
     return code;
 }
@@ -216,7 +220,7 @@ static int write_net(const tare__line *line, const tare_plan *plan)
     for (r.n = 0; r.n < n; ++r.n) {
         const tare_plan_block *b = &block[r.n];
         r.id[r.n] = tare__print("%d:%s%s%s", r.n, b->path ? b->path : "", b->path ? "/" : "", b->what);
-        r.interval[r.n] = (tare_interval){b->lower, b->upper, b->bytes, b->offset};
+        r.interval[r.n] = (tare_interval){.lower = b->lower, .upper = b->upper, .bytes = b->bytes, .offset = b->offset};
     }
     int code = write_rows(line, tare__text(line, "csv"), &r);
     rows_free(&r);

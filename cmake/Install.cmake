@@ -3,7 +3,7 @@ install(TARGETS tare EXPORT tareTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBD
 
 # Headers keep their folders, since they include one another by relative path. Private: *_private.h, and in ops/ all
 # but the prototypes: the rest means something in the passes of ops/ only.
-foreach(folder core data ops imperative graph nets)
+foreach(folder core data ops pack imperative graph nets)
     file(GLOB headers CONFIGURE_DEPENDS ${folder}/*.h)
     list(FILTER headers EXCLUDE REGEX "_private\\.h$")
     if(folder STREQUAL "ops")

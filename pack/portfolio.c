@@ -1,0 +1,39 @@
+/* portfolio.c - the packers that reuse memory, one after the other, until the goal is reached.
+ *
+ * Greedy orders come first: they cost next to nothing and most nets need no more. Then the search looks for the goal
+ * itself, in slices that grow. Where the goal is the lower bound, which need not be reachable, each slice is followed
+ * by tries half-way between it and the best so far: a packing is at hand whenever the effort ends, and lower the later
+ * it does. Problems too large for the tables of a search go to local search. */
+#include "pack_private.h"
+
+/* Halves what is between the goal and the best as long as that is worth something. */
+static tare__answer approach(tare__problem *p, tare__search *search, int64_t nodes)
+{
+    int64_t low = p->goal;
+    tare__answer answer = TARE__GAVE_UP;
+    while (!tare__done(p) && answer != TARE__NO_MEMORY && p->best_height - low > 1 + p->goal / 1024) {
+        int64_t middle = low + (p->best_height - low) / 2;
+        answer = tare__search_within(search, middle, nodes);
+        if (answer != TARE__FOUND)
+            low = middle;
+    }
+    return answer;
+}
+
+tare_status tare__portfolio(tare__problem *p)
+{
+    tare_status status = tare__greedy(p);
+    if (status != TARE_OK || tare__done(p))
+        return status;
+    if (!tare__search_fits(p))
+        return tare__walk(p, p->most_nodes);
+    tare__search *search = tare__search_new(p);
+    tare__answer answer = search ? TARE__GAVE_UP : TARE__NO_MEMORY;
+    for (int64_t slice = 4 * (int64_t)p->n; !tare__done(p) && answer != TARE__NO_MEMORY; slice *= 2) {
+        answer = tare__search_within(search, p->goal, slice);
+        if (answer == TARE__GAVE_UP && !p->goal_stays)
+            answer = approach(p, search, slice / 4);
+    }
+    tare__search_free(search);
+    return answer == TARE__NO_MEMORY ? TARE_NO_MEMORY : TARE_OK;
+}
