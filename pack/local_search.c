@@ -24,7 +24,7 @@ static int32_t highest(const tare__problem *p, walk *w)
     return at;
 }
 
-static tare_status step(tare__problem *p, walk *w, tare__placer *placer)
+static void step(tare__problem *p, walk *w, tare__placer *placer)
 {
     int32_t from = highest(p, w), to = tare__below(&w->random, from + 1);
     memcpy(w->trial, w->order, (size_t)p->n * sizeof *w->order);
@@ -32,10 +32,8 @@ static tare_status step(tare__problem *p, walk *w, tare__placer *placer)
     w->trial[to] = w->order[from];
     int64_t height = tare__place(placer, w->trial, false, w->trial_offset);
     tare__count(p, p->n);
-    if (height < 0)
-        return TARE_NO_MEMORY;
     if (height > w->height)
-        return TARE_OK;
+        return;
     int32_t *order = w->order;
     int64_t *offset = w->offset;
     w->order = w->trial;
@@ -44,7 +42,12 @@ static tare_status step(tare__problem *p, walk *w, tare__placer *placer)
     w->trial_offset = offset;
     w->height = height;
     tare__offer(p, w->offset, height);
-    return TARE_OK;
+}
+
+bool tare__walk_pays(const tare__problem *p)
+{
+    enum { MOST_BLOCKS = 16384 };
+    return p->n <= MOST_BLOCKS;
 }
 
 tare_status tare__walk(tare__problem *p, int64_t nodes)
@@ -56,20 +59,18 @@ tare_status tare__walk(tare__problem *p, int64_t nodes)
               .trial_offset = tare_arena_take(&p->arena, offsets),
               .random = (uint64_t)p->nodes};
     tare__placer *placer = tare__placer_new(p);
-    tare_status status = w.order && w.trial && w.offset && w.trial_offset && placer ? TARE_OK : TARE_NO_MEMORY;
-    if (status == TARE_OK) {
-        tare__order(p, "O", NULL, w.order);
-        w.height = tare__place(placer, w.order, false, w.offset);
-        status = w.height >= 0 ? TARE_OK : TARE_NO_MEMORY;
-    }
-    for (int64_t end = p->nodes + nodes; status == TARE_OK && p->nodes < end && !tare__done(p);)
-        status = step(p, &w, placer);
-    tare__placer_free(placer);
-    return status;
+    if (!w.order || !w.trial || !w.offset || !w.trial_offset || !placer)
+        return TARE_NO_MEMORY;
+    tare__order(p, "O", NULL, w.order);
+    w.height = tare__place(placer, w.order, false, w.offset);
+    tare__offer(p, w.offset, w.height);
+    for (int64_t end = p->nodes + nodes; p->nodes < end && !tare__done(p);)
+        step(p, &w, placer);
+    return TARE_OK;
 }
 
 tare_status tare__local_search(tare__problem *p)
 {
     tare_status status = tare__greedy(p);
-    return status != TARE_OK || tare__done(p) ? status : tare__walk(p, p->most_nodes);
+    return status != TARE_OK || tare__done(p) || !tare__walk_pays(p) ? status : tare__walk(p, p->most_nodes);
 }

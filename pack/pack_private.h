@@ -28,7 +28,7 @@ typedef struct {
 typedef struct {
     tare_arena arena; /* all of the below */
     tare_memory *memory;
-    int32_t n, n_sections;
+    int32_t n, n_sections, n_fixed;
     tare__block *block;  /* those that take a place */
     int64_t unit;        /* bytes */
     int64_t bound, goal; /* heights in units; the bound rises where a search proves it, */
@@ -75,11 +75,13 @@ static inline int32_t tare__below(uint64_t *state, int32_t n)
 /* greedy.c: blocks placed one after the other at a gap between the placed ones that they meet. */
 typedef struct tare__placer tare__placer;
 tare__placer *tare__placer_new(tare__problem *); /* in the problem's arena; NULL: no memory */
-/* Places all in this order, at the lowest or the tightest gap; -1: no memory. */
+/* Places all in this order, at the lowest or the tightest gap; the height. */
 int64_t tare__place(tare__placer *, const int32_t *order, bool tightest, int64_t *offset);
-void tare__placer_free(tare__placer *);
+/* The rules first..last - 1 of the list, as far as there are. */
+tare_status tare__greedy_rules(tare__problem *, int first, int last);
 
-/* local_search.c: from the best so far, with so many nodes. */
+/* local_search.c: from the best so far, with so many nodes; whether the problem is small enough for it. */
+bool tare__walk_pays(const tare__problem *);
 tare_status tare__walk(tare__problem *, int64_t nodes);
 
 /* exact.c: looks for a packing within `height` with at most so many nodes. */

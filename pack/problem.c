@@ -103,6 +103,7 @@ static void list_blocks(tare__problem *p, const tare_interval *v, int n, int64_t
             continue;
         int64_t size = rounded(v[i].bytes, alignment);
         p->unit = common_divisor(p->unit, size);
+        p->n_fixed += v[i].fixed;
         if (v[i].fixed)
             p->unit = common_divisor(p->unit, v[i].offset);
         block_of[i] = p->n;
@@ -176,11 +177,8 @@ static void close_problem(const tare__problem *p, tare_interval *v, int n, tare_
 tare_status tare__pack_by(tare__stage *stage, tare_memory *memory, const tare_pack_options *o, tare_interval *v, int n,
                           tare_packing *out)
 {
-    tare__problem p = {.arena = {.memory = memory},
-                       .memory = memory,
-                       .most_nodes = o->nodes,
-                       .stop = o->stop,
-                       .owner = o->owner};
+    tare__problem p = {
+        .arena = {.memory = memory}, .memory = memory, .most_nodes = o->nodes, .stop = o->stop, .owner = o->owner};
     tare_status status = open_problem(&p, v, n, o->alignment);
     if (status == TARE_OK) {
         p.bound = out->bound / p.unit;

@@ -136,7 +136,7 @@ bool tare__search_room(tare__search *t)
     int64_t step = 2 * ((int64_t)t->n + t->n_sections); /* each low, each floor, twice at most */
     if (t->capacity_trail - t->n_trail >= step)
         return true;
-    int64_t more = 2 * t->capacity_trail + step;
+    int64_t more = 2 * t->capacity_trail + 8 * step;
     tare__change *grown = tare_memory_resize(t->problem->memory, TARE_MEMORY_RECORD, t->trail,
                                              (size_t)t->capacity_trail * sizeof *grown, (size_t)more * sizeof *grown);
     if (!grown)
