@@ -131,29 +131,31 @@ static int pack_all(packing *k, tare_interval *v, int n)
 
 /* ---- a file of intervals -------------------------------------------------------------------------------------*/
 
-static int beyond_capacity(const packing *k, int64_t capacity)
+/* Above capacity: proved, or only not found. */
+static int beyond_capacity(const packing *k, int64_t capacity, const tare__intervals *r, int largest)
 {
+    long long within = (long long)capacity, height = (long long)k->best.height, bound = (long long)k->best.bound;
+    if (r->interval[largest].bytes > capacity)
+        return tare__failed(k->line,
+                            "impossible within %lld bytes: '%.60s' (line %d) alone takes %lld; the lower bound is %lld, "
+                            "the best plan %lld high",
+                            within, r->id[largest], r->row[largest], (long long)r->interval[largest].bytes, bound,
+                            height);
     if (k->best.bound > capacity)
         return tare__failed(k->line, "impossible within %lld bytes: the lower bound is %lld, the best plan %lld high",
-                            (long long)capacity, (long long)k->best.bound, (long long)k->best.height);
+                            within, bound, height);
     return tare__failed(k->line, "no plan within %lld bytes was found: the best is %lld high, the lower bound is %lld",
-                        (long long)capacity, (long long)k->best.height, (long long)k->best.bound);
+                        within, height, bound);
 }
 
 static int pack_rows(packing *k, tare__intervals *r)
 {
-    bool limited = tare__given(k->line, "capacity");
-    int64_t capacity = limited ? k->options.goal : INT64_MAX;
+    int64_t capacity = tare__given(k->line, "capacity") ? k->options.goal : INT64_MAX;
     int largest = 0;
     for (int i = 0; i < r->n; ++i)
         largest = r->interval[i].bytes > r->interval[largest].bytes ? i : largest;
-    if (r->interval[largest].bytes > capacity)
-        return tare__failed(k->line, "impossible within %lld bytes: '%.60s' (line %d) alone takes %lld",
-                            (long long)capacity, r->id[largest], r->row[largest],
-                            (long long)r->interval[largest].bytes);
-    int64_t bound = tare_pack_lower_bound(&k->rt->memory, r->interval, r->n, 1);
-    if (bound > capacity) { /* nothing to search for: a height to compare is enough */
-        k->options.goal = 0;
+    if (tare_pack_lower_bound(&k->rt->memory, r->interval, r->n, 1) > capacity) {
+        k->options.goal = 0; /* nothing to search for: any height will do to compare */
         k->options.nodes = 1;
     }
     int code = pack_all(k, r->interval, r->n);
@@ -162,7 +164,7 @@ static int pack_rows(packing *k, tare__intervals *r)
     if (k->n_packers > 1)
         tare__table_print(&k->table, stdout);
     if (k->best.height > capacity)
-        return beyond_capacity(k, capacity);
+        return beyond_capacity(k, capacity, r, largest);
     printf("%d blocks, height %lld, lower bound %lld (%.4f), packer %s, %lld nodes\n", r->n, (long long)k->best.height,
            (long long)k->best.bound, k->best.bound ? (double)k->best.height / (double)k->best.bound : 1.0, k->best_name,
            (long long)k->best.nodes);
