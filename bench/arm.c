@@ -31,6 +31,8 @@ static tare_status make_runtime(tare__arm *a)
     tare_status status = tare_start(&options, &a->rt);
     if (status == TARE_OK)
         status = tare_nets_register(a->rt);
+    if (status == TARE_OK && a->task.net_type)
+        status = tare_register(a->rt, TARE_KIND_NET, a->task.net_type);
     if (status == TARE_OK)
         status = tare_graph_register(a->rt);
     return status;
@@ -174,12 +176,10 @@ void tare__arm_forget(tare__arm *a)
 void tare__arm_close(tare__arm *a)
 {
     tare__arm_forget(a);
-    if (a->net) {
-        for (int i = 0; i < a->net->n_parameters; ++i) {
-            tare_value_clear_gradient(a->net->parameter[i].value);
-            tare_value_drop(a->gradient ? a->gradient[i] : NULL);
-        }
-    }
+    if (a->net)
+        tare_net_clear_gradients(a->net);
+    for (int i = 0; a->gradient && i < a->net->n_parameters; ++i)
+        tare_value_drop(a->gradient[i]);
     tare_instance_free(a->instance);
     tare_plan_free(a->plan);
     tare_graph_free(a->graph);
@@ -191,9 +191,9 @@ void tare__arm_close(tare__arm *a)
     tare_value_drop(a->target);
     tare_value_drop(a->head);
     tare_net_free(a->net);
-    (void)tare_runtime_free(a->rt);
+    int64_t lost = tare_runtime_free(a->rt);
     free(a->gradient);
-    *a = (tare__arm){0};
+    *a = (tare__arm){.lost = lost};
 }
 
 tare_status tare__arm_feed(tare__arm *a, const void *x, const void *target)

@@ -136,11 +136,11 @@ static int beyond_capacity(const packing *k, int64_t capacity, const tare__inter
 {
     long long within = (long long)capacity, height = (long long)k->best.height, bound = (long long)k->best.bound;
     if (r->interval[largest].bytes > capacity)
-        return tare__failed(k->line,
-                            "impossible within %lld bytes: '%.60s' (line %d) alone takes %lld; the lower bound is %lld, "
-                            "the best plan %lld high",
-                            within, r->id[largest], r->row[largest], (long long)r->interval[largest].bytes, bound,
-                            height);
+        return tare__failed(
+            k->line,
+            "impossible within %lld bytes: '%.60s' (line %d) alone takes %lld; the lower bound is %lld, "
+            "the best plan %lld high",
+            within, r->id[largest], r->row[largest], (long long)r->interval[largest].bytes, bound, height);
     if (k->best.bound > capacity)
         return tare__failed(k->line, "impossible within %lld bytes: the lower bound is %lld, the best plan %lld high",
                             within, bound, height);

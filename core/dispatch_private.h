@@ -46,8 +46,8 @@ void tare__dispatch_ties(const tare__apply *);
 tare_status tare__dispatch_block(tare_mode *, tare__apply *);
 tare_status tare__dispatch_execute(tare_mode *, const tare__apply *);
 
-/* With strided inputs: the first variant that takes them as they are; else the first that fits with copies, and in
- * *copies the inputs that must be made contiguous for it. The reference is never preferred for its strides. */
+/* With strided inputs: of the set that contiguous ones would have (ours, BLAS, reference), the first variant that takes
+ * them as they are; else the one that contiguous ones would have, and in *copies the inputs that it does not take. */
 const tare_variant *tare__choose_strided(const tare_kernels *, const tare_args *, uint32_t dtype, uint32_t strided,
                                          uint32_t *copies);
 
@@ -92,7 +92,7 @@ static inline __attribute__((always_inline)) bool tare__output_take(tare_mode *m
         offset = op->view ? op->view(&c->args, o) : 0;
         v->view = op->view != NULL;
     }
-    v->wants_gradient = c->wants && o < c->n_out;
+    v->wants_gradient = c->wants && o < c->n_out && v->d.dtype <= TARE_F64; /* integers have no gradient */
     v->depth = m->depth;
     if (!(flags & TARE_DISPATCH_RUN)) {
         v->base = base;
@@ -256,7 +256,7 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
     }
     for (uint32_t s = plain ? 0 : op->shape_only; s; s &= s - 1)
         c.ptr[__builtin_ctz(s)] = NULL;
-    c.wants = wants && m->recording && (plain || !op->stops_gradient);
+    c.wants = (wants || (!plain && op->wants)) && m->recording && (plain || !op->stops_gradient);
     c.args = (tare_args){op, attr, (const tare_desc_ref *)c.operand, n_in, absent, m->path};
     c.variant = NULL;
     c.n_out = plain ? 1 : op->n_out >= 0 ? op->n_out : op->outputs(&c.args);
@@ -335,9 +335,12 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
         if (plain || o < c.n_out)
             out[o] = v;
     }
-    for (int i = 0; moved && i < n_in; ++i)
+    for (int i = 0; (moved || strided) && i < n_in; ++i) {
+        if (c.operand[i] != given[i]) /* a declared copy, which nobody else has: only what needs it keeps it */
+            tare__give_up(m, c.operand[i], flags);
         if (given[i] && given[i]->moved)
             tare__give_up(m, given[i], flags);
+    }
     return __builtin_expect(status == TARE_OK, 1) ? TARE_OK : tare__dispatch_failed(m, op, attr, out, status);
 }
 

@@ -66,6 +66,8 @@ tare_status tare__dispatch_absent(const tare_mode *m, const tare_op *op)
 static bool accepts(const tare_variant *v, int i, const tare_desc *d)
 {
     tare_strides strides = (tare_strides)v->in_strides[i < TARE_OPERANDS ? i : TARE_OPERANDS - 1];
+    if (strides == TARE_STRIDES_OUTER)
+        return tare_desc_outer(d);
     bool forward = strides == TARE_STRIDES_FORWARD;
     for (int k = 0; k < d->rank && forward; ++k)
         forward = d->stride[k] >= 0;
@@ -88,26 +90,27 @@ static bool takes(const tare_variant *v, const tare_args *a, uint32_t strided, u
     }
     tare_args with = *a;
     with.in = (const tare_desc_ref *)in;
-    return !v->fits || v->fits(&with);
+    bool fits = !v->fits || v->fits(&with);
+    return fits && (!(strided & ~copies) || !v->fits_strides || v->fits_strides(&with));
 }
 
 const tare_variant *tare__choose_strided(const tare_kernels *k, const tare_args *a, uint32_t dtype, uint32_t strided,
                                          uint32_t *copies)
 {
+    const tare_variant *best = k->variant, *end = k->variant + k->n;
+    while (best < end && !((best->dtypes & dtype) && takes(best, a, strided, strided)))
+        ++best;
     *copies = 0;
-    for (const tare_variant *v = k->variant; v < k->variant + k->n; ++v)
-        if ((v->dtypes & dtype) && v->set != TARE_SET_REFERENCE && takes(v, a, strided, 0))
+    for (const tare_variant *v = best; v < end; ++v)
+        if ((v->dtypes & dtype) && v->set == best->set && takes(v, a, strided, 0))
             return v;
-    for (const tare_variant *v = k->variant; v < k->variant + k->n; ++v) {
-        if (!(v->dtypes & dtype) || !takes(v, a, strided, strided))
-            continue;
-        *copies = strided; /* less those that it takes as they are */
-        for (uint32_t s = strided; s; s &= s - 1)
-            if (takes(v, a, strided, *copies & ~(s & -s)))
-                *copies &= ~(s & -s);
-        return v;
-    }
-    return NULL;
+    if (best == end)
+        return NULL;
+    *copies = strided; /* less those that it takes as they are */
+    for (uint32_t s = strided; s; s &= s - 1)
+        if (takes(best, a, strided, *copies & ~(s & -s)))
+            *copies &= ~(s & -s);
+    return best;
 }
 
 tare_status tare__dispatch_no_kernel(const tare_args *a, bool registered)
@@ -178,8 +181,7 @@ void tare__dispatch_ties(const tare__apply *c)
         const tare_value *v = c->operand[c->args.n_in + o];
         if (!c->args.op->ties[o] || !v)
             continue;
-        ++v->storage->version;
-        v->storage->writer = c->args.op;
+        tare_storage_wrote(v->storage, c->args.op);
     }
 }
 
@@ -188,8 +190,10 @@ tare_status tare__dispatch_block(tare_mode *m, tare__apply *c)
 {
     int n_in = c->args.n_in;
     size_t bytes = 0;
+    if (c->n_out + c->n_aux == 0)
+        return TARE_OK;
     for (int o = 0; o < c->n_out; ++o)
-        bytes += (tare_desc_bytes(&c->operand[n_in + o]->d) + TARE_ALIGNMENT - 1) / TARE_ALIGNMENT * TARE_ALIGNMENT;
+        bytes += tare_memory_rounded(tare_desc_bytes(&c->operand[n_in + o]->d));
     tare_storage *s = tare__storage_take_work(m->runtime, bytes);
     if (!s)
         return TARE_NO_MEMORY;
@@ -208,7 +212,7 @@ tare_status tare__dispatch_block(tare_mode *m, tare__apply *c)
         v->storage = s;
         v->address = at;
         ++s->refs;
-        at += (tare_desc_bytes(&v->d) + TARE_ALIGNMENT - 1) / TARE_ALIGNMENT * TARE_ALIGNMENT;
+        at += tare_memory_rounded(tare_desc_bytes(&v->d));
     }
     tare_storage_drop(s);
     return TARE_OK;

@@ -251,14 +251,9 @@ START_TEST(verify_finds_overlap_misalignment_and_bounds)
         int block;
         int64_t offset;
         const char *part;
-    } bad[] = {{1, 64, "intervals 0 and 1 meet"},
-               {1, 0, "meet"},
-               {3, 64, "meet in time and space"},
-               {1, 130, "does not fit"},
-               {1, 192, "does not fit"},
-               {0, -64, "interval 0 at -64 does not fit"},
-               {2, 128, "does not fit"},
-               {2, 64, "meet"}};
+    } bad[] = {{1, 64, "intervals 0 and 1 meet"}, {1, 0, "meet"},           {3, 64, "meet in time and space"},
+               {1, 130, "does not fit"},          {1, 192, "does not fit"}, {0, -64, "interval 0 at -64 does not fit"},
+               {2, 128, "does not fit"},          {2, 64, "meet"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
         tare_interval v[N];
         memcpy(v, good, sizeof v);

@@ -2,11 +2,11 @@
  * of keeping and running a captured operator, against the same step with plain calls.
  *
  * Each case is a step over four leaves, written once; `call` reaches function 0 or 1 plainly or as a captured
- * operator. A step runs three times, gradients adding up, so that entries, instances and old gradients are met again.
- */
+ * operator. A step runs three times, so that entries, instances and old gradients are met again: these are added to,
+ * cleared, or overwritten. */
 #include "spine.h"
 
-enum { N = 4, LEAVES = 4, FUNCTIONS = 2, STEPS = 3, RESULTS = LEAVES + 1 };
+enum { N = 4, LEAVES = 4, FUNCTIONS = 2, STEPS = 6, RESULTS = LEAVES + 1 };
 
 static tare_runtime *rt;
 static tare_mode *m;
@@ -127,6 +127,34 @@ FUNCTION(two_inputs)
     out[0] = tare_mul(mode, tare_tanh(mode, in[0]), in[1]);
 }
 
+/* cut in two: x and leaf 0 are read on both sides */
+FUNCTION(one_break)
+{
+    UNUSED;
+    tare_value *h = tare_graph_break(mode, tare_tanh(mode, product(mode, in[0], leaf[0])));
+    out[0] = tare_add(mode, tare_mul(mode, h, leaf[0]), product(mode, in[0], h));
+}
+
+/* cut in four, a view and a shortcut cross; a break at the end, one that is read twice, one that nobody reads */
+FUNCTION(many_breaks)
+{
+    UNUSED;
+    tare_value *h = tare_graph_break(mode, tare_mul(mode, in[0], leaf[0]));
+    tare_value *across = tare_transpose(mode, tare_sigmoid(mode, h), (tare_transpose_attr){.axes = {2, {1, 0}}});
+    tare_value *g = tare_graph_break(mode, tare_tanh(mode, across));
+    (void)tare_graph_break(mode, tare_relu(mode, g));
+    tare_value *sum = tare_add(mode, product(mode, g, leaf[1]), tare_mul(mode, across, g));
+    out[0] = tare_graph_break(mode, tare_add(mode, sum, tare_mul(mode, h, leaf[0])));
+}
+
+FUNCTION(broken_pair)
+{
+    UNUSED;
+    tare_value *h = tare_graph_break(mode, tare_tanh(mode, tare_mul(mode, in[0], leaf[0])));
+    out[0] = tare_relu(mode, h);
+    out[1] = tare_graph_break(mode, tare_sigmoid(mode, tare_mul(mode, h, leaf[1])));
+}
+
 /* ---- steps: each gives the loss
  * ------------------------------------------------------------------------------------*/
 static tare_value *alone(void)
@@ -164,6 +192,22 @@ static tare_value *before_and_after(void)
     tare_value *inside = call1(0, x);
     tare_value *late = tare_add(m, product(m, x, leaf[0]), tare_mul(m, tare_sigmoid(m, x), leaf[0]));
     return tare_add(m, tare_add(m, early, inside), tare_mul(m, late, inside));
+}
+
+/* The last steps read leaf 0 elsewhere too, after steps in which its gradient came from one place. */
+static int n_steps;
+
+static tare_value *at_first_alone(void)
+{
+    tare_value *x = tare_tanh(m, leaf[1]);
+    tare_value *early = n_steps > 2 && n_steps != 4 ? tare_mul(m, x, leaf[0]) : x;
+    return tare_add(m, early, call1(0, n_steps > 4 ? early : x));
+}
+
+static tare_value *at_first_without_sibling(void)
+{
+    tare_value *x = tare_tanh(m, leaf[1]), *sibling = n_steps > 2 && n_steps != 4 ? call1(1, x) : x;
+    return tare_add(m, sibling, call1(0, n_steps > 4 ? sibling : x));
 }
 
 static tare_value *both_results(void)
@@ -250,6 +294,19 @@ static const struct {
     {"siblings, many reads", {crossing, layer}, 1, siblings},
     {"before and after", {layer}, 1, before_and_after},
     {"crossing before and after", {crossing}, 1, before_and_after},
+    {"read elsewhere later", {layer}, 1, at_first_alone},
+    {"crossing, read elsewhere later", {crossing}, 1, at_first_alone},
+    {"a sibling later", {layer, other}, 1, at_first_without_sibling},
+    {"many reads, a sibling later", {crossing, layer}, 1, at_first_without_sibling},
+    {"broken", {one_break}, 1, alone},
+    {"broken within", {one_break}, 1, within},
+    {"broken twice", {one_break}, 1, twice},
+    {"broken before and after", {one_break}, 1, before_and_after},
+    {"broken siblings", {one_break, many_breaks}, 1, siblings},
+    {"broken often", {many_breaks}, 1, within},
+    {"broken often, twice", {many_breaks}, 1, side_by_side},
+    {"broken, both results", {broken_pair}, 2, both_results},
+    {"broken, unlike heads", {broken_pair}, 2, unlike_heads},
     {"both results", {pair}, 2, both_results},
     {"the first head alone", {pair}, 2, first_result},
     {"the second head alone", {pair}, 2, second_result},
@@ -300,10 +357,16 @@ static void step(tare_value *(*body)(void), way how, outcome *o)
     m->scope_end(m, NULL, 0);
 }
 
-static void run(int k, way how, const tare_capture_options *options, outcome o[STEPS])
+/* What becomes of the gradients of the step before. */
+typedef enum { ADDED, CLEARED, OVERWRITTEN, FATES } fate;
+
+static void run(int k, way how, fate old, const tare_capture_options *options, outcome o[STEPS])
 {
+    tare_value *held = NULL; /* a gradient of the first step in a user's hand */
+    outcome held_then = {0}, held_now = {0};
     rt = spine_start(TARE_KERNELS_NATIVE, TARE_STORAGE_POOL);
     m = spine_mode(rt, true);
+    m->overwrite = old == OVERWRITTEN;
     service = tare_find(rt, TARE_KIND_SERVICE, "capture");
     memset(o, 0, STEPS * sizeof *o);
     for (int i = 0; i < LEAVES; ++i) {
@@ -318,13 +381,21 @@ static void run(int k, way how, const tare_capture_options *options, outcome o[S
             must(service->make(rt, function[f], NULL, n_out[f], options, &captured[f]));
     }
     for (int s = 0; s < STEPS; ++s) {
+        for (int i = 0; i < LEAVES && old == CLEARED; ++i)
+            tare_value_clear_gradient(leaf[i]);
+        n_steps = s;
         step(cases[k].step, how, &o[s]);
         for (int i = 0; i < LEAVES; ++i)
             take(&o[s], 1 + i, leaf[i]->gradient);
+        if (s == 0 && old != OVERWRITTEN && leaf[0]->gradient)
+            held = tare_value_share(leaf[0]->gradient);
+        take(s == 0 ? &held_then : &held_now, 0, held);
     }
-    for (int i = 0; i < LEAVES; ++i) {
+    ck_assert_msg(memcmp(&held_then, &held_now, sizeof held_now) == 0, "%s, way %d, fate %d: a held gradient changed",
+                  cases[k].name, how, old);
+    tare_value_drop(held);
+    for (int i = 0; i < LEAVES; ++i)
         tare_value_clear_gradient(leaf[i]);
-    }
     tare_imperative_free(m);
     for (int f = 0; f < FUNCTIONS; ++f)
         if (captured[f])
@@ -334,24 +405,63 @@ static void run(int k, way how, const tare_capture_options *options, outcome o[S
     spine_end(rt);
 }
 
+/* Each part of a broken function is an operator of its own, with a guard and a node on the tape. */
+START_TEST(a_break_is_a_break)
+{
+    const tare_capture_options options = {.keep = true, .bound = true};
+    rt = spine_start(TARE_KERNELS_NATIVE, TARE_STORAGE_POOL);
+    m = spine_mode(rt, true);
+    service = tare_find(rt, TARE_KIND_SERVICE, "capture");
+    for (int i = 0; i < LEAVES; ++i)
+        leaf[i] = spine_random(rt, 2, (const int64_t[]){N, N}, (uint64_t)i + 1);
+    tare_value_want_gradient(leaf[0], true);
+    tare_function *const functions[] = {layer, one_break, many_breaks};
+    const int64_t parts[] = {1, 2, 5}; /* the last part of many_breaks copies what its last break hands on */
+    for (int f = 0; f < 3; ++f) {
+        tare_captured *c;
+        must(service->make(rt, functions[f], NULL, 1, &options, &c));
+        for (int s = 0; s < 2; ++s) {
+            tare_counts before = tare_runtime_counts(rt);
+            m->scope_begin(m, NULL);
+            tare_value *y;
+            must(service->apply(c, m, &leaf[3], 1, &y));
+            tare_counts after = tare_runtime_counts(rt);
+            ck_assert_int_eq(after.tape_nodes - before.tape_nodes, parts[f]);
+            ck_assert_int_eq(after.guards - before.guards, parts[f] == 1 ? 1 : 1 + parts[f]);
+            ck_assert_int_eq(after.plans - before.plans, s == 0 ? parts[f] : 0);
+            m->scope_end(m, NULL, 0);
+        }
+        service->free(c);
+    }
+    tare_imperative_free(m);
+    for (int i = 0; i < LEAVES; ++i)
+        tare_value_drop(leaf[i]);
+    spine_end(rt);
+}
+END_TEST
+
 START_TEST(a_captured_function_changes_no_bit)
 {
     const tare_capture_options options[] = {{.keep = false}, {.keep = true}, {.keep = true, .bound = true}};
     static outcome plain[STEPS], with[STEPS];
-    for (way how = PLAINLY; how < WAYS; ++how) {
-        run(_i, how, NULL, plain);
+    for (int both = 0; both < WAYS * FATES; ++both) {
+        way how = (way)(both / FATES);
+        fate old = (fate)(both % FATES);
+        run(_i, how, old, NULL, plain);
         bool any = false;
         for (int r = 1; r < RESULTS; ++r)
             any |= plain[0].there[r];
         ck_assert_msg(any, "%s: no gradient at all", cases[_i].name);
         for (int o = 0; o < 3; ++o) {
-            run(_i, how, &options[o], with);
+            run(_i, how, old, &options[o], with);
             for (int s = 0; s < STEPS; ++s)
                 for (int r = 0; r < RESULTS; ++r) {
-                    ck_assert_msg(plain[s].there[r] == with[s].there[r], "%s, way %d, option %d, step %d: result %d",
-                                  cases[_i].name, how, o, s, r);
+                    ck_assert_msg(plain[s].there[r] == with[s].there[r],
+                                  "%s, way %d, fate %d, option %d, step %d: result %d", cases[_i].name, how, old, o, s,
+                                  r);
                     ck_assert_msg(memcmp(plain[s].at[r], with[s].at[r], sizeof plain[s].at[r]) == 0,
-                                  "%s, way %d, option %d, step %d: bits of result %d", cases[_i].name, how, o, s, r);
+                                  "%s, way %d, fate %d, option %d, step %d: bits of result %d", cases[_i].name, how,
+                                  old, o, s, r);
                 }
         }
     }
@@ -362,5 +472,6 @@ int main(void)
 {
     TCase *tests = tcase_create("partial capture");
     tcase_add_loop_test(tests, a_captured_function_changes_no_bit, 0, CASES);
+    tcase_add_test(tests, a_break_is_a_break);
     return spine_run("partial_capture", &tests, 1);
 }
