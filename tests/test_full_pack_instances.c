@@ -1,8 +1,4 @@
-/* test_full_pack_instances.c - every public instance within its capacity, and cut-up rectangles, within a number of
- * nodes.
- *
- * A rectangle of time and addresses is cut into blocks at random, so that a packing without any gap is known to exist;
- * shrinking some blocks leaves room that the search has to tell from waste. */
+/* test_full_pack_instances.c - every public instance within its capacity, within a number of nodes. */
 #include "planner.h"
 
 static const char *const names[] = {"A", "B", "C", "D", "F", "G", "I", "J"};
