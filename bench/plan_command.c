@@ -13,7 +13,8 @@
 
 /* ---- packing --------------------------------------------------------------------------------------------------*/
 
-enum { NODES = 1 << 20 }; /* where no budget is given */
+/* Where no budget is given: about a second of search, and never more for many rows, whose nodes cost more each. */
+enum { NODES = 1 << 20, NODES_BY_ROWS = 1 << 28 };
 
 /* The packers asked for, and the best of what they found. */
 typedef struct {
@@ -123,6 +124,8 @@ static int pack_all(packing *k, tare_interval *v, int n)
 {
     tare_interval *trial = tare__take((size_t)n, sizeof *trial);
     tare_status status = TARE_OK;
+    if (k->options.nodes == NODES && n > NODES_BY_ROWS / NODES)
+        k->options.nodes = NODES_BY_ROWS / n;
     for (int i = 0; i < k->n_packers && status == TARE_OK; ++i)
         status = pack_once(k, k->packer[i], v, trial, n);
     free(trial);

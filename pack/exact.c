@@ -244,6 +244,7 @@ tare__answer tare__search_within(tare__search *t, int64_t height, int64_t nodes)
     tare__problem *p = t->problem;
     tare__answer answer = TARE__GAVE_UP;
     t->height = height;
+    nodes = nodes < p->most_nodes - p->nodes ? nodes : p->most_nodes - p->nodes;
     for (int64_t end = p->nodes + nodes; answer == TARE__GAVE_UP && p->nodes < end && !p->stopped; ++t->round) {
         if (!tare__search_room(t))
             return TARE__NO_MEMORY;

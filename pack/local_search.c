@@ -44,13 +44,7 @@ static void step(tare__problem *p, walk *w, tare__placer *placer)
     tare__offer(p, w->offset, height);
 }
 
-bool tare__walk_pays(const tare__problem *p)
-{
-    enum { MOST_BLOCKS = 16384 };
-    return p->n <= MOST_BLOCKS;
-}
-
-tare_status tare__walk(tare__problem *p, int64_t nodes)
+static tare_status walk_on(tare__problem *p)
 {
     size_t orders = (size_t)p->n * sizeof(int32_t), offsets = (size_t)p->n * sizeof(int64_t);
     walk w = {.order = tare_arena_take(&p->arena, orders),
@@ -64,13 +58,14 @@ tare_status tare__walk(tare__problem *p, int64_t nodes)
     tare__order(p, "O", NULL, w.order);
     w.height = tare__place(placer, w.order, false, w.offset);
     tare__offer(p, w.offset, w.height);
-    for (int64_t end = p->nodes + nodes; p->nodes < end && !tare__done(p);)
+    while (!tare__done(p))
         step(p, &w, placer);
     return TARE_OK;
 }
 
 tare_status tare__local_search(tare__problem *p)
 {
+    enum { MOST_BLOCKS = 16384 }; /* a step is of n^2 / 2 comparisons */
     tare_status status = tare__greedy(p);
-    return status != TARE_OK || tare__done(p) || !tare__walk_pays(p) ? status : tare__walk(p, p->most_nodes);
+    return status != TARE_OK || tare__done(p) || p->n > MOST_BLOCKS ? status : walk_on(p);
 }

@@ -41,6 +41,14 @@ static tare_status check_fixed(tare_memory *memory, const tare_interval *v, int 
     return status;
 }
 
+/* Sixteen an interval; fewer where there are many, for each costs more then; one an interval at the least, which is a
+ * descent of the search. */
+static int64_t default_nodes(int n)
+{
+    int64_t each = (int64_t)n + 1, most = (1 << 21) / each;
+    return most >= 16 * each ? 16 * each : most > each ? most : each;
+}
+
 tare_status tare_pack(tare_memory *memory, const tare_packer *packer, const tare_pack_options *given, tare_interval *v,
                       int n, tare_packing *out)
 {
@@ -61,6 +69,6 @@ tare_status tare_pack(tare_memory *memory, const tare_packer *packer, const tare
     if (options.goal < out->bound)
         options.goal = out->bound;
     if (!options.nodes)
-        options.nodes = 16 * ((int64_t)n + 1);
+        options.nodes = default_nodes(n);
     return packer->pack(memory, &options, v, n, out);
 }

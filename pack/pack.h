@@ -12,7 +12,7 @@
  *     greedy         orders x gaps, the best kept (pack/greedy.c)
  *     local_search   greedy, then what stands highest is taken earlier (pack/local_search.c)
  *     exact          branch and bound over skylines (pack/exact.c)
- *     portfolio      all of these until the goal is reached: the default (pack/portfolio.c)
+ *     portfolio      rules, a few descents of the search, the search proper: the default (pack/portfolio.c)
  *
  * No packer looks at a clock: its offsets are a function of its arguments. Effort is counted in nodes, one a block
  * placed on trial. Thread rule: none is needed but that of the tare_memory. */
@@ -37,7 +37,7 @@ typedef struct {
 typedef struct {
     int64_t alignment; /* of offsets; sizes are rounded up to it; 0: 1 */
     int64_t goal;      /* a height that is good enough, 0: the lower bound */
-    int64_t nodes;     /* most nodes for searching; 0: a number in proportion to the intervals */
+    int64_t nodes;     /* most nodes for searching; 0: sixteen an interval, fewer from some hundreds on */
     /* Asked once in about a thousand nodes; true ends the search with the best so far. NULL: never. With it the offsets
      * are no function of the intervals any more. */
     bool (*stop)(void *owner);

@@ -80,10 +80,6 @@ int64_t tare__place(tare__placer *, const int32_t *order, bool tightest, int64_t
 /* The rules first..last - 1 of the list, as far as there are. */
 tare_status tare__greedy_rules(tare__problem *, int first, int last);
 
-/* local_search.c: from the best so far, with so many nodes; whether the problem is small enough for it. */
-bool tare__walk_pays(const tare__problem *);
-tare_status tare__walk(tare__problem *, int64_t nodes);
-
 /* exact.c: looks for a packing within `height` with at most so many nodes. */
 typedef struct tare__search tare__search;
 typedef enum { TARE__FOUND, TARE__PROVED_NONE, TARE__GAVE_UP, TARE__NO_MEMORY } tare__answer;
