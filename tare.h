@@ -16,5 +16,6 @@
 #include "nets/layer.h"
 #include "nets/net.h"
 #include "ops/ops.h"
+#include "pack/pack.h"
 
 #endif

@@ -90,7 +90,9 @@ static const tare__option plan_options[] = {
     WORK,
     {"csv", "FILE", NULL, "write a net's intervals: id,lower,upper,size,offset"},
     {"out", "FILE", NULL, "write the plan of a CSV file"},
-    {"capacity", "BYTES", NULL, "fail where the plan is higher"},
+    {"capacity", "BYTES", NULL, "of a CSV file: a plan within so many bytes, or none"},
+    {"budget", "SECONDS", NULL, "search so long at most (else a number of steps, the same everywhere)"},
+    {"packers", "A,B|all", NULL, "packers to compare, the lowest plan kept [portfolio]"},
     {"verify", "FILE", NULL, "check a plan: id,lower,upper,size,offset"},
     END,
 };

@@ -171,16 +171,56 @@ expect 1 'lower bound' plan "$folder/bare.csv" --capacity 64 --out "$folder/over
 [ ! -e "$folder/over.csv" ] || fail 'a plan above capacity was written'
 printf 'id,lower,upper,size,offset\na,0,3,10,0\nb,2,4,10,5\n' >"$folder/meet.csv"
 expect 1 'meet.csv' plan --verify "$folder/meet.csv"
-printf 'a,0,3,10\nb,5,4,10\n' >"$folder/back.csv"
-expect 1 'line 2' plan "$folder/back.csv"
-printf 'a,0,3\n' >"$folder/few.csv"
-expect 1 'line 1' plan "$folder/few.csv"
-printf 'a,0,3,-1\n' >"$folder/negative.csv"
-expect 1 'negative' plan "$folder/negative.csv"
-printf 'a,0,3,99999999999999999999\n' >"$folder/huge.csv"
-expect 1 'line 1' plan "$folder/huge.csv"
-: >"$folder/empty.csv"
-expect 1 'no rows' plan "$folder/empty.csv"
+# a file of these rows is refused with this sentence
+refused() {
+    printf "$2" >"$folder/rows.csv"
+    expect 1 "$1" plan "$folder/rows.csv" --out "$folder/over.csv"
+    [ ! -e "$folder/over.csv" ] || fail 'a plan of a wrong file was written'
+}
+refused 'line 2: lower is not below upper' 'a,0,3,10\nb,5,4,10\n'
+refused 'line 2: lower is not below upper' 'a,0,3,10\nb,4,4,10\n'
+refused 'line 1: a row is id,lower,upper,size' 'a,0,3\n'
+refused 'line 1: a row is id,lower,upper,size' 'a,0,3,4,5,6\n'
+refused 'line 1: a row is id,lower,upper,size' 'a\n'
+refused 'line 1: the size is negative' 'a,0,3,-1\n'
+refused "line 1: size '99999999999999999999' is beyond 64 bits" 'a,0,3,99999999999999999999\n'
+refused "line 3: upper '3x' is no whole number" 'id,lower,upper,size\n\na,0,3x,1\n'
+refused "line 1: size '1.5' is no whole number" 'a,0,3,1.5\n'
+refused "line 1: size '' is no whole number" 'a,0,3,\n'
+refused "line 1: lower 'start' is no whole number" 'name,start,end,size\na,0,3,1\n'
+refused "line 4: the id 'a' stands in line 2 already" 'id,lower,upper,size\na,0,3,1\nb,0,3,1\na,5,6,1\n'
+refused 'line 2: the sizes up to here' 'a,0,3,2000000000000000000\nb,7,9,2000000000000000000\n'
+refused 'line 1: a quoted id' '"a,0,3,1\n'
+refused 'line 1: a quoted id' '"a"b,0,3,1\n'
+refused 'line 1: the id is empty' ',0,3,1\n'
+refused 'line 2: it holds a zero byte' 'a,0,3,1\nb,0,\0003,1\n'
+refused 'line 1: the offset is negative' 'a,0,3,1,-1\n'
+refused 'intervals 0 and 1 meet' 'a,0,3,5,0\nb,1,2,5,4\n'
+refused 'no rows' ''
+refused 'no rows' 'id,lower,upper,size\n'
+printf '\357\273\277id,lower,upper,size\r\n"b ""1"", x",0,3,4\r\nb2,3,9,4\r\n\r\nb3,0,9,4\r\nb4,9,21,4\r\nb5,0,21,4' >"$folder/crlf.csv"
+expect 0 '5 blocks, height 12, lower bound 12' plan "$folder/crlf.csv" --capacity 12 --out "$folder/planned.csv"
+expect 0 '5 blocks, height 12: no two meet' plan --verify "$folder/planned.csv"
+expect 0 'height 12' plan "$folder/planned.csv"
+grep -q '^"b ""1"", x",0,3,4,' "$folder/planned.csv" || fail 'a quoted id did not come back'
+expect 1 "impossible within 3 bytes: 'b \"1\", x' (line 2) alone takes 4" plan "$folder/crlf.csv" --capacity 3
+expect 1 'impossible within 11 bytes: the lower bound is 12' plan "$folder/crlf.csv" --capacity 11
+expect 0 'shared_object' plan "$folder/crlf.csv" --packers all
+expect 0 'packer greedy' plan "$folder/crlf.csv" --packers none,greedy --budget 1
+expect 0 'shared_object' plan chain --packers all
+expect 2 'greedy' plan "$folder/crlf.csv" --packers greed
+expect 2 'capacity' plan "$folder/crlf.csv" --capacity -1
+expect 2 'budget' plan "$folder/crlf.csv" --budget never
+expect 2 '\-\-csv' plan "$folder/crlf.csv" --csv "$folder/x.csv"
+expect 2 '\-\-out' plan chain --out "$folder/x.csv"
+expect 2 'clock' plan chain --budget 1
+printf 'a,0,3,10,0\n' >"$folder/no_offset.csv"
+printf 'a,0,3,10\n' >"$folder/bare.csv"
+expect 0 'no two meet' plan --verify "$folder/no_offset.csv"
+expect 1 'line 1: a row is id,lower,upper,size,offset' plan --verify "$folder/bare.csv"
+awk 'BEGIN { for (i = 0; i < 1000000; ++i) print i "," i "," i + 1 + i % 20 "," 1 + i * 7919 % 1000 }' >"$folder/million.csv"
+expect 0 '1000000 blocks' plan "$folder/million.csv" --packers greedy
+rm -f "$folder/million.csv"
 expect 1 'No such file' plan "$folder/nothing.csv"
 
 # ---- a step, event by event

@@ -1,5 +1,6 @@
 /* test_catalogue.c - registering and finding: duplicates, neighbours, inconsistent operators, tables that grow. */
 #include "../core/gradient.h"
+#include "../pack/pack.h"
 #include "spine.h"
 
 static tare_runtime *rt;
