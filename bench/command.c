@@ -158,7 +158,7 @@ static void print_options(const tare__option *options)
 
 static int print_help(const tare__command *command)
 {
-    printf("tare %s %s\n%s\n\n", command->name, command->usage, command->doc);
+    printf("tare %s %s\n%s\n\n", command->name, command->usage, command->doc ? command->doc : "");
     print_options(command->options);
     print_options(tare__common_options);
     return TARE__RAN;
@@ -168,7 +168,8 @@ static int print_commands(const tare__command *commands)
 {
     printf("tare: the same net on the same kernels, imperatively and as a static graph; and what lies between.\n\n");
     for (const tare__command *each = commands; each->name; ++each)
-        printf("  %-9s %s\n", each->name, each->doc);
+        if (each->doc) /* else hidden */
+            printf("  %-9s %s\n", each->name, each->doc);
     printf("\ntare COMMAND --help says more.\n\n");
     print_options(tare__common_options);
     return TARE__RAN;
@@ -273,7 +274,8 @@ static int unknown_command(const tare__command *commands, const char *name)
     const char *names[64];
     int n = 0;
     for (const tare__command *each = commands; each->name && n < 64; ++each)
-        names[n++] = each->name;
+        if (each->doc)
+            names[n++] = each->name;
     char text[TARE__NEAREST];
     return tare__usage(NULL, "unknown command '%s'%s", name, tare__nearest(name, names, n, text));
 }

@@ -25,7 +25,7 @@ typedef struct tare__line tare__line;
 typedef struct {
     const char *name;
     const char *usage;           /* the positionals, "NET" */
-    const char *doc;             /* a sentence */
+    const char *doc;             /* a sentence; NULL: not for users, and not listed */
     int n_min, n_max;            /* positionals; n_max -1: any number */
     const tare__option *options; /* ended by a NULL name */
     int (*run)(const tare__line *);

@@ -9,7 +9,7 @@ int tare__ops_run(const tare__line *);
 int tare__modes_run(const tare__line *);
 int tare__factors_run(const tare__line *);
 int tare__summary_run(const tare__line *);
-int tare__bench_run(const tare__line *);
+int tare__bench_command(const tare__line *);
 int tare__agree_run(const tare__line *);
 int tare__train_run(const tare__line *);
 int tare__predict_run(const tare__line *);
@@ -18,6 +18,9 @@ int tare__plan_run(const tare__line *);
 int tare__graph_run(const tare__line *);
 int tare__step_run(const tare__line *);
 int tare__report_run(const tare__line *);
+int tare__measure_run(const tare__line *);
+int tare__verify_run(const tare__line *);
+int tare__compare_run(const tare__line *);
 int tare__doctor_run(const tare__line *);
 
 #endif

@@ -1,4 +1,4 @@
-/* lists.c - `tare nets`, `ops`, `doctor`: what there is, one a line, name first. */
+/* lists.c - `tare nets`, `ops`: what there is, one a line, name first. */
 #include <stdlib.h>
 
 #include "../ops/ops.h"
@@ -74,27 +74,4 @@ int tare__nets_run(const tare__line *line)
 int tare__ops_run(const tare__line *line)
 {
     return list(line, TARE_KIND_OPERATOR);
-}
-
-/* The machine, build and library records that would go with every result. */
-int tare__doctor_run(const tare__line *line)
-{
-    json_t *all =
-        json_pack("{s:o,s:o,s:o}", "machine", tare__machine(), "build", tare__build(), "libraries", tare__libraries());
-    if (tare__given(line, "json")) {
-        json_dumpf(all, stdout, JSON_COMPACT);
-        printf("\n");
-    }
-    const char *group, *key;
-    json_t *fields, *value;
-    if (!tare__given(line, "json")) {
-        json_object_foreach(all, group, fields) json_object_foreach(fields, key, value)
-        {
-            char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-            printf("%-10s %-13s %s\n", group, key, json_is_string(value) ? json_string_value(value) : text);
-            free(text);
-        }
-    }
-    json_decref(all);
-    return TARE__RAN;
 }

@@ -30,15 +30,27 @@ static const tare__option bench_options[] = {
     TARE__ARM_OPTIONS,
     {"arm", "NAME=RUNG,F=L,...", NULL, "one more arm, with flips of its own"},
     {"rounds", "R", "60", "rounds in all processes together"},
-    {"time", "SECONDS", NULL, "stop after this time instead"},
+    {"time", "SECONDS", NULL, "stop after this time instead (each cell of a grid)"},
     {"quick", NULL, NULL, "--time 10"},
     {"processes", "P", "6", "processes, one after the other"},
+    {"trust", "PERCENT", "1", "how far the same arm, measured twice, may differ from itself"},
     {"order-seed", "S", "1", "seed of the order of arms"},
+    {"fraction", "N", "1", "of a grid, the regular fraction of one in N cells"},
+    {"shard", "I/N", NULL, "of a grid, the I-th of N shards; their files are merged by concatenation"},
     JSON_FILE,
-    {"child", "K", NULL, NULL},
-    {"share", "SECONDS", NULL, NULL},
+    {"csv", "DIR", NULL, "write the records of --json as tables too, one a kind"},
     END,
 };
+static const tare__option measure_options[] = {END};
+static const tare__option verify_options[] = {END};
+static const tare__option compare_options[] = {
+    {"trust", "PERCENT", "1", "how far the machine's sgemm may differ between the files"},
+    {"by", "machine", NULL, "compare runs of the same machine only, machine by machine"},
+    {"across", NULL, NULL, "compare different machines all the same"},
+    {"partial", NULL, NULL, "use what is valid in a file that was cut short"},
+    END,
+};
+static const tare__option doctor_options[] = {JSON_LINES, {"time", "SECONDS", "5", "for the measured part"}, END};
 static const tare__option agree_options[] = {
     {"batch", "N", NULL, "samples a step (the net's own number where not given)"},
     {"optimizer", "NAME", "sgd", "the update: sgd, adam, sgd:momentum=0.9,..."},
@@ -100,7 +112,12 @@ static const tare__option step_options[] = {
     JSON_FILE,
     END,
 };
-static const tare__option report_options[] = {{"out", "FILE", NULL, "the page"}, END};
+static const tare__option report_options[] = {
+    {"out", "FILE", NULL, "the page"},
+    {"csv", "DIR", NULL, "tables, one a kind of record"},
+    {"partial", NULL, NULL, "use what is valid in a file that was cut short"},
+    END,
+};
 
 static const tare__command commands[] = {
     {"nets", "", "lists the nets", 0, 0, list_options, tare__nets_run},
@@ -108,7 +125,7 @@ static const tare__command commands[] = {
     {"modes", "", "lists the rungs and what each mirrors elsewhere", 0, 0, modes_options, tare__modes_run},
     {"factors", "", "lists the factors and their levels", 0, 0, list_options, tare__factors_run},
     {"summary", "NET", "layers, parameters, FLOPs and bytes of a net", 1, 1, summary_options, tare__summary_run},
-    {"bench", "NET", "times arms against each other, interleaved", 1, 1, bench_options, tare__bench_run},
+    {"bench", "NET", "times arms against each other, interleaved", 1, 1, bench_options, tare__bench_command},
     {"agree", "NET", "runs every rung and compares all results bit for bit", 1, 1, agree_options, tare__agree_run},
     {"train", "NET", "trains on a data set", 1, 1, train_options, tare__train_run},
     {"predict", "NET", "runs a trained net on a data set", 1, 1, predict_options, tare__predict_run},
@@ -119,7 +136,11 @@ static const tare__command commands[] = {
      graph_options, tare__graph_run},
     {"step", "NET", "shows one step event by event, two arms side by side", 1, 1, step_options, tare__step_run},
     {"report", "FILE.jsonl...", "makes one page of records", 1, -1, report_options, tare__report_run},
-    {"doctor", "", "what this machine and this build are", 0, 0, list_options, tare__doctor_run},
+    {"compare", "A.jsonl B.jsonl", "contrasts between the runs of two files", 2, 2, compare_options, tare__compare_run},
+    {"verify", "FILE.jsonl...", "computes every figure again from the raw blocks", 1, -1, verify_options,
+     tare__verify_run},
+    {"doctor", "", "what this machine can measure, and what would help", 0, 0, doctor_options, tare__doctor_run},
+    {"measure", "", NULL, 0, 0, measure_options, tare__measure_run},
     {0},
 };
 
