@@ -96,6 +96,8 @@ int tare__level_find(int factor, const char *level, size_t length);
 tare__setting tare__setting_of(const tare__rung *, bool with_update);
 /* Applies "factor=level"; an exit code, the refusal printed. */
 int tare__setting_flip(tare__setting *, const tare__line *, const char *flip);
+/* The same, but a flip that means nothing on the rung is left out. */
+int tare__setting_flip_if(tare__setting *, const tare__line *, const char *flip);
 /* {factor: level} of all, a new object. */
 json_t *tare__setting_json(const tare__setting *);
 
