@@ -48,13 +48,6 @@ static double of_log(const source *s, int arm, int round)
     return log(tare__block_step(s->blocks, arm, round) / tare__block_step(s->blocks, s->reference->base, round));
 }
 
-/* Variance of the mean of x. */
-static double mean_variance(const double *x, int n)
-{
-    tare__interval interval = tare__interval_of(x, n);
-    return n > 1 ? interval.se * interval.se : 0;
-}
-
 typedef struct {
     double *each; /* [n]: of each process */
     int n;
@@ -75,7 +68,8 @@ static centres over_processes(const source *s, int arm, double (*of)(const sourc
                 x[n++] = of(s, arm, k);
         if (!n)
             continue;
-        c.variance += mean_variance(x, n);
+        double error = n > 1 ? tare__standard_error(x, n) : 0;
+        c.variance += error * error;
         c.each[c.n++] = centre(x, n);
     }
     free(x);

@@ -103,15 +103,19 @@ double tare__t_quantile(double p, double freedom)
     return 0.5 * (low + high);
 }
 
+double tare__standard_error(const double *x, int n)
+{
+    double mean = tare__mean(x, n), squares = 0;
+    for (int i = 0; i < n; ++i)
+        squares += (x[i] - mean) * (x[i] - mean);
+    return n < 2 ? (double)NAN : sqrt(squares / (n - 1) / n);
+}
+
 tare__interval tare__interval_of(const double *x, int n)
 {
-    tare__interval interval = {tare__mean(x, n), (double)NAN, (double)NAN, (double)NAN, n};
+    tare__interval interval = {tare__mean(x, n), (double)NAN, (double)NAN, tare__standard_error(x, n), n};
     if (n < 2)
         return interval;
-    double squares = 0;
-    for (int i = 0; i < n; ++i)
-        squares += (x[i] - interval.mean) * (x[i] - interval.mean);
-    interval.se = sqrt(squares / (n - 1) / n);
     double reach = tare__t_quantile(0.975, n - 1) * interval.se;
     interval.low = interval.mean - reach;
     interval.high = interval.mean + reach;

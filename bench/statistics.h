@@ -28,6 +28,8 @@ double tare__t_cdf(double t, double freedom);
 /* Its inverse, 0 < p < 1. */
 double tare__t_quantile(double p, double freedom);
 
+/* Of the mean of n samples; NaN below two. */
+double tare__standard_error(const double *x, int n);
 /* Mean and 95 % t interval of n samples. */
 tare__interval tare__interval_of(const double *x, int n);
 /* The same of logarithms, back as a ratio; se stays on the logarithm's scale. */
