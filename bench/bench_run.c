@@ -127,7 +127,10 @@ typedef struct {
     tare__bench_run *run;
     tare__journal *journal;
     tare__progress progress;
+    json_t *opening; /* the best so far of the arm that is being opened */
 } measuring;
+
+enum { OPENINGS = 3 };
 
 static void take_line(void *owner, json_t *line)
 {
@@ -140,6 +143,39 @@ static void take_line(void *owner, json_t *line)
     tare__journal_put(m->journal, record);
 }
 
+static bool disturbed(const json_t *opening)
+{
+    return json_is_true(json_object_get(opening, "disturbed"));
+}
+
+static void take_opening(void *owner, json_t *line)
+{
+    measuring *m = owner;
+    json_t *record = tare__results_record(&m->run->results, line);
+    bool better = !m->opening || disturbed(record) < disturbed(m->opening) ||
+                  (disturbed(record) == disturbed(m->opening) &&
+                   tare__field(record, "first_step_ns") < tare__field(m->opening, "first_step_ns"));
+    if (record && better) {
+        json_decref(m->opening);
+        m->opening = json_incref(record);
+    }
+    json_decref(record);
+}
+
+/* What happens once can only be seen in a fresh process: where others had the processor meanwhile, in another one. */
+static int open_arm(measuring *m, int arm)
+{
+    int code = TARE__RAN;
+    for (int i = 0; i < OPENINGS && !code && (!m->opening || disturbed(m->opening)); ++i)
+        code = tare__protocol_open(&m->run->protocol, arm, take_opening, m);
+    if (m->opening) {
+        tare__results_take(&m->run->results, m->opening);
+        tare__journal_put(m->journal, m->opening);
+        m->opening = NULL;
+    }
+    return code;
+}
+
 static int measure(measuring *m)
 {
     const tare__protocol *p = &m->run->protocol;
@@ -149,7 +185,7 @@ static int measure(measuring *m)
     double before = r->done_ns * 1e-9;
     for (int i = 0; i < r->specs->n && !code; ++i)
         if (!r->opening[i])
-            code = tare__protocol_open(p, i, take_line, m);
+            code = open_arm(m, i);
     for (int process = r->n_done; process < p->processes && !code; ++process) {
         double spent = before + (double)(tare__clock_ns() - begin) * 1e-9;
         code = tare__protocol_time(p, process, spent, take_line, m);

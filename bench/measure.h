@@ -37,7 +37,8 @@ double tare__session_spent(const tare__session *, int64_t ns);
 /* Writes the object as one line, and takes it over. */
 void tare__measure_say(json_t *object);
 
-/* Opens an arm in this fresh process: what happens once, what a step counts, what it computes. Says the line. */
+/* Opens an arm in this fresh process: what happens once, what a step counts, what it computes. Says the line;
+ * "disturbed" in it: others had the processor before the first step was done. */
 tare_status tare__opening_run(const tare__task *, const tare__spec *, int arm);
 
 #endif

@@ -60,10 +60,13 @@ static tare_status add_digests(const tare__task *task, tare__arm *a, json_t *ope
 static tare_status open_arm(const tare__task *task, tare__arm *a, int i)
 {
     int64_t resident = tare__resident_mark(), begin = tare__clock_ns();
+    tare__disturbance before = tare__disturbance_now();
     tare_status status = tare__arm_prepare(a);
     if (status == TARE_OK)
         status = a->step(a);
     int64_t first_ns = tare__clock_ns() - begin, growth = tare__resident_growth(resident);
+    tare__disturbance after = tare__disturbance_now();
+    bool disturbed = after.switches > before.switches || after.steal_ns > before.steal_ns;
     tare_counts setup = tare_runtime_counts(a->rt), step = {0};
     int64_t peak = 0;
     if (status == TARE_OK)
@@ -72,11 +75,11 @@ static tare_status open_arm(const tare__task *task, tare__arm *a, int i)
         status = tare__arm_peak(a, &peak);
     if (status != TARE_OK)
         return status;
-    json_t *opened =
-        json_pack("{s:i,s:I,s:o,s:o,s:o,s:I,s:I,s:o,s:o}", "opened", i, "first_step_ns", (json_int_t)first_ns,
-                  "capture_ns", capture_json(a), "setup", counts_json(&setup), "counts", counts_json(&step),
-                  "peak_bytes", (json_int_t)peak, "reserved_bytes", (json_int_t)a->rt->reserved_bytes, "plan",
-                  plan_json(a->plan), "rss_growth", growth < 0 ? json_null() : json_integer(growth));
+    json_t *opened = json_pack("{s:i,s:b,s:I,s:o,s:o,s:o,s:I,s:I,s:o,s:o}", "opened", i, "disturbed", (int)disturbed,
+                               "first_step_ns", (json_int_t)first_ns, "capture_ns", capture_json(a), "setup",
+                               counts_json(&setup), "counts", counts_json(&step), "peak_bytes", (json_int_t)peak,
+                               "reserved_bytes", (json_int_t)a->rt->reserved_bytes, "plan", plan_json(a->plan),
+                               "rss_growth", growth < 0 ? json_null() : json_integer(growth));
     status = add_digests(task, a, opened);
     if (status == TARE_OK)
         tare__measure_say(opened);

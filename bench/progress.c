@@ -52,8 +52,8 @@ static int print_intervals(char *text, size_t bytes, tare__results *r)
         return 0;
     tare__interval again = tare__interval_exp(r->summary.arm[r->reference.again].logs);
     tare__interval ratio = tare__interval_exp(r->summary.arm[arm].logs);
-    return snprintf(text, bytes, "; A/A %.3f-%.3f; widest %s %.3f-%.3f", again.low, again.high,
-                    tare__results_name(r, arm), ratio.low, ratio.high);
+    return snprintf(text, bytes, "; A/A %.3f-%.3f; %s %.3f-%.3f", again.low, again.high, tare__results_name(r, arm),
+                    ratio.low, ratio.high);
 }
 
 void tare__progress_show(tare__progress *p, tare__results *r)
@@ -68,8 +68,8 @@ void tare__progress_show(tare__progress *p, tare__results *r)
     char text[2 * WIDTH_MAX];
     int columns = width();
     double left = time_left(p, r);
-    int n = snprintf(text, sizeof text, "%s: process %d of %lld, %d rounds", r->facts->label, r->n_done + 1,
-                     (long long)p->protocol->processes, r->blocks.n_rounds);
+    int n = snprintf(text, sizeof text, "process %d/%lld, %d rounds", r->n_done + 1, (long long)p->protocol->processes,
+                     r->blocks.n_rounds);
     if (isfinite(left))
         n += snprintf(text + n, sizeof text - (size_t)n, ", %.0f s left", left);
     if (r->blocks.n_rounds && (size_t)n < sizeof text)

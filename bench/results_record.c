@@ -18,33 +18,34 @@ static json_t *line_of(const tare__results *r, const char *kind, int arm)
     return record;
 }
 
-static void copy_fields(json_t *record, const json_t *from, const char *const *field, int n)
+/* Of a list that NULL ends. */
+static void copy_fields(json_t *record, const json_t *from, const char *const *field)
 {
-    for (int f = 0; f < n; ++f)
-        json_object_set(record, field[f], json_object_get(from, field[f]));
+    for (; *field; ++field)
+        json_object_set(record, *field, json_object_get(from, *field));
 }
 
 json_t *tare__results_record(const tare__results *r, json_t *line)
 {
-    static const char *const block[] = {"process", "round",   "place",    "steps",   "ns",
-                                        "cpu_ns",  "dropped", "steal_ns", "switches"};
-    static const char *const opening[] = {"first_step_ns", "capture_ns",     "setup",       "counts",
-                                          "peak_bytes",    "reserved_bytes", "plan",        "rss_growth",
-                                          "digest",        "suspect",        "calls_digest"};
-    static const char *const process[] = {"process",  "dropped_rounds", "warm_rounds",
-                                          "unsteady", "wall_ns",        "padding_bytes"};
+    static const char *const block[] = {"process", "round",   "place",    "steps",    "ns",
+                                        "cpu_ns",  "dropped", "steal_ns", "switches", NULL};
+    static const char *const opening[] = {"first_step_ns",  "capture_ns", "setup",      "counts", "peak_bytes",
+                                          "reserved_bytes", "plan",       "rss_growth", "digest", "suspect",
+                                          "calls_digest",   "disturbed",  NULL};
+    static const char *const process[] = {"process", "dropped_rounds", "warm_rounds", "unsteady",
+                                          "wall_ns", "padding_bytes",  NULL};
     json_t *opened = json_object_get(line, "opened"), *timed = json_object_get(line, "block");
     if (json_object_get(line, "done")) {
         json_t *record = line_of(r, "process", -1);
         json_object_set(record, "rounds", json_object_get(line, "done"));
-        copy_fields(record, line, process, 6);
+        copy_fields(record, line, process);
         return record;
     }
     int64_t arm = json_integer_value(opened ? opened : timed);
     if ((!opened && !timed) || arm < 0 || arm >= (opened ? r->specs->n : r->blocks.n_arms))
         return NULL;
     json_t *record = line_of(r, opened ? "opening" : "block", (int)arm);
-    copy_fields(record, line, opened ? opening : block, opened ? 11 : 9);
+    copy_fields(record, line, opened ? opening : block);
     return record;
 }
 
@@ -86,10 +87,10 @@ static void put_plan(json_t *record, json_t *own, const tare__facts *facts)
 
 static void put_opening(json_t *record, const tare__results *r, int arm)
 {
-    static const char *const field[] = {"first_step_ns",  "capture_ns", "peak_bytes",
-                                        "reserved_bytes", "digest",     "calls_digest"};
+    static const char *const field[] = {"first_step_ns", "capture_ns",   "peak_bytes", "reserved_bytes",
+                                        "digest",        "calls_digest", NULL};
     json_t *opening = r->opening[arm], *growth = json_object_get(opening, "rss_growth");
-    copy_fields(record, opening, field, 6);
+    copy_fields(record, opening, field);
     put_counts(record, r, arm);
     put_plan(record, json_object_get(opening, "plan"), r->facts);
     if (json_is_integer(growth))

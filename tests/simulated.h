@@ -140,4 +140,21 @@ static void check_promises(const simulation *s, int runs, double slack)
     ck_assert_msg(o.alarms <= 0.05 + slack, "%s: %.4f of the runs raise a false alarm", s->name, o.alarms);
 }
 
+/* main's body: a test for each of n kinds of runs, and one more; NULL: none. */
+static int simulated_run(const char *name, const TTest *each, int n, const TTest *more)
+{
+    TCase *all = tcase_create(name);
+    tcase_set_timeout(all, 600);
+    tcase_add_loop_test(all, each, 0, n);
+    if (more)
+        tcase_add_test(all, more);
+    Suite *suite = suite_create(name);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int n_failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 #endif

@@ -28,15 +28,5 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("coverage");
-    TCase *all = tcase_create("coverage");
-    tcase_set_timeout(all, 200);
-    tcase_add_loop_test(all, promises, 0, sizeof some / sizeof *some);
-    tcase_add_test(all, smallest_effect);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return simulated_run("coverage", promises, sizeof some / sizeof *some, smallest_effect);
 }

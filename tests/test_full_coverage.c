@@ -21,14 +21,5 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("coverage in full");
-    TCase *all = tcase_create("coverage");
-    tcase_set_timeout(all, 600);
-    tcase_add_loop_test(all, promises, 0, N_COUNTS * N_NOISES * N_MEMORIES * N_EFFECTS);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return simulated_run("coverage in full", promises, N_COUNTS * N_NOISES * N_MEMORIES * N_EFFECTS, NULL);
 }
