@@ -43,6 +43,8 @@ static int open_part(tare__journal *j, const tare__line *line, const char *path)
         return journal_failed(j, "cannot be written");
     if (j->part && flock(file, LOCK_EX | LOCK_NB) != 0) {
         int code = tare__failed(line, "%s is being written by another run", j->part);
+        free(j->part);
+        j->part = NULL; /* theirs */
         tare__journal_leave(j);
         return code;
     }

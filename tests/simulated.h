@@ -129,15 +129,17 @@ static outcome simulate_runs(const simulation *s, int runs, double difference)
     return o;
 }
 
-/* 93 to 97 % hold the truth, and at most 5 % of the runs raise a false alarm; slack: what `runs` runs leave open. */
-static void check_promises(const simulation *s, int runs, double slack)
+/* 93 to 97 % hold the truth; where a process has fewer than six rounds and spikes are rare, intervals err on the wide
+ * side. At most 5 % of the runs raise a false alarm: two and a half standard errors of that share are left open. */
+static void check_promises(const simulation *s, int runs)
 {
     outcome o = simulate_runs(s, runs, 0.02);
+    double most = s->rounds < 6 ? 0.985 : 0.97, alarms = 0.05 + 2.5 * sqrt(0.05 * 0.95 / runs);
     if (getenv("TARE_TEST_SHOW"))
-        printf("%-40s coverage %.4f, false alarms %.4f\n", s->name, o.coverage, o.alarms);
-    ck_assert_msg(o.coverage >= 0.93 - slack && o.coverage <= 0.97 + slack, "%s: %.4f of the intervals hold the truth",
-                  s->name, o.coverage);
-    ck_assert_msg(o.alarms <= 0.05 + slack, "%s: %.4f of the runs raise a false alarm", s->name, o.alarms);
+        printf("%-48s coverage %.4f, false alarms %.4f\n", s->name, o.coverage, o.alarms);
+    ck_assert_msg(o.coverage >= 0.93 && o.coverage <= most, "%s: %.4f of the intervals hold the truth", s->name,
+                  o.coverage);
+    ck_assert_msg(o.alarms <= alarms, "%s: %.4f of the runs raise a false alarm", s->name, o.alarms);
 }
 
 /* main's body: a test for each of n kinds of runs, and one more; NULL: none. */

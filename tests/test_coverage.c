@@ -10,7 +10,7 @@ static const simulation some[] = {
 
 START_TEST(promises)
 {
-    check_promises(&some[_i], 3000, 0.004);
+    check_promises(&some[_i], 3000);
 }
 END_TEST
 
