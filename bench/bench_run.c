@@ -71,6 +71,9 @@ static int read_numbers(tare__bench_run *r, double *limit)
     *limit /= 100;
     if (p->rounds < p->processes)
         p->processes = p->rounds;
+    /* a process spends the better part of a second before its first round */
+    if (p->seconds > 0 && !tare__given(line, "processes"))
+        p->processes = (int64_t)fmin((double)p->processes, fmax(3, p->seconds / 1.5));
     if (p->seconds > 0 && !tare__given(line, "rounds"))
         p->rounds = 1000000 * p->processes;
     return code;

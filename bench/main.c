@@ -32,7 +32,7 @@ static const tare__option bench_options[] = {
     {"rounds", "R", "60", "rounds in all processes together"},
     {"time", "SECONDS", NULL, "stop after this time instead (each cell of a grid)"},
     {"quick", NULL, NULL, "--time 10"},
-    {"processes", "P", "6", "processes, one after the other"},
+    {"processes", "P", "10", "processes, one after the other; fewer by themselves where the time is short"},
     {"trust", "PERCENT", "1", "how far the same arm, measured twice, may differ from itself"},
     {"order-seed", "S", "1", "seed of the order of arms"},
     {"fraction", "N", "1", "of a grid, the regular fraction of one in N cells"},

@@ -1,4 +1,4 @@
-/* test_coverage.c - what intervals and verdicts promise, on simulated runs with known truth: the number of processes
+/* test_coverage.c - what intervals and verdicts promise, on simulated runs with known truth: the numbers of processes
  * that `tare bench` has by itself. test_full_coverage.c has more runs and more kinds of them. */
 #include "simulated.h"
 
@@ -6,6 +6,9 @@ static const simulation some[] = {
     {"6 x 10, normal", 6, 10, NORMAL, 0, 0.005},
     {"6 x 10, heavy tails, remembering", 6, 10, HEAVY, 0.6, 0.005},
     {"6 x 10, spikes", 6, 10, SPIKES, 0.3, 0.005},
+    {"10 x 6, normal", 10, 6, NORMAL, 0.3, 0.005},
+    {"10 x 6, heavy tails, remembering", 10, 6, HEAVY, 0.6, 0.005},
+    {"10 x 6, spikes", 10, 6, SPIKES, 0, 0.005},
 };
 
 START_TEST(promises)
