@@ -275,13 +275,12 @@ static int print(session *s)
 static int run(session *s)
 {
     const tare__line *line = s->line;
-    const char *by = tare__text(line, "by");
-    if (by && strcmp(by, "machine") != 0)
-        return tare__usage(line, "--by takes machine, not '%s'", by);
-    s->by_machine = by != NULL;
+    s->by_machine = tare__given(line, "by");
     s->across = tare__given(line, "across");
     s->limit = 100 * TARE__TRUST_LIMIT;
-    int code = tare__number(line, "trust", 0.001, 50, &s->limit);
+    int code = tare__by_machine(line);
+    if (!code)
+        code = tare__number(line, "trust", 0.001, 50, &s->limit);
     s->limit /= 100;
     for (int side = 0; side < 2 && !code; ++side)
         code = tare__store_read(line, line->word[side], tare__given(line, "partial"), &s->store[side]);

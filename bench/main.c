@@ -115,6 +115,7 @@ static const tare__option step_options[] = {
 static const tare__option report_options[] = {
     {"out", "FILE", NULL, "the page"},
     {"csv", "DIR", NULL, "tables, one a kind of record"},
+    {"by", "machine", NULL, "runs of a machine together, under its name"},
     {"partial", NULL, NULL, "use what is valid in a file that was cut short"},
     END,
 };

@@ -40,14 +40,38 @@ static int take_record(void *owner, json_t *record, const char *path, int number
     return TARE__RAN;
 }
 
-static int write_page(const tare__line *line, const gathered *g, const char *path)
+static const json_t *machine_of(const tare__run *run)
 {
+    const json_t *lines = json_array_size(run->arms)     ? run->arms
+                          : json_array_size(run->agrees) ? run->agrees
+                                                         : run->epochs;
+    return json_object_get(json_array_get(lines, 0), "machine");
+}
+
+/* Runs of a machine together, in the order in which the machines first appear. */
+static void order_by_machine(gathered *g)
+{
+    for (int i = 1, same = 0; i < g->n; ++i, same = 0) {
+        for (int k = 0; k < i; ++k)
+            same = json_equal(machine_of(&g->run[k]), machine_of(&g->run[i])) ? k + 1 : same;
+        tare__run run = g->run[i];
+        if (same)
+            memmove(&g->run[same + 1], &g->run[same], (size_t)(i - same) * sizeof run);
+        g->run[same ? same : i] = run;
+    }
+}
+
+static int write_page(const tare__line *line, gathered *g, const char *path)
+{
+    const char *by = tare__text(line, "by");
+    if (by)
+        order_by_machine(g);
     char *text = NULL;
     size_t bytes = 0;
     FILE *stream = open_memstream(&text, &bytes);
     if (!stream)
         return tare__failed(line, "%s", strerror(errno));
-    tare__page_write(stream, g->run, g->n);
+    tare__page_write(stream, g->run, g->n, by != NULL);
     tare_status status = fclose(stream) == 0 ? TARE_OK : tare_error(TARE_NO_MEMORY, "no memory for the page");
     return tare__file_put(line, path, text, bytes, status);
 }

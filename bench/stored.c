@@ -53,6 +53,12 @@ int tare__records_read(const tare__line *line, const char *path, bool partial, t
     return code;
 }
 
+int tare__by_machine(const tare__line *line)
+{
+    const char *by = tare__text(line, "by");
+    return !by || strcmp(by, "machine") == 0 ? TARE__RAN : tare__usage(line, "--by takes machine, not '%s'", by);
+}
+
 static int keep_line(void *owner, json_t *record, const char *path, int number)
 {
     (void)number;

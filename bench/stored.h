@@ -13,6 +13,9 @@ typedef int tare__take_record(void *owner, json_t *record, const char *path, int
  * schema, or cut short; partial: what stands before a line that was cut short is used, and that is no complaint. */
 int tare__records_read(const tare__line *, const char *path, bool partial, tare__take_record *, void *owner);
 
+/* A usage error where --by is given and is not "machine", the one thing that records are kept apart by. */
+int tare__by_machine(const tare__line *);
+
 typedef struct {
     const char *path;
     json_t *lines; /* array of the run's records, in order */

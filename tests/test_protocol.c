@@ -192,17 +192,14 @@ END_TEST
 
 START_TEST(bad_grids)
 {
-    const char *const words[] = {"chain --batch 1,2,1",
-                                 "chain --shard 0/2",
-                                 "chain --shard 3/2",
-                                 "chain --shard 1",
-                                 "chain --shard 1/",
-                                 "chain --fraction 0",
-                                 "chain --shard x/2",
-                                 "chain --batch 1,2,3,4,5,6,7,8,9,10 --threads 1,2,3,4,5,6,7,8,9,10 --factor "
-                                 "a=1/2/3/4/5/6/7/8/9/10,b=1/2/3/4/5/6/7/8/9/10,c=1/2/3/4/5/6/7/8/9/10,d=1/2"};
+    const char *const words[] = {"chain --batch 1,2,1", "chain --shard 0/2",  "chain --shard 3/2", "chain --shard 1",
+                                 "chain --shard 1/",    "chain --fraction 0", "chain --shard x/2"};
     for (size_t i = 0; i < sizeof words / sizeof *words; ++i)
         ck_assert_msg(with_line(words[i], write_cells) == TARE__USAGE, "%s", words[i]);
+    const char *many = "1/2/3/4/5/6/7/8/9/10";
+    char *huge = tare__print("chain:a=%s,b=%s,c=%s,d=%s,e=%s,f=%s", many, many, many, many, many, many);
+    ck_assert_int_eq(with_line(huge, write_cells), TARE__USAGE);
+    free(huge);
 }
 END_TEST
 
