@@ -191,9 +191,9 @@ void tare__arm_close(tare__arm *a)
     tare_value_drop(a->target);
     tare_value_drop(a->head);
     tare_net_free(a->net);
-    (void)tare_runtime_free(a->rt);
+    int64_t lost = tare_runtime_free(a->rt);
     free(a->gradient);
-    *a = (tare__arm){0};
+    *a = (tare__arm){.lost = lost};
 }
 
 tare_status tare__arm_feed(tare__arm *a, const void *x, const void *target)

@@ -55,6 +55,7 @@ struct tare__arm {
     tare_value *y, *loss;  /* kept by the last step: handles of the arm's own */
     tare_value **gradient; /* [n_parameters] graph: the results of the instance; NULL where there are none */
     int64_t bind_ns;       /* of making and binding the instance */
+    int64_t lost;          /* closed: blocks that its runtime still had out; 0 */
 };
 
 /* On failure the arm is closed. `name` is borrowed. */

@@ -46,6 +46,19 @@ static tare_status parse_ints(const char *owner, const tare_attr *a, const char 
     return TARE_OK;
 }
 
+static tare_status parse_dtype(const char *owner, const tare_attr *a, const char *text, tare_dtype *out)
+{
+    char list[128] = "";
+    for (int d = (int)a->low, at = 0; d <= (int)a->high; ++d) {
+        if (strcmp(text, tare_dtype_name((tare_dtype)d)) == 0) {
+            *out = (tare_dtype)d;
+            return TARE_OK;
+        }
+        at += snprintf(list + at, sizeof list - (size_t)at, "%s%s", at ? ", " : "", tare_dtype_name((tare_dtype)d));
+    }
+    return tare_error(TARE_BAD_ARGUMENT, "%s: %s is '%s' (need one of %s)", owner, a->name, text, list);
+}
+
 static tare_status parse_one(const char *owner, const tare_attr *a, const char *text, void *out)
 {
     void *field = (char *)out + a->offset;
@@ -59,6 +72,9 @@ static tare_status parse_one(const char *owner, const tare_attr *a, const char *
         break;
     case TARE_ATTR_INTS:
         status = parse_ints(owner, a, text, &end, field);
+        break;
+    case TARE_ATTR_DTYPE:
+        status = parse_dtype(owner, a, text, field);
         break;
     case TARE_ATTR_BOOL:
         if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
@@ -127,6 +143,8 @@ static int print_one(const tare_attr *a, const void *from, char *text, size_t by
         return snprintf(text, bytes, "%lld", (long long)*(const int64_t *)field);
     case TARE_ATTR_BOOL:
         return snprintf(text, bytes, "%s", *(const bool *)field ? "true" : "false");
+    case TARE_ATTR_DTYPE:
+        return snprintf(text, bytes, "%s", tare_dtype_name(*(const tare_dtype *)field));
     case TARE_ATTR_FLOAT:
         return snprintf(text, bytes, "%.17g", *(const double *)field);
     case TARE_ATTR_INTS:

@@ -20,15 +20,57 @@
     OP(tanh_grad, 2)                                                                                                   \
     OP(sigmoid, 1)                                                                                                     \
     OP(sigmoid_grad, 2)                                                                                                \
+    OP(softsign, 1)                                                                                                    \
+    OP(softsign_grad, 2)                                                                                               \
+    OP(softplus, 1)                                                                                                    \
+    OP(softplus_grad, 2)                                                                                               \
+    OPA(leaky_relu, 1, double slope;)                                                                                  \
+    OPA(leaky_relu_grad, 2, double slope;)                                                                             \
+    OPA(elu, 1, double alpha;)                                                                                         \
+    OPA(elu_grad, 2, double alpha;)                                                                                    \
+    /* x times a gate (gated.c) */                                                                                     \
+    OPA(gelu, 1, bool tanh;)                                                                                           \
+    OPA(gelu_grad, 2, bool tanh;)                                                                                      \
+    OP(silu, 1)                                                                                                        \
+    OP(silu_grad, 2)                                                                                                   \
+    OP(hard_swish, 1)                                                                                                  \
+    OP(hard_swish_grad, 2)                                                                                             \
+    /* elementary functions (elementary.c) */                                                                          \
+    OP(neg, 1)                                                                                                         \
+    OP(exp, 1)                                                                                                         \
+    OP(log, 1)                                                                                                         \
+    OP(sqrt, 1)                                                                                                        \
+    OP(sqrt_grad, 2)                                                                                                   \
+    OP(square, 1)                                                                                                      \
+    OP(square_grad, 2)                                                                                                 \
+    OP(abs, 1)                                                                                                         \
+    OP(abs_grad, 2)                                                                                                    \
+    /* the greater and the lesser (extremum.c) */                                                                      \
+    OP(maximum, 2)                                                                                                     \
+    OP(minimum, 2)                                                                                                     \
+    OP(maximum_grad, 3)                                                                                                \
+    OPA(clip, 1, double low; double high;)                                                                             \
+    OPA(clip_grad, 2, double low; double high;)                                                                        \
+    /* masks (comparison.c, where.c) */                                                                                \
+    OP(equal, 2)                                                                                                       \
+    OP(not_equal, 2)                                                                                                   \
+    OP(less, 2)                                                                                                        \
+    OP(less_equal, 2)                                                                                                  \
+    OP(greater, 2)                                                                                                     \
+    OP(greater_equal, 2)                                                                                               \
+    OP(where, 3)                                                                                                       \
     /* arithmetic with broadcasting (arithmetic.c) */                                                                  \
     OP(add, 2)                                                                                                         \
     OP(sub, 2)                                                                                                         \
     OP(mul, 2)                                                                                                         \
+    OP(div, 2)                                                                                                         \
     OPA(scale, 1, double factor;)                                                                                      \
     OP(accumulate, 2)                                                                                                  \
-    /* moving bits (copy.c) */                                                                                         \
+    /* moving bits (copy.c, cast.c, pad.c) */                                                                          \
     OP(copy, 1)                                                                                                        \
     OPA(fill, 1, double value;)                                                                                        \
+    OPA(cast, 1, tare_dtype dtype;)                                                                                    \
+    OPA(pad, 1, tare_ints before; tare_ints after; double value;)                                                      \
     /* views (view.c, slice.c) */                                                                                      \
     OP(detach, 1)                                                                                                      \
     OP(graph_break, 1)                                                                                                 \
@@ -39,8 +81,9 @@
     OPA(expand, 1, tare_ints shape;)                                                                                   \
     OPA(slice, 1, int64_t axis; int64_t begin; int64_t end; int64_t step;)                                             \
     OPA(slice_grad, 2, int64_t axis; int64_t begin; int64_t end; int64_t step;)                                        \
-    /* joining and cutting (concat.c) */                                                                               \
+    /* joining and cutting (concat.c, split.c) */                                                                      \
     OPA(concat, MANY, int64_t axis;)                                                                                   \
+    OPA(stack, MANY, int64_t axis;)                                                                                    \
     OPA(split, TO_MANY, int64_t axis; int64_t parts;)                                                                  \
     /* reductions (reduction.c, reduction_grad.c) */                                                                   \
     OPA(sum, 1, tare_ints axes; bool keep_dims;)                                                                       \
@@ -61,9 +104,10 @@
     /* randomness (dropout.c) */                                                                                       \
     OPA(dropout, 2, double rate; int64_t seed;)                                                                        \
     OPA(dropout_grad, 2, double rate;)                                                                                 \
-    /* rows by number (gather.c) */                                                                                    \
+    /* rows by number (gather.c, one_hot.c) */                                                                         \
     OP(gather, 2)                                                                                                      \
     OP(gather_grad, 3)                                                                                                 \
+    OPA(one_hot, 1, int64_t depth; tare_dtype dtype;)                                                                  \
     /* pooling (max_pool2d.c) */                                                                                       \
     OPA(max_pool2d, 1, int64_t kernel_h; int64_t kernel_w; int64_t stride_h; int64_t stride_w; int64_t pad_h;          \
         int64_t pad_w; bool ceil_mode;)                                                                                \
