@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "derived.h"
+#include "fields.h"
 #include "measure.h"
 #include "results.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "commands.h"
-#include "derived.h"
+#include "fields.h"
 #include "stored.h"
 
 typedef struct {

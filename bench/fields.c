@@ -1,5 +1,5 @@
-/* derived.c - figures as fields of lines (see derived.h). */
-#include "derived.h"
+/* fields.c - figures as fields of lines (see fields.h). */
+#include "fields.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
-/* derived.h - the part of a run's lines that is computed from its blocks: made here for the command that writes them
+/* fields.h - the part of a run's lines that is computed from its blocks: made here for the command that writes them
  * and for the one that verifies them. New objects; a field that is null says why under "reasons". */
-#ifndef TARE_BENCH_DERIVED_H
-#define TARE_BENCH_DERIVED_H
+#ifndef TARE_BENCH_FIELDS_H
+#define TARE_BENCH_FIELDS_H
 
 #include "figures.h"
 
