@@ -12,10 +12,10 @@ static void note(int signal)
     caught = signal;
 }
 
-void tare__interrupt_catch(void)
+void tare__interrupt_catch(bool restart)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    const struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    const struct sigaction action = {.sa_handler = note, .sa_flags = (restart ? SA_RESTART : 0) | (int)SA_RESETHAND};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; ++i) {
         struct sigaction old;
         if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)

@@ -5,7 +5,10 @@
 #ifndef TARE_BENCH_INTERRUPT_H
 #define TARE_BENCH_INTERRUPT_H
 
-void tare__interrupt_catch(void);
+#include <stdbool.h>
+
+/* restart: system calls under way go on, as a training's; else they return, as a wait for another process must. */
+void tare__interrupt_catch(bool restart);
 /* The signal that came, or 0. */
 int tare__interrupted(void);
 

@@ -1,5 +1,4 @@
-/* lists.c - `tare nets`, `ops`, `optimizers`, `schedules`, `initialisers`, `doctor`: what there is, one a line, name
- * first. */
+/* lists.c - `tare nets`, `ops`, `optimizers`, `schedules`, `initialisers`: what there is, one a line, name first. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,27 +120,4 @@ int tare__schedules_run(const tare__line *line)
 int tare__initialisers_run(const tare__line *line)
 {
     return list_words(line, tare_initialisers, tare_n_initialisers);
-}
-
-/* The machine, build and library records that would go with every result. */
-int tare__doctor_run(const tare__line *line)
-{
-    json_t *all =
-        json_pack("{s:o,s:o,s:o}", "machine", tare__machine(), "build", tare__build(), "libraries", tare__libraries());
-    if (tare__given(line, "json")) {
-        json_dumpf(all, stdout, JSON_COMPACT);
-        printf("\n");
-    }
-    const char *group, *key;
-    json_t *fields, *value;
-    if (!tare__given(line, "json")) {
-        json_object_foreach(all, group, fields) json_object_foreach(fields, key, value)
-        {
-            char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-            printf("%-10s %-13s %s\n", group, key, json_is_string(value) ? json_string_value(value) : text);
-            free(text);
-        }
-    }
-    json_decref(all);
-    return TARE__RAN;
 }

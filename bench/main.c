@@ -31,16 +31,27 @@ static const tare__option bench_options[] = {
     TARE__ARM_OPTIONS,
     {"arm", "NAME=RUNG,F=L,...", NULL, "one more arm, with flips of its own"},
     {"rounds", "R", "60", "rounds in all processes together"},
-    {"time", "SECONDS", NULL, "stop after this time instead"},
+    {"time", "SECONDS", NULL, "stop after this time instead (each cell of a grid)"},
     {"quick", NULL, NULL, "--time 10"},
-    {"processes", "P", "6", "processes, one after the other"},
+    {"processes", "P", "10", "processes, one after the other; fewer by themselves where the time is short"},
+    {"trust", "PERCENT", "1", "how far the same arm, measured twice, may differ from itself"},
     {"order-seed", "S", "1", "seed of the order of arms"},
+    {"fraction", "N", "1", "of a grid, the regular fraction of one in N cells"},
+    {"shard", "I/N", NULL, "of a grid, the I-th of N shards; their files are merged by concatenation"},
     JSON_FILE,
-    {"child", "K", NULL, NULL},
-    {"share", "SECONDS", NULL, NULL},
-    {"compiled", "FILE.so", NULL, NULL},
+    {"csv", "DIR", NULL, "write the records of --json as tables too, one a kind"},
     END,
 };
+static const tare__option measure_options[] = {END};
+static const tare__option verify_options[] = {END};
+static const tare__option compare_options[] = {
+    {"trust", "PERCENT", "1", "how far the machine's sgemm may differ between the files"},
+    {"by", "machine", NULL, "compare runs of the same machine only, machine by machine"},
+    {"across", NULL, NULL, "compare different machines all the same"},
+    {"partial", NULL, NULL, "use what is valid in a file that was cut short"},
+    END,
+};
+static const tare__option doctor_options[] = {JSON_LINES, {"time", "SECONDS", "5", "for the measured part"}, END};
 static const tare__option agree_options[] = {
     {"batch", "N", NULL, "samples a step (the net's own number where not given)"},
     TARE__PLUGIN_OPTION,
@@ -114,7 +125,13 @@ static const tare__option step_options[] = {
 };
 static const tare__option check_options[] = {TARE__PLUGIN_OPTION, END};
 static const tare__option no_options[] = {END};
-static const tare__option report_options[] = {{"out", "FILE", NULL, "the page"}, END};
+static const tare__option report_options[] = {
+    {"out", "FILE", NULL, "the page"},
+    {"csv", "DIR", NULL, "tables, one a kind of record"},
+    {"by", "machine", NULL, "runs of a machine together, under its name"},
+    {"partial", NULL, NULL, "use what is valid in a file that was cut short"},
+    END,
+};
 
 static const tare__command commands[] = {
     {"nets", "", "lists the nets", 0, 0, record_list_options, tare__nets_run,
@@ -134,7 +151,7 @@ static const tare__command commands[] = {
      "rung is refused. Exact: the results are bitwise the same at all levels."},
     {"summary", "NET", "layers, parameters, FLOPs and bytes of a net", 1, 1, summary_options, tare__summary_run,
      "  tare summary mlp --batch 64 --optimizer adam"},
-    {"bench", "NET", "times arms against each other, interleaved", 1, 1, bench_options, tare__bench_run,
+    {"bench", "NET", "times arms against each other, interleaved", 1, 1, bench_options, tare__bench_command,
      "Arms run in turn, in shuffled rounds, in several processes. Printed are the least and the median time of a step, "
      "the ratio to the bare kernel calls with its 95 % interval, exact counts of what a step does beside its kernels, "
      "and the digest of its kernel calls.\n"
@@ -175,7 +192,12 @@ static const tare__command commands[] = {
      "  tare check ./mine.c"},
     {"report", "FILE.jsonl...", "makes one page of records", 1, -1, report_options, tare__report_run,
      "  tare report mlp.jsonl --out mlp.html"},
-    {"doctor", "", "what this machine and this build are", 0, 0, list_options, tare__doctor_run, NULL},
+    {"compare", "A.jsonl B.jsonl", "contrasts between the runs of two files", 2, 2, compare_options, tare__compare_run,
+     "  tare compare before.jsonl after.jsonl"},
+    {"verify", "FILE.jsonl...", "computes every figure again from the raw blocks", 1, -1, verify_options,
+     tare__verify_run, NULL},
+    {"doctor", "", "what this machine can measure, and what would help", 0, 0, doctor_options, tare__doctor_run, NULL},
+    {"measure", "", NULL, 0, 0, measure_options, tare__measure_run, NULL},
     {"completion", "bash", "prints what a shell completes the command with", 1, -1, no_options, tare__completion_run,
      "  source <(tare completion bash)"},
     {"manual", "", "prints the manual page", 0, 0, no_options, tare__manual_run,

@@ -387,7 +387,20 @@ static void run_section(FILE *out, const tare__run *run)
     environment(out, record);
 }
 
-void tare__page_write(FILE *out, const tare__run *runs, int n_runs)
+/* Where the machine is another one than before. */
+static void machine_heading(FILE *out, const json_t *before, const json_t *record)
+{
+    const json_t *machine = json_object_get(record, "machine");
+    if (before && json_equal(json_object_get(before, "machine"), machine))
+        return;
+    fputs("<p class=\"machine\"><b>On ", out);
+    tare__page_text(out, text_of(machine, "host"));
+    fputs("</b>: ", out);
+    tare__page_text(out, text_of(machine, "cpu"));
+    fprintf(out, ", %.0f processors</p>\n", number(machine, "processors"));
+}
+
+void tare__page_write(FILE *out, const tare__run *runs, int n_runs, bool by_machine)
 {
     fprintf(out,
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -397,8 +410,11 @@ void tare__page_write(FILE *out, const tare__run *runs, int n_runs)
             style);
     if (!n_runs)
         fputs("<p>There are no records here.</p>\n", out);
-    for (int i = 0; i < n_runs; ++i)
+    for (int i = 0; i < n_runs; ++i) {
+        if (by_machine)
+            machine_heading(out, i ? any_record(&runs[i - 1]) : NULL, any_record(&runs[i]));
         run_section(out, &runs[i]);
+    }
     if (n_runs)
         definitions(out);
     fputs("</body></html>\n", out);

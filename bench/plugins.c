@@ -35,27 +35,14 @@ static const char **longer(const tare__line *line, const char *const *list, int 
     return more;
 }
 
-/* What a process of a run was told that its sources were compiled to already. */
-static const char *told(const tare__line *line, int number)
-{
-    const char *path = NULL;
-    for (int at = 0, i = 0; i <= number; ++i)
-        path = tare__each(line, "compiled", &at);
-    return path;
-}
-
 int tare__plugins_add(const tare__line *line, const char *file, size_t length, tare__plugins *p)
 {
     char *path = tare__keep(line, tare__print("%.*s", (int)length, file));
     if (ends(file, length, ".c")) {
-        const char *made = told(line, p->n_compiled);
-        if (!made) {
-            int code = tare__compile(line, path, &made);
-            if (code)
-                return code;
-        }
-        p->compiled = longer(line, p->compiled, p->n_compiled, made);
-        ++p->n_compiled;
+        const char *made;
+        int code = tare__compile(line, path, &made);
+        if (code)
+            return code;
         p->path = longer(line, p->path, p->n, made);
     } else {
         p->path = longer(line, p->path, p->n, path);

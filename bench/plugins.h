@@ -15,10 +15,8 @@
     }
 
 typedef struct {
-    const char **path; /* to load, in this order */
+    const char **path; /* to load, in this order; of a source, what it was compiled to */
     int n;
-    const char **compiled; /* those of the paths that were made from a source */
-    int n_compiled;
 } tare__plugins;
 
 /* The files of --plugin, sources compiled. An exit code. */

@@ -68,6 +68,16 @@ json_t *tare__record(const char *kind, json_t *run, const char *arm, const char 
     return record;
 }
 
+int64_t tare__field(const json_t *record, const char *field)
+{
+    return json_integer_value(json_object_get(record, field));
+}
+
+const char *tare__field_text(const json_t *record, const char *field)
+{
+    return json_string_value(json_object_get(record, field));
+}
+
 json_t *tare__real(double x)
 {
     return isfinite(x) ? json_real(x) : json_null();

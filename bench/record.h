@@ -24,6 +24,10 @@ json_t *tare__run_record(const tare__line *, const char *net, int64_t batch, int
 /* A new line: schema, kind, the run's fields, arm, mode and factors (NULL: null); threads are those of the factors. */
 json_t *tare__record(const char *kind, json_t *run, const char *arm, const char *mode, json_t *factors);
 
+/* The record's value of a field and of a field of a field, 0 or NULL where there is none. */
+int64_t tare__field(const json_t *record, const char *field);
+const char *tare__field_text(const json_t *record, const char *field);
+
 /* A number, null for NaN and infinities. */
 json_t *tare__real(double x);
 /* [low, high], null where one is NaN. */

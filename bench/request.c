@@ -74,13 +74,14 @@ typedef struct {
     tare__specs *specs;
     tare__setting *setting;
     bool first_threads; /* of several --threads take the first */
+    bool floor;         /* flips that mean nothing on it are for the others */
     int n_arms;         /* before they are repeated with more threads */
 } reading;
 
 static int take_flip(void *owner, const char *item)
 {
     reading *r = owner;
-    return tare__setting_flip(r->setting, r->line, item);
+    return r->floor ? tare__setting_flip_if(r->setting, r->line, item) : tare__setting_flip(r->setting, r->line, item);
 }
 
 /* --factor and the options that are aliases of one. */
@@ -137,7 +138,8 @@ int tare__setting_read(const tare__line *line, const tare__task *task, const cha
 
 int tare__floor_read(const tare__line *line, const tare__task *task, tare__setting *setting)
 {
-    return read_setting(&(reading){.line = line, .task = task, .setting = setting, .first_threads = true}, "kernels");
+    return read_setting(
+        &(reading){.line = line, .task = task, .setting = setting, .first_threads = true, .floor = true}, "kernels");
 }
 
 /* Room for a spec of that name. */

@@ -49,7 +49,7 @@ int tare__specs_read(const tare__line *, const tare__task *, const char *modes, 
 void tare__specs_free(tare__specs *);
 /* One setting: a rung's name, with --factor and its aliases applied. An exit code. */
 int tare__setting_read(const tare__line *, const tare__task *, const char *rung, tare__setting *);
-/* That of the floor, the rung kernels; of several --threads the first. */
+/* That of the floor, the rung kernels, with those flips that mean something on it; of several --threads the first. */
 int tare__floor_read(const tare__line *, const tare__task *, tare__setting *);
 
 #endif

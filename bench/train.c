@@ -327,7 +327,7 @@ int tare__train_run(const tare__line *line)
     session s = {.line = line};
     int code = open_session(&s);
     if (!code) {
-        tare__interrupt_catch();
+        tare__interrupt_catch(true);
         code = run(&s);
     }
     close_session(&s);

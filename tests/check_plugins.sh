@@ -32,7 +32,7 @@ for net in "$examples/net_plugin.c:width=8" "$folder/net.so:width=8"; do
     expect 0 'narrow' summary "$net"
     expect 0 'lower bound' plan "$net"
     expect 0 'funnel:width=8' step "$net" --arms step
-    expect 0 'funnel:width=8' bench "$net" --rounds 2 --processes 2 --modes step,block
+    timed 'funnel:width=8' bench "$net" --rounds 2 --processes 2 --modes step,block
     expect 0 'nodes' graph "$net" --dot "$folder/net.dot"
     expect 0 'parameters in' graph "$net" --save "$folder/saved.json"
     expect 0 'agree bit for bit' agree "$folder/saved.json" --steps 1

@@ -1,5 +1,6 @@
-# What the tests of the command share: $tare, a $folder that goes with the script, expectations, their count.
-# Read with the script's own arguments, SOURCE BUILD.
+# What the scripts that call the command share: sourced with SOURCE BUILD as $1 and $2; ends in `finish`.
+set -uo pipefail
+source=$1
 tare=$2/tare
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -28,7 +29,20 @@ expect() {
     fi
 }
 
-# The end of a script.
+# timed PATTERN WORDS...: a run that a loaded machine may make one that is not trusted (exit 3); nothing on stderr.
+timed() {
+    local pattern=$1 is
+    shift
+    checks=$((checks + 1))
+    "$tare" "$@" >"$folder/out" 2>"$folder/err" </dev/null
+    is=$?
+    [ "$is" -eq 0 ] || [ "$is" -eq 3 ] || fail "tare $*: exit $is: $(head -c 300 "$folder/err")"
+    [ "$is" -ne 3 ] || grep -q MISTRUSTED "$folder/out" || fail "tare $*: exit 3 without a word"
+    grep -q -e "$pattern" "$folder/out" || fail "tare $*: no '$pattern' in its output"
+    [ ! -s "$folder/err" ] || fail "tare $*: $(head -c 200 "$folder/err") on stderr"
+}
+
+# Exit code of the script.
 finish() {
     echo "$checks checks, $failures failures"
     [ "$failures" -eq 0 ]

@@ -17,8 +17,8 @@ static tare_status build(tare_net *n, const void *options)
     (void)options;
     tiny *t = (tiny *)n;
     const int64_t dim[] = {6, 6};
-    tare_status status = tare_net_parameter(n, "first", "weight", TARE_INIT_XAVIER_UNIFORM, 2, dim, &t->w1);
-    return status ? status : tare_net_parameter(n, "second", "weight", TARE_INIT_XAVIER_UNIFORM, 2, dim, &t->w2);
+    tare_status status = tare_net_parameter(n, "first", "weight", TARE_INIT_WEIGHT, 2, dim, &t->w1);
+    return status ? status : tare_net_parameter(n, "second", "weight", TARE_INIT_WEIGHT, 2, dim, &t->w2);
 }
 
 /* y = x + tanh(x w1) w2, written over the mode: it cannot know how it is run */
