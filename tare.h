@@ -9,6 +9,7 @@
 #include "graph/graph.h"
 #include "imperative/imperative.h"
 #include "nets/layer.h"
+#include "nets/layer_image.h"
 #include "nets/net.h"
 #include "ops/ops.h"
 

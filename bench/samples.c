@@ -9,8 +9,6 @@ int tare__samples_open(const tare__line *line, const char *folder, unsigned part
 {
     *s = (tare__samples){0};
     tare_status status = tare_dataset_open(&s->memory, folder, parts, &s->set);
-    const tare_dataset_part *any = parts & TARE_DATASET_TRAIN ? &s->set.train : &s->set.test;
-    s->scale = any->x.dtype == TARE_U8 ? 1.0f / 255 : 1;
     return status == TARE_OK ? TARE__RAN : tare__status_failed(line, status);
 }
 
@@ -41,10 +39,11 @@ tare_status tare__samples_fit(const tare_dataset_part *part, const tare_net *net
     return TARE_OK;
 }
 
-tare_status tare__samples_gather(const tare__samples *s, const tare_dataset_part *part, const tare_batch *batch,
+tare_status tare__samples_gather(const tare_dataset_part *part, const tare_batch *batch, const tare_net *net,
                                  tare_loss loss, float *x, void *target)
 {
-    tare_status status = tare_gather_f32(&part->x, batch, s->scale, x);
+    float scale = 1.0f / (float)(net->type->byte_divisor ? net->type->byte_divisor : 255);
+    tare_status status = tare_gather_f32(&part->x, batch, part->x.dtype == TARE_U8 ? scale : 1, x);
     if (status != TARE_OK)
         return status;
     return loss == TARE_LOSS_SOFTMAX_CE ? tare_gather_i32(&part->y, batch, target)
@@ -61,7 +60,7 @@ tare_status tare__samples_feed(tare__samples *s, const tare_dataset_part *part, 
     /* both are of 4-byte elements, so the target after x is aligned */
     float *x = (float *)(void *)s->batch;
     void *target = s->batch + x_bytes;
-    tare_status status = tare__samples_gather(s, part, batch, arm->loss_kind, x, target);
+    tare_status status = tare__samples_gather(part, batch, arm->net, arm->loss_kind, x, target);
     return status == TARE_OK ? tare__arm_feed(arm, x, target) : status;
 }
 
@@ -111,8 +110,7 @@ static tare_status forward(tare_mode *m, const tare__arm *arm, const float *x, i
     return status;
 }
 
-tare_status tare__samples_evaluate(const tare__samples *s, const tare_dataset_part *part, const tare__arm *arm,
-                                   double *metric, float *output)
+tare_status tare__samples_evaluate(const tare_dataset_part *part, const tare__arm *arm, double *metric, float *output)
 {
     tare_mode *m = NULL;
     tare_status status = tare_imperative_new(arm->rt, &m);
@@ -129,7 +127,7 @@ tare_status tare__samples_evaluate(const tare__samples *s, const tare_dataset_pa
     for (int64_t first = 0; first < n && status == TARE_OK; first += arm->batch) {
         int64_t rows = n - first < arm->batch ? n - first : arm->batch;
         tare_batch batch = {.count = rows, .first = first};
-        status = tare__samples_gather(s, part, &batch, arm->loss_kind, x, target);
+        status = tare__samples_gather(part, &batch, arm->net, arm->loss_kind, x, target);
         if (status == TARE_OK)
             status = forward(m, arm, x, rows, y, (size_t)(rows * width) * sizeof *y);
         sum += status == TARE_OK ? score(arm->loss_kind, y, target, rows, width) : 0;

@@ -10,7 +10,6 @@
 typedef struct {
     tare_memory memory;
     tare_dataset set;
-    float scale; /* of x: bytes become 0..1 */
     char *batch; /* owned: room for a gathered batch, kept from step to step */
     size_t batch_bytes;
 } tare__samples;
@@ -21,16 +20,15 @@ void tare__samples_close(tare__samples *);
 
 /* BAD_SHAPE, BAD_DTYPE where the net cannot take a part's rows. */
 tare_status tare__samples_fit(const tare_dataset_part *, const tare_net *, tare_loss);
-/* A batch as the net's bytes: rows of floats; int32 labels or float targets, by the loss. */
-tare_status tare__samples_gather(const tare__samples *, const tare_dataset_part *, const tare_batch *, tare_loss,
-                                 float *x, void *target);
+/* A batch as the net takes it: rows of floats, bytes scaled as it asks; int32 labels or float targets, by the loss. */
+tare_status tare__samples_gather(const tare_dataset_part *, const tare_batch *, const tare_net *, tare_loss, float *x,
+                                 void *target);
 /* Gathers and feeds; the batch has as many rows as the arm's. */
 tare_status tare__samples_feed(tare__samples *, const tare_dataset_part *, const tare_batch *, tare__arm *);
 
 /* What a net makes of a part, in the imperative mode, in its own order, batch rows at a time: accuracy of labels, mean
  * squared error of targets. output NULL, or room for all outputs. */
-tare_status tare__samples_evaluate(const tare__samples *, const tare_dataset_part *, const tare__arm *, double *metric,
-                                   float *output);
+tare_status tare__samples_evaluate(const tare_dataset_part *, const tare__arm *, double *metric, float *output);
 /* "accuracy", "MSE". */
 const char *tare__samples_metric(const tare__arm *);
 

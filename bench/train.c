@@ -74,7 +74,7 @@ static tare_status train_epoch(session *s, int64_t number, epoch *e)
     if (s->progress)
         fprintf(stderr, "\r%60s\r", "");
     if (status == TARE_OK)
-        status = tare__samples_evaluate(&s->samples, &s->samples.set.test, &s->arm, &e->metric, NULL);
+        status = tare__samples_evaluate(&s->samples.set.test, &s->arm, &e->metric, NULL);
     return status;
 }
 
@@ -203,7 +203,7 @@ static int predict(session *s)
     tare_desc d = tare_net_target(s->arm.net, TARE_LOSS_L2, s->samples.set.test.x.dims[0]);
     float *output = tare__take((size_t)tare_desc_count(&d), sizeof *output);
     double metric;
-    tare_status status = tare__samples_evaluate(&s->samples, &s->samples.set.test, &s->arm, &metric, output);
+    tare_status status = tare__samples_evaluate(&s->samples.set.test, &s->arm, &metric, output);
     int code = TARE__RAN;
     if (status != TARE_OK)
         code = tare__status_failed(s->line, status);

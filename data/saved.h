@@ -45,6 +45,7 @@ typedef struct {
     const char *label;                      /* of the net that was saved, for people: "mlp:hidden=300-100" */
     const char *bench_loss, *training_loss; /* names */
     int64_t default_batch;
+    int32_t byte_divisor;    /* of the pixels of a data set; 0: not said */
     tare_desc input, output; /* of one sample: without the batch dimension */
 } tare_saved_net;
 

@@ -223,14 +223,15 @@ static tare_status read_net(tare__saved_reading *r, const json_t *object)
     static const tare__saved_member table[] = {
         {"label", JSON_STRING, false},         {"bench_loss", JSON_STRING, false},
         {"training_loss", JSON_STRING, false}, {"default_batch", JSON_INTEGER, false},
-        {"input", JSON_OBJECT, false},         {"output", JSON_OBJECT, false}};
-    json_t *found[6];
+        {"input", JSON_OBJECT, false},         {"output", JSON_OBJECT, false},
+        {"byte_divisor", JSON_INTEGER, true}};
+    json_t *found[7];
     char *text[3] = {NULL};
     tare_saved_net *net = r->saved->net = tare__saved_take(r, 1, sizeof *net);
     if (!net)
         return TARE_NO_MEMORY;
     (void)snprintf(r->where, sizeof r->where, "net");
-    tare_status status = tare__saved_members(r, object, table, 6, found);
+    tare_status status = tare__saved_members(r, object, table, 7, found);
     for (int i = 0; i < 3 && status == TARE_OK; ++i)
         status = tare__saved_name(r, found[i], table[i].key, &text[i]);
     if (status == TARE_OK)
@@ -243,6 +244,10 @@ static tare_status read_net(tare__saved_reading *r, const json_t *object)
     net->bench_loss = text[1];
     net->training_loss = text[2];
     net->default_batch = json_integer_value(found[3]);
+    int64_t divisor = found[6] ? json_integer_value(found[6]) : 1;
+    if (divisor < 1 || divisor > INT32_MAX)
+        return tare__saved_reject(r, "'byte_divisor' is %lld (need 1 to %d)", (long long)divisor, INT32_MAX);
+    net->byte_divisor = found[6] ? (int32_t)divisor : 0;
     status = check_net(r, net);
     *r->where = 0;
     return status;

@@ -173,10 +173,13 @@ static void put_structure(writing *w)
     if (s->net) {
         check_name(w, "the net", s->net->label);
         put_text(w, " \"net\": ");
-        put_json(w, json_pack("{s:s,s:s,s:s,s:I,s:o,s:o}", "label", w->status == TARE_OK ? s->net->label : "",
-                              "bench_loss", s->net->bench_loss, "training_loss", s->net->training_loss, "default_batch",
-                              (json_int_t)s->net->default_batch, "input", look(w, &s->net->input), "output",
-                              look(w, &s->net->output)));
+        json_t *net = json_pack("{s:s,s:s,s:s,s:I,s:o,s:o}", "label", w->status == TARE_OK ? s->net->label : "",
+                                "bench_loss", s->net->bench_loss, "training_loss", s->net->training_loss,
+                                "default_batch", (json_int_t)s->net->default_batch, "input", look(w, &s->net->input),
+                                "output", look(w, &s->net->output));
+        if (s->net->byte_divisor)
+            json_object_set_new(net, "byte_divisor", json_integer(s->net->byte_divisor));
+        put_json(w, net);
         put_text(w, ",\n");
     }
     put_list(w, " ", "parameters", parameter_item, s->n_parameters);

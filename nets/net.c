@@ -248,6 +248,8 @@ tare_status tare_nets_register(tare_runtime *rt)
 {
     tare_status status = tare__dense_nets_register(rt);
     if (status == TARE_OK)
+        status = tare__conv_nets_register(rt);
+    if (status == TARE_OK)
         status = tare__gauntlet_register(rt);
     return status == TARE_OK ? tare__optimizers_register(rt) : status;
 }

@@ -29,7 +29,8 @@ struct tare_net_type {
     /* Shape of one sample's input and output: fills desc without the batch dimension. */
     void (*input)(const void *options, tare_desc *sample);
     void (*output)(const void *options, tare_desc *sample);
-    size_t net_bytes; /* the instance, which begins with a tare_net */
+    int32_t byte_divisor; /* what the bytes of a data set (pixels) are divided by; 0: 255 */
+    size_t net_bytes;     /* the instance, which begins with a tare_net */
     tare_status (*build)(tare_net *, const void *options);
     /* By tare_api: the same body with layers called directly, as objects, as hybrid objects (block.h); a net
      * without layer objects has the first alone. */

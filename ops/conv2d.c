@@ -86,6 +86,14 @@ static tare_status result_of(const tare_args *a, const tare_desc *x, const tare_
         status = check_images(a, w, "w", "[K,C/groups,R,S]");
     if (status != TARE_OK)
         return status;
+    if (at->stride_h < 1 || at->stride_w < 1 || at->pad_h < 0 || at->pad_w < 0 || at->dilation_h < 1 ||
+        at->dilation_w < 1 || at->groups < 1)
+        return tare_op_error(a, TARE_BAD_ARGUMENT,
+                             "stride %lld,%lld, padding %lld,%lld, dilation %lld,%lld, groups %lld (need at least 1,1, "
+                             "0,0, 1,1, 1)",
+                             (long long)at->stride_h, (long long)at->stride_w, (long long)at->pad_h,
+                             (long long)at->pad_w, (long long)at->dilation_h, (long long)at->dilation_w,
+                             (long long)at->groups);
     if (x->dim[1] % at->groups || w->dim[0] % at->groups)
         return tare_op_error(a, TARE_BAD_SHAPE, "%lld groups do not divide x%s and w%s (need x.dim(1) and w.dim(0) to)",
                              (long long)at->groups, tare_desc_text(x, tx), tare_desc_text(w, tw));

@@ -39,6 +39,11 @@ tare_status tare__pool_infer(const tare_args *a, const tare_desc *x, tare_desc *
 {
     char text[TARE_DESC_TEXT];
     tare_pool_attr at = tare__pool_attributes(a);
+    if (at.kernel_h < 1 || at.kernel_w < 1 || at.stride_h < 1 || at.stride_w < 1 || at.pad_h < 0 || at.pad_w < 0)
+        return tare_op_error(a, TARE_BAD_ARGUMENT,
+                             "kernel %lld,%lld, stride %lld,%lld, padding %lld,%lld (need at least 1,1, 1,1, 0,0)",
+                             (long long)at.kernel_h, (long long)at.kernel_w, (long long)at.stride_h,
+                             (long long)at.stride_w, (long long)at.pad_h, (long long)at.pad_w);
     if (at.pad_h > at.kernel_h / 2 || at.pad_w > at.kernel_w / 2)
         return tare_op_error(a, TARE_BAD_ARGUMENT, "padding %lld,%lld is more than half of the kernel %lld,%lld",
                              (long long)at.pad_h, (long long)at.pad_w, (long long)at.kernel_h, (long long)at.kernel_w);

@@ -42,7 +42,7 @@ for list in nets ops modes factors doctor; do
     expect 0 '.' "$list"
     expect 0 '^{' "$list" --json
 done
-for net in chain mlp mlp_mnist; do
+for net in chain mlp mlp_mnist lenetp lenet; do
     expect 0 "^$net" nets
     expect 0 'dense0' summary "$net"
 done
@@ -90,7 +90,7 @@ expect 2 'csv' plan
 expect 2 'out' report "$folder/none"
 
 # ---- agreement and timing
-for net in chain mlp mlp_mnist; do
+for net in chain mlp mlp_mnist lenetp lenet; do
     expect 0 'agree bit for bit' agree "$net" --batch 8 --modes all
 done
 expect 0 'nothing to compare' agree chain --modes step
@@ -102,6 +102,8 @@ expect 0 'agree bit for bit' agree chain --modes symbol,step,kernels --factor dc
 expect 0 '119 nodes, 30 208 FLOPs' bench chain --rounds 2 --processes 2 --json "$folder/chain.jsonl"
 [ -s "$folder/chain.jsonl" ] && [ ! -e "$folder/chain.jsonl.part" ] || fail 'bench --json left no file, or a part'
 expect 0 '353.4 M' summary mlp
+expect 0 '60170 *243.5 M' summary lenetp
+expect 0 '431080 *843.6 M' summary lenet
 expect 0 'heap' bench chain:depth=2 --rounds 1 --modes functional --arm heap=functional,storage=malloc --infer
 expect 1 'cannot be written' bench chain:depth=1 --rounds 1 --json /dev/full
 expect 1 'cannot be written' agree chain:depth=1 --json "$folder/missing/x.jsonl"
@@ -134,6 +136,7 @@ done
 expect 0 'accuracy' predict mlp_mnist --load "$folder/step.safetensors" --data "$folder/digits" --out "$folder/y.npy"
 [ -s "$folder/y.npy" ] || fail 'predict --out wrote nothing'
 expect 0 'on real batches' agree mlp_mnist --data "$folder/digits" --batch 50 --steps 10
+expect 0 'accuracy' train lenetp --data "$folder/digits" --batch 50 --optimizer adam --mode step
 expect 1 'numbers' train mlp --data "$folder/digits"
 expect 1 'No such file' train mlp_mnist --data "$folder/nothing"
 expect 1 'numbers' predict chain --load "$folder/step.safetensors" --data "$folder/digits"
@@ -148,7 +151,7 @@ expect 0 'MSE' train mlp --data "$folder/regression" --batch 30
 
 # ---- a net in files is a net: every subcommand takes it, and its bits are those of the net that was saved
 digests() { awk '/^  (functional|hybridized|static_|symbol |step|kernels)/ { print $1, $2, $3, $4, $5, $6, $7 }' "$folder/out"; }
-for net in chain:depth=3,width=8 mlp mlp_mnist; do
+for net in chain:depth=3,width=8 mlp lenetp mlp_mnist; do
     expect 0 'parameters in' graph "$net" --batch 4 --save "$folder/saved.json"
     expect 0 'agree bit for bit' agree "$net" --batch 9 --modes all
     digests >"$folder/of-net"

@@ -48,13 +48,14 @@ END_TEST
 START_TEST(a_file_net_is_its_net)
 {
     const char *path = scratch_path("m.json");
-    save_net("mlp_mnist", 2, path);
+    save_net("lenetp", 2, path);
     tare_runtime *rt = start();
     tare_net *a, *b;
-    must(tare_net_new(rt, "mlp_mnist", 1, &a));
+    must(tare_net_new(rt, "lenetp", 1, &a));
     must(tare_net_new(rt, path, 7, &b));
     ck_assert_str_eq(b->label, path);
-    ck_assert_str_eq(b->type->doc, "mlp_mnist");
+    ck_assert_str_eq(b->type->doc, "lenetp");
+    ck_assert_int_eq(b->type->byte_divisor, 1);
     ck_assert_int_eq(a->type->default_batch, b->type->default_batch);
     ck_assert_int_eq(a->type->training_loss, b->type->training_loss);
     ck_assert_int_eq(a->type->bench_loss, b->type->bench_loss);
