@@ -174,12 +174,10 @@ void tare__arm_forget(tare__arm *a)
 void tare__arm_close(tare__arm *a)
 {
     tare__arm_forget(a);
-    if (a->net) {
-        for (int i = 0; i < a->net->n_parameters; ++i) {
-            tare_value_clear_gradient(a->net->parameter[i].value);
-            tare_value_drop(a->gradient ? a->gradient[i] : NULL);
-        }
-    }
+    if (a->net)
+        tare_net_clear_gradients(a->net);
+    for (int i = 0; a->gradient && i < a->net->n_parameters; ++i)
+        tare_value_drop(a->gradient[i]);
     tare_instance_free(a->instance);
     tare_plan_free(a->plan);
     tare_graph_free(a->graph);

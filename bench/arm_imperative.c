@@ -1,12 +1,6 @@
 /* arm_imperative.c - a step run operator by operator: forward, loss, backward, update, all in one scope. */
 #include "arm_private.h"
 
-static void clear_gradients(const tare__arm *a)
-{
-    for (int i = 0; i < a->net->n_parameters; ++i)
-        tare_value_clear_gradient(a->net->parameter[i].value);
-}
-
 static void forward_net(void *owner, tare_mode *m, tare_value *const *in, int n_in, tare_value **out, int n_out)
 {
     (void)n_in;
@@ -23,13 +17,13 @@ static tare_value *forward(tare__arm *a)
     return y;
 }
 
-/* Gradients of the step before stay readable until the next one begins. */
+/* Gradients of the step before stay readable until the next one begins, or, where storage is kept, overwrites them. */
 static tare_status step(tare__arm *a)
 {
     tare_mode *m = a->mode;
     tare__work work = a->task.work;
-    if (work == TARE__TRAIN)
-        clear_gradients(a);
+    if (work == TARE__TRAIN && !m->overwrite)
+        tare_net_clear_gradients(a->net);
     m->scope_begin(m, NULL);
     tare_value *y = forward(a), *root = y;
     if (a->loss_kind != TARE_LOSS_ONES)
@@ -75,6 +69,7 @@ tare_status tare__arm_imperative(tare__arm *a)
                                                          : TARE_API_DIRECT;
     if (!a->net->type->forward[a->api])
         return tare_error(TARE_IMPOSSIBLE, "%s: the net '%s' has no layer objects", a->name, a->net->type->name);
+    a->mode->overwrite = level[TARE__KEEP] == TARE__KEEP_KEPT;
     tare_imperative_by_name(a->mode, level[TARE__API] == TARE__API_INVOKE);
     a->step = step;
     return capture(a, &(tare_capture_options){.keep = level[TARE__KEEP] == TARE__KEEP_KEPT,

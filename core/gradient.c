@@ -19,10 +19,10 @@ static void replace_slot(tare_value *v, tare_value *g)
     tare_record_share(g);
     tare_record_clear(v);
     v->gradient = g;
+    v->runtime->n_slots += v->node < 0;
 }
 
-/* Notes a leaf the first time that this walk reaches it, and sets its old gradient aside. */
-static bool reach(tare_mode *m, tare_value *leaf)
+static bool note(tare_mode *m, tare_reached reached)
 {
     if (m->n_reached == m->capacity_reached) {
         int32_t capacity = m->capacity_reached ? m->capacity_reached * 2 : 32;
@@ -36,11 +36,36 @@ static bool reach(tare_mode *m, tare_value *leaf)
         m->reached = grown;
         m->capacity_reached = capacity;
     }
-    m->reached[m->n_reached++] = (tare_reached){leaf, leaf->gradient};
+    m->reached[m->n_reached++] = reached;
+    return true;
+}
+
+/* Notes a leaf the first time that this walk reaches it, and sets its old gradient aside. */
+static bool reach(tare_mode *m, tare_value *leaf)
+{
+    if (m->overwrite)
+        tare_record_clear(leaf);
+    if (!note(m, (tare_reached){.leaf = leaf, .before = leaf->gradient}))
+        return false;
     ++leaf->refs;
+    ++m->runtime->n_slots;
     leaf->walk = m->walk;
     leaf->gradient = NULL;
     return true;
+}
+
+/* Whether this walk has reached the leaf. Groups whose gradients stayed where they were are stamped when it matters. */
+static bool reached(tare_mode *m, const tare_value *leaf)
+{
+    for (int i = 0; m->n_unstamped > 0 && leaf->walk != m->walk && i < m->n_reached; ++i) {
+        if (!m->reached[i].group || m->reached[i].stamped)
+            continue;
+        for (int k = 0; k < m->reached[i].n_group; ++k)
+            m->reached[i].group[k]->walk = m->walk;
+        m->reached[i].stamped = true;
+        --m->n_unstamped;
+    }
+    return leaf->walk == m->walk;
 }
 
 /* Whether the slot of v may be written: notes leaves, refuses values whose tape is gone. */
@@ -56,7 +81,7 @@ static bool open_slot(tare_mode *m, tare_value *v)
             tare_error(TARE_STALE, "backward reaches a value whose tape was walked already (keep it with keep = true)");
         return false;
     }
-    return v->walk == m->walk || reach(m, v);
+    return reached(m, v) || reach(m, v);
 }
 
 static void contribute(tare_mode *m, tare_value *v, tare_value *g)
@@ -89,14 +114,45 @@ void tare_contribute(const tare_builder *b, int i, tare_value *g)
 tare_value *tare_partial(const tare_builder *b, int i)
 {
     tare_value *v = tare_input(b, i);
-    return v && (v->node >= 0 || v->walk == b->mode->walk) ? v->gradient : NULL;
+    return v && (v->node >= 0 || reached(b->mode, v)) ? v->gradient : NULL;
 }
 
 void tare_continue(const tare_builder *b, int i, tare_value *sum)
 {
-    tare_value *v = tare_input(b, i);
-    if (b->mode->error == TARE_OK && open_slot(b->mode, v))
-        replace_slot(v, sum);
+    tare_leaf_continue(b, tare_input(b, i), sum);
+}
+
+tare_value *tare_leaf_partial(const tare_builder *b, const tare_value *leaf)
+{
+    return reached(b->mode, leaf) ? leaf->gradient : NULL;
+}
+
+void tare_leaf_continue(const tare_builder *b, tare_value *leaf, tare_value *sum)
+{
+    if (b->mode->error == TARE_OK && open_slot(b->mode, leaf))
+        replace_slot(leaf, sum);
+}
+
+void tare_leaves_begin(const tare_builder *b, tare_value *const *leaf, tare_value *const *sum, int n)
+{
+    tare_mode *m = b->mode;
+    if (m->error || !note(m, (tare_reached){.group = leaf, .n_group = n, .stamped = true}))
+        return;
+    const uint32_t number = m->walk;
+    ++m->runtime->n_slots;
+    for (int i = 0; i < n; ++i) {
+        tare_value *v = leaf[i], *g = sum[i];
+        v->gradient = g;
+        v->walk = number;
+        ++g->refs;
+        ++g->holds;
+    }
+}
+
+void tare_leaves_rewritten(const tare_builder *b, tare_value *const *leaf, int n)
+{
+    tare_mode *m = b->mode;
+    m->n_unstamped += m->error == TARE_OK && note(m, (tare_reached){.group = leaf, .n_group = n});
 }
 
 static const tare_value *root_of(const tare_value *v)
@@ -125,20 +181,23 @@ static tare_status check_order(const tare_program *p, const tare_node *n)
     return TARE_OK;
 }
 
+tare_status tare_saved_error(const tare_node *n, bool input, int i, const tare_value *v)
+{
+    tare_args a = tare_node_args(n);
+    return tare_op_error(&a, TARE_STALE, "its %s %d%s%s%s, saved for backward, was changed by %s since",
+                         input ? "input" : "output", i, v->name ? " (" : "", v->name ? v->name : "", v->name ? ")" : "",
+                         v->storage->writer->name);
+}
+
 /* A saved value must be as it was when it was saved. */
 static tare_status check_saved(const tare_program *p, const tare_node *n)
 {
     if (!n->version)
         return p->n_before_ties ? check_order(p, n) : TARE_OK;
-    tare_args a = tare_node_args(n);
     for (int i = 0; i < n->n_in + n->n_out + n->n_aux; ++i) {
         const tare_value *v = n->operand[i];
-        if (!v || !tare_node_needs(n, i) || v->storage->version == n->version[i])
-            continue;
-        bool in = i < n->n_in;
-        return tare_op_error(&a, TARE_STALE, "its %s %d%s%s%s, saved for backward, was changed by %s since",
-                             in ? "input" : "output", in ? i : i - n->n_in, v->name ? " (" : "", v->name ? v->name : "",
-                             v->name ? ")" : "", v->storage->writer->name);
+        if (v && tare_node_needs(n, i) && v->storage->version != n->version[i])
+            return tare_saved_error(n, i < n->n_in, i < n->n_in ? i : i - n->n_in, v);
     }
     return TARE_OK;
 }
@@ -190,15 +249,20 @@ static void settle_leaves(tare_mode *m)
     }
     for (int i = 0; i < m->n_reached; ++i) {
         tare_value *leaf = m->reached[i].leaf, *before = m->reached[i].before;
+        for (int k = 0; m->error && k < m->reached[i].n_group; ++k)
+            tare_record_clear(m->reached[i].group[k]);
+        if (!leaf)
+            continue;
         if (m->error) {
             tare_record_clear(leaf);
             leaf->gradient = before;
+            ++m->runtime->n_slots;
         } else if (before) {
             tare_record_drop(before);
         }
         tare_record_unref(leaf);
     }
-    m->n_reached = 0;
+    m->n_reached = m->n_unstamped = 0;
 }
 
 /* A head is kept as a gradient, so it is looked at like an operator's input. */

@@ -39,8 +39,21 @@ TARE_API void tare_contribute(const tare_builder *, int i, tare_value *g);
  * the sub-graph has continued the canonical order from there. */
 TARE_API tare_value *tare_partial(const tare_builder *, int i);
 TARE_API void tare_continue(const tare_builder *, int i, tare_value *sum);
+/* The same for a leaf that the sub-graph reaches without its being an input. */
+TARE_API tare_value *tare_leaf_partial(const tare_builder *, const tare_value *leaf);
+TARE_API void tare_leaf_continue(const tare_builder *, tare_value *leaf, tare_value *sum);
+/* Hands n sums to n different leaves, none of which has a gradient, of whatever walk. The leaves and the list outlive
+ * the walk. */
+TARE_API void tare_leaves_begin(const tare_builder *, tare_value *const *leaf, tare_value *const *sum, int n);
+/* The same where the sums stand on the leaves already, their bytes written anew (m->overwrite): nothing is done a leaf.
+ */
+TARE_API void tare_leaves_rewritten(const tare_builder *, tare_value *const *leaf, int n);
+/* Status and text for a value that was saved for backward and has been written since; i: its number among the node's
+ * inputs (or outputs). */
+TARE_API tare_status tare_saved_error(const tare_node *, bool input, int i, const tare_value *);
 
-/* The walk over m->program from the roots (head NULL or head[i] NULL: ones). Leaves the sums on the leaves. Unless
+/* The walk over m->program from the roots (head NULL or head[i] NULL: ones). Leaves the sums on the leaves, added to
+ * what was there, or in its place (m->overwrite; then a failure leaves nothing on the leaves that it reached). Unless
  * `keep`, each node is freed as soon as it has been walked; nodes that no gradient reached stay. */
 TARE_API tare_status tare_reverse(tare_mode *m, tare_value *const *root, tare_value *const *head, int n, bool keep);
 

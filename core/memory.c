@@ -4,11 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t rounded(size_t bytes)
-{
-    return bytes == 0 ? TARE_ALIGNMENT : (bytes + TARE_ALIGNMENT - 1) & ~(size_t)(TARE_ALIGNMENT - 1);
-}
-
 static void *no_memory(size_t bytes)
 {
     (void)tare_error(TARE_NO_MEMORY, "out of memory: %zu bytes were asked for", bytes);
@@ -24,12 +19,12 @@ void *tare_memory_take(tare_memory *memory, tare_memory_category category, size_
     }
     if (bytes > (size_t)PTRDIFF_MAX - TARE_ALIGNMENT)
         return no_memory(bytes);
-    void *block = aligned_alloc(TARE_ALIGNMENT, rounded(bytes));
+    void *block = aligned_alloc(TARE_ALIGNMENT, tare_memory_rounded(bytes));
     if (!block)
         return no_memory(bytes);
     if (memory) {
         ++memory->n_live;
-        int64_t live = memory->bytes_live[category] += (int64_t)rounded(bytes);
+        int64_t live = memory->bytes_live[category] += (int64_t)tare_memory_rounded(bytes);
         if (live > memory->bytes_peak[category])
             memory->bytes_peak[category] = live;
     }
@@ -65,7 +60,7 @@ void tare_memory_give(tare_memory *memory, tare_memory_category category, void *
         return;
     if (memory) {
         --memory->n_live;
-        memory->bytes_live[category] -= (int64_t)rounded(bytes);
+        memory->bytes_live[category] -= (int64_t)tare_memory_rounded(bytes);
     }
     free(block);
 }

@@ -41,6 +41,12 @@ typedef struct {
 /* The least alignment of any block, in bytes: one cache line, one AVX-512 register. */
 enum { TARE_ALIGNMENT = 64 };
 
+/* Bytes that a block of `bytes` has when aligned ones follow it: at least one unit. */
+static inline size_t tare_memory_rounded(size_t bytes)
+{
+    return bytes == 0 ? (size_t)TARE_ALIGNMENT : (bytes + TARE_ALIGNMENT - 1) & ~(size_t)(TARE_ALIGNMENT - 1);
+}
+
 /* A block of `bytes` (0 gives a valid block) aligned to TARE_ALIGNMENT, content undefined; NULL when
  * there is no memory, with the error text set. `memory` NULL: not counted, never failed on purpose. */
 TARE_API void *tare_memory_take(tare_memory *memory, tare_memory_category category, size_t bytes);

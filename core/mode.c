@@ -178,8 +178,7 @@ void tare__dispatch_ties(const tare__apply *c)
         const tare_value *v = c->operand[c->args.n_in + o];
         if (!c->args.op->ties[o] || !v)
             continue;
-        ++v->storage->version;
-        v->storage->writer = c->args.op;
+        tare_storage_wrote(v->storage, c->args.op);
     }
 }
 
@@ -188,8 +187,10 @@ tare_status tare__dispatch_block(tare_mode *m, tare__apply *c)
 {
     int n_in = c->args.n_in;
     size_t bytes = 0;
+    if (c->n_out + c->n_aux == 0)
+        return TARE_OK;
     for (int o = 0; o < c->n_out; ++o)
-        bytes += (tare_desc_bytes(&c->operand[n_in + o]->d) + TARE_ALIGNMENT - 1) / TARE_ALIGNMENT * TARE_ALIGNMENT;
+        bytes += tare_memory_rounded(tare_desc_bytes(&c->operand[n_in + o]->d));
     tare_storage *s = tare__storage_take_work(m->runtime, bytes);
     if (!s)
         return TARE_NO_MEMORY;
@@ -208,7 +209,7 @@ tare_status tare__dispatch_block(tare_mode *m, tare__apply *c)
         v->storage = s;
         v->address = at;
         ++s->refs;
-        at += (tare_desc_bytes(&v->d) + TARE_ALIGNMENT - 1) / TARE_ALIGNMENT * TARE_ALIGNMENT;
+        at += tare_memory_rounded(tare_desc_bytes(&v->d));
     }
     tare_storage_drop(s);
     return TARE_OK;

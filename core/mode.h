@@ -42,9 +42,11 @@ struct tare_mode {
     bool capturing;               /* a graph's: nothing runs */
     bool training;                /* dropout drops, batch norm uses the batch */
     bool recording;               /* operators are recorded for a gradient */
+    bool overwrite;               /* a backward replaces what an earlier one left on a leaf, and may do so in the same
+                                     bytes (MXNet's grad_req "write"); false: it adds to it */
     uint32_t walk;                /* number of the reverse walk under way or last done */
     struct tare_reached *reached; /* leaves of the walk, see gradient.c */
-    int32_t n_reached, capacity_reached;
+    int32_t n_reached, capacity_reached, n_unstamped;
     tare_status error;
     tare_value poison;
 };

@@ -191,6 +191,7 @@ struct tare_op {
      * storage. It takes any number of inputs and is not registered; `own` is its maker's. */
     tare_status (*execute)(tare_mode *, const tare_node *);
     const void *own;
+    bool wants; /* made at run time: it reaches leaves that want a gradient without being its inputs */
     double (*flops)(const tare_args *, const tare_desc_ref *out); /* 2 x multiply-adds; NULL: 0 */
     const tare_variant *variants;
     int n_variants;

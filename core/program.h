@@ -45,7 +45,7 @@ struct tare_program {
     tare_node *node;
     int32_t n, capacity;
     int32_t n_before_ties; /* graph only: nodes before the first that writes an input (ties); 0: there is none */
-    tare_value **value; /* graph only: by id, each a ref */
+    tare_value **value;    /* graph only: by id, each a ref */
     int32_t n_values, capacity_values;
     tare_arena arena;
 };

@@ -29,6 +29,14 @@ static inline void tare_storage_drop(tare_storage *s)
     rt->bin[s->bin] = s;
 }
 
+/* The storage was written after its first write. */
+static inline void tare_storage_wrote(tare_storage *s, const tare_op *writer)
+{
+    ++s->version;
+    s->writer = writer;
+    ++s->runtime->n_writes;
+}
+
 /* Storage for a result: the pool's usual case inline. */
 static inline tare_storage *tare__storage_take_work(tare_runtime *rt, size_t bytes)
 {
@@ -89,6 +97,7 @@ static inline void tare_record_clear(tare_value *v)
     tare_value *g = v->gradient;
     if (g) {
         v->gradient = NULL;
+        v->runtime->n_slots += v->node < 0;
         tare_record_unhold(g);
         tare_record_unref(g);
     }

@@ -132,6 +132,8 @@ struct tare_runtime {
     int64_t reserved_bytes;                   /* blocks held by the pool, handed out or not */
     uint32_t n_walks;                         /* reverse walks so far, of all modes: a leaf belongs to none of them */
     uint32_t n_wants;                         /* calls of tare_value_want_gradient: what was captured may be stale */
+    uint64_t n_writes;                        /* writes that raised a storage's version: the same, none since */
+    uint64_t n_slots;                         /* changes of a leaf's gradient slot */
     pthread_mutex_t dropped_lock;
     tare_value *dropped; /* handles let go on other threads, drained at the next apply or value call */
     bool has_dropped;    /* read without the lock */

@@ -248,8 +248,7 @@ tare_status tare_value_write(tare_value *v, const void *from, size_t bytes)
     if (status != TARE_OK)
         return status;
     tare_device *d = v->runtime->device;
-    ++v->storage->version;
-    v->storage->writer = &writer;
+    tare_storage_wrote(v->storage, &writer);
     if (bytes == 0)
         return TARE_OK;
     if (v->d.contiguous)
@@ -272,7 +271,22 @@ tare_value *tare_value_gradient(const tare_value *v)
     return v->gradient;
 }
 
-void tare_value_clear_gradient(tare_value *v)
+static __attribute__((noinline)) void clear_last(tare_value *v)
 {
     tare_record_clear(v);
+}
+
+void tare_value_clear_gradient(tare_value *v)
+{
+    tare_value *g = v->gradient;
+    if (!g)
+        return;
+    if (g->refs == 1 || g->holds == 1) {
+        clear_last(v);
+        return;
+    }
+    ++v->runtime->n_slots;
+    v->gradient = NULL; /* a captured function keeps it */
+    --g->refs;
+    --g->holds;
 }

@@ -35,20 +35,23 @@ struct tare_storage {
 
 struct tare_value {
     tare_desc d; /* first: an array of values is an array of descs */
-    int32_t refs, holds;
+    /* what changes all day, in one cache line */
+    int32_t refs;
+    int32_t holds;
     int32_t depth; /* scope that owns the handle; 0: the caller's; -1: given up */
     int32_t node;  /* producer's index in `program`; -1: external */
     int32_t id;    /* dense in a graph's program; -1 elsewhere */
     uint32_t walk; /* number of the reverse walk that last reached this leaf */
     bool wants_gradient, moved, poison;
-    bool view; /* of another value's storage, made by a view operator: never written in place by a tie */
+    bool view;         /* of another value's storage, made by a view operator: never written in place by a tie */
     int32_t n_dropped; /* handles let go on other threads; the record is listed once for all */
     tare_runtime *runtime;
     void *address; /* of element 0; NULL: symbolic, or given up */
     tare_storage *storage;
-    tare_value *base;     /* graph: the value that this one is tied to or a view of, else NULL */
-    int64_t view_offset;  /* graph: elements from base's element 0 */
     tare_value *gradient; /* the partial sum that has arrived (ref and hold), or NULL */
+    /* and what does not */
+    tare_value *base;    /* graph: the value that this one is tied to or a view of, else NULL */
+    int64_t view_offset; /* graph: elements from base's element 0 */
     tare_program *program;
     const char *name; /* borrowed: parameter or input name for messages; NULL */
     tare_value *next; /* free list, dropped list */

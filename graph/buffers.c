@@ -7,15 +7,13 @@
 
 #include "graph_private.h"
 
-static int64_t units(int64_t bytes)
-{
-    return bytes == 0 ? TARE_ALIGNMENT : (bytes + TARE_ALIGNMENT - 1) / TARE_ALIGNMENT * TARE_ALIGNMENT;
-}
-
 static int32_t add_buffer(tare_plan *p, int64_t bytes, int32_t call, int32_t value)
 {
-    p->buffer[p->n_buffer] =
-        (tare_buffer){.bytes = units(bytes), .first = call, .last = call, .outside = -1, .value = value};
+    p->buffer[p->n_buffer] = (tare_buffer){.bytes = (int64_t)tare_memory_rounded((size_t)bytes),
+                                           .first = call,
+                                           .last = call,
+                                           .outside = -1,
+                                           .value = value};
     return p->n_buffer++;
 }
 
@@ -137,7 +135,7 @@ static int taken_over(const tare_plan *p, const tare_node *n, int32_t call, int 
     const tare_buffer *b = &p->buffer[from];
     bool dies = b->outside < 0 && b->last == call && p->offset_of[n->operand[k]->id] == 0;
     bool placed = p->buffer[p->buffer_of[out->id]].outside < 0;
-    bool same = placed && b->bytes == units((int64_t)tare_desc_bytes(&out->d));
+    bool same = placed && b->bytes == (int64_t)tare_memory_rounded(tare_desc_bytes(&out->d));
     return dies && same && !shared_in_call(p, n, k, from) ? k : -1;
 }
 

@@ -148,9 +148,9 @@ static tare_status apply_entry(tare_entry *e, tare_mode *m, tare_value *const *i
     int n_out = e->captured->n_out;
     tare_value *operand[e->n_operands + 1], *made[n_out];
     for (int i = 0; i < e->n_operands; ++i)
-        operand[i] = i < e->n_in ? in[i] : e->graph->external[e->external[i]].concrete;
+        operand[i] = i < e->n_in ? in[i] : tare__captured_outside(e, i);
     for (int o = 0; o < n_out; ++o)
-        if (e->result_is[o] < 0)
+        if (e->result_is[o] < 0 && -1 - e->result_is[o] < e->n_operands)
             operand[-1 - e->result_is[o]]->moved = false; /* returned: this is not its last use */
     tare_status status = e->n_forward > 0 ? m->apply(m, &e->op, NULL, operand, e->n_operands, made, 0) : TARE_OK;
     if (status != TARE_OK)
@@ -159,7 +159,7 @@ static tare_status apply_entry(tare_entry *e, tare_mode *m, tare_value *const *i
         made[o]->wants_gradient &= e->graph->program.value[e->plan->part.result[o]]->wants_gradient;
     for (int o = 0; o < n_out; ++o) {
         int32_t is = e->result_is[o], at = -1 - is;
-        out[o] = is >= 0 ? made[is] : at < e->n_in ? given[at] : operand[at];
+        out[o] = is >= 0 ? made[is] : at < e->n_in ? given[at] : tare__captured_outside(e, at);
     }
     return TARE_OK;
 }

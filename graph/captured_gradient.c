@@ -11,28 +11,33 @@
 
 /* ---- key
  * ---------------------------------------------------------------------------------------------------------------------*/
-/* Whether no earlier operand is the same value: its sum is continued once. */
-static bool first_of(const tare_entry *e, int i)
+/* What has arrived at number i, NULL: nothing. A value that is several inputs is asked for its first. */
+static tare_value *partial(const tare_builder *b, const tare_entry *e, int i)
 {
-    return tare__captured_index(e->external, i, e->external[i]) < 0;
+    if (i >= e->n_operands)
+        return tare_leaf_partial(b, tare__captured_outside(e, i));
+    return e->first[i] && tare_wanted(b, i) ? tare_partial(b, i) : NULL;
 }
 
-static void find_arrived(const tare_builder *b, const tare_entry *e, uint8_t *arrived)
+static void find_arrived(const tare_builder *b, const tare_entry *e, bool leaves, uint8_t *arrived)
 {
     for (int o = 0; o < e->n_out; ++o)
         arrived[o] = tare_head(b, o) != NULL;
     for (int i = 0; i < e->n_operands; ++i)
-        arrived[e->n_out + i] = first_of(e, i) && tare_wanted(b, i) && tare_partial(b, i) != NULL;
+        arrived[e->n_out + i] = partial(b, e, i) != NULL;
+    memset(arrived + e->n_out + e->n_operands, 0, (size_t)(e->n_all - e->n_operands));
+    for (int i = e->n_operands; leaves && i < e->n_all; ++i)
+        arrived[e->n_out + i] = partial(b, e, i) != NULL;
 }
 
 static size_t key_bytes(const tare_entry *e)
 {
-    return (size_t)(e->n_out + e->n_operands);
+    return (size_t)(e->n_out + e->n_all);
 }
 
 /* ---- capture
  * -----------------------------------------------------------------------------------------------------------------*/
-static tare_value *symbol_of_operand(const tare_entry *e, int i)
+static tare_value *symbol_of(const tare_entry *e, int i)
 {
     return e->graph->external[e->external[i]].symbol;
 }
@@ -42,13 +47,13 @@ static tare_status walk_back(tare_entry *e, tare_backward *w)
 {
     tare_graph *g = e->graph;
     tare_mode *gm = tare_graph_mode(g);
-    int most = e->n_out + e->n_operands, n = 0;
+    int most = e->n_out + e->n_all, n = 0;
     tare_value *root[most], *head[most];
     for (int k = 0; k < most; ++k) {
         if (!w->arrived[k])
             continue;
         bool output = k < e->n_out;
-        root[n] = output ? g->program.value[e->plan->part.result[k]] : symbol_of_operand(e, k - e->n_out);
+        root[n] = output ? g->program.value[e->plan->part.result[k]] : symbol_of(e, k - e->n_out);
         head[n] = tare_graph_input(g, &root[n]->d, output ? "head" : "partial sum");
         if (gm->error)
             return gm->error;
@@ -61,15 +66,17 @@ static tare_status walk_back(tare_entry *e, tare_backward *w)
     return gm->backward(gm, root, head, n, true);
 }
 
-/* Reads the sums off the leaves and lists what the part must make. */
+/* Reads the sums off the leaves and lists what the part must make: what operands get first. */
 static tare_status collect(tare_entry *e, tare_backward *w, int32_t from, int32_t *result, int *n_result)
 {
     tare_graph *g = e->graph;
     tare_mode *gm = tare_graph_mode(g);
-    for (int i = 0; i < e->n_operands; ++i) {
-        tare_value *symbol = symbol_of_operand(e, i), *sum = symbol->gradient;
+    for (int i = 0; i < e->n_all; ++i) {
+        tare_value *symbol = symbol_of(e, i), *sum = symbol->gradient;
         w->sum[i] = -1;
-        if (!sum || !symbol->wants_gradient || !first_of(e, i))
+        if (i == e->n_operands)
+            w->n_results = *n_result;
+        if (!sum || !symbol->wants_gradient || !e->first[i])
             continue;
         if (sum->node >= 0) {
             if (sum->node < from || sum->base)
@@ -84,6 +91,9 @@ static tare_status collect(tare_entry *e, tare_backward *w, int32_t from, int32_
         }
         w->sum[i] = sum->id;
     }
+    if (e->n_all == e->n_operands)
+        w->n_results = *n_result;
+    w->n_gradients = *n_result - w->n_results;
     return TARE_OK;
 }
 
@@ -92,12 +102,12 @@ static tare_status collect(tare_entry *e, tare_backward *w, int32_t from, int32_
 static tare_status infer(const tare_args *a, const tare_desc_out *out)
 {
     const tare_backward *w = a->op->own;
-    for (int r = 0; r < w->plan->part.n_result; ++r)
+    for (int r = 0; r < w->n_results; ++r)
         *out[r] = w->entry->graph->program.value[w->plan->part.result[r]]->d;
     return TARE_OK;
 }
 
-/* Operands of this operator: heads, partial sums, instance, the forward operands needed. */
+/* Operands of this operator: heads, partial sums, instance, the forward operands needed; -1: a leaf. */
 static int32_t operand_of(const tare_backward *w, int32_t external)
 {
     int32_t at = tare__captured_index(w->head, w->n_head, external);
@@ -107,12 +117,16 @@ static int32_t operand_of(const tare_backward *w, int32_t external)
     if (at >= 0)
         return w->n_head + at;
     const tare_entry *e = w->entry;
-    at = tare__captured_index(e->needed, e->n_needed, tare__captured_index(e->external, e->n_operands, external));
+    int32_t number = tare__captured_index(e->external, e->n_all, external);
+    if (number >= e->n_operands)
+        return -1;
+    at = tare__captured_index(e->needed, e->n_needed, number);
     assert(at >= 0); /* a gradient reads what its operator's record says that it needs */
     return w->n_head + w->n_partial + 1 + at;
 }
 
-/* Lists the places of one kind that some call has an address in; another backward's placeholders have none. */
+/* Lists the places of one kind that some call has an address in; another backward's placeholders have none. Those of
+ * leaves are filled here. */
 static int32_t list_places(tare_backward *w, tare_place *out, bool result, bool external)
 {
     const tare_plan *p = w->plan;
@@ -121,14 +135,18 @@ static int32_t list_places(tare_backward *w, tare_place *out, bool result, bool 
         const tare_outside *u = &p->outside[o];
         if (u->result != result || (u->external >= 0) != external || !tare__instance_reads(w->instance, o))
             continue;
-        out[n++] = (tare_place){o, external ? operand_of(w, u->external)
-                                   : result ? tare__captured_index(p->part.result, p->part.n_result, u->value)
-                                            : u->value};
+        int32_t is = external ? operand_of(w, u->external)
+                     : result ? tare__captured_index(p->part.result, p->part.n_result, u->value)
+                              : u->value;
+        if (is < 0)
+            tare__instance_place(w->instance, o, w->entry->graph->external[u->external].concrete->address);
+        else
+            out[n++] = (tare_place){o, is};
     }
     return n;
 }
 
-/* Which of heads, partial sums, results is the gradient of forward operand i. */
+/* Which of heads, partial sums, results is the gradient of number i. */
 static int32_t gradient_from(const tare_backward *w, int i)
 {
     const tare_graph *g = w->entry->graph;
@@ -146,17 +164,32 @@ static tare_status map(tare_backward *w)
 {
     tare_entry *e = w->entry;
     w->place = tare_arena_take(&e->arena, ((size_t)w->plan->n_outside + 1) * sizeof *w->place);
-    w->from = tare_arena_take(&e->arena, ((size_t)e->n_operands + 1) * sizeof *w->from);
-    if (!w->place || !w->from)
+    w->from = tare_arena_take(&e->arena, ((size_t)e->n_all + 1) * sizeof *w->from);
+    w->gradient = tare_arena_take(&e->arena, ((size_t)w->n_gradients + 1) * sizeof *w->gradient);
+    w->heir = tare_arena_take(&e->arena, ((size_t)w->n_gradients + 1) * sizeof *w->heir);
+    w->further = tare_arena_take(&e->arena, ((size_t)e->n_all + 1) * sizeof *w->further);
+    if (!w->place || !w->from || !w->gradient || !w->heir || !w->further)
         return TARE_NO_MEMORY;
+    memset(w->gradient, 0, (size_t)w->n_gradients * sizeof *w->gradient);
+    memset(w->heir, 0, (size_t)w->n_gradients * sizeof *w->heir);
     w->n_place_operands = list_places(w, w->place, false, true);
     w->n_place_kept = list_places(w, w->place + w->n_place_operands, false, false);
     w->n_place_results = list_places(w, w->place + w->n_place_operands + w->n_place_kept, true, false);
-    for (int i = 0; i < e->n_operands; ++i)
+    for (int i = 0; i < e->n_all; ++i) {
         w->from[i] = gradient_from(w, i);
+        int32_t k = w->from[i] - w->n_head - w->n_partial - w->n_results;
+        if (w->from[i] < 0 || i < e->n_operands)
+            continue;
+        if (k >= 0 && !w->heir[k])
+            w->heir[k] = tare__captured_outside(e, i);
+        else
+            w->further[w->n_further++] = i;
+    }
     return TARE_OK;
 }
 
+/* ---- running
+ * ----------------------------------------------------------------------------------------------------------*/
 /* Operands move as they like; kept values move with the forward arena, results with their block. */
 static void place_all(tare_backward *w, const tare_node *n, const tare_instance *forward)
 {
@@ -173,9 +206,13 @@ static void place_all(tare_backward *w, const tare_node *n, const tare_instance 
     w->last_forward = forward;
     w->last_arena = forward->arena->base;
     w->last_moves = forward->n_moves;
-    const void *block = n->n_out ? n->operand[n->n_in]->storage->base : NULL;
-    for (int32_t i = 0; block != w->last_block && i < w->n_place_results; ++i, ++p)
-        tare__instance_place(r, p->outside, n->operand[n->n_in + p->what]->address);
+    const void *results = n->n_out ? n->operand[n->n_in]->storage->base : NULL;
+    const void *block = w->block ? w->block->base : NULL;
+    for (int32_t i = 0; (results != w->last_results || block != w->last_block) && i < w->n_place_results; ++i, ++p)
+        tare__instance_place(r, p->outside,
+                             p->what < n->n_out ? n->operand[n->n_in + p->what]->address
+                                                : w->gradient[p->what - n->n_out]->address);
+    w->last_results = results;
     w->last_block = block;
 }
 
@@ -203,7 +240,7 @@ static tare_status build(tare_entry *e, tare_backward *w)
     tare_mode *gm = tare_graph_mode(g);
     int32_t from = g->program.n;
     tare_status status = walk_back(e, w);
-    int32_t *result = tare_arena_take(&e->arena, (size_t)e->n_operands * sizeof *result);
+    int32_t *result = tare_arena_take(&e->arena, ((size_t)e->n_all + 1) * sizeof *result);
     tare_part part = {.from = from, .result = result};
     if (status == TARE_OK)
         status = result ? collect(e, w, from, result, &part.n_result) : TARE_NO_MEMORY;
@@ -221,7 +258,7 @@ static tare_status build(tare_entry *e, tare_backward *w)
     w->op = (tare_op){.name = "captured_backward",
                       .doc = "the gradient of a captured function",
                       .n_in = -1,
-                      .n_out = (int16_t)part.n_result,
+                      .n_out = (int16_t)w->n_results,
                       .infer = infer,
                       .not_differentiable = true,
                       .execute = execute,
@@ -270,6 +307,7 @@ void tare__captured_backwards_free(tare_entry *e)
 {
     while (e->backward) {
         tare_backward *next = e->backward->next;
+        tare__captured_forget(e->backward);
         tare_instance_free(e->backward->instance);
         tare_plan_free(e->backward->plan);
         tare_memory_give(&e->captured->runtime->memory, TARE_MEMORY_RECORD, e->backward, sizeof *e->backward);
@@ -279,35 +317,61 @@ void tare__captured_backwards_free(tare_entry *e)
 
 /* ---- emission
  * ----------------------------------------------------------------------------------------------------------------*/
-void tare__captured_gradient(tare_builder *b)
+static tare_status prepare(const tare_builder *b, tare_entry *e, tare_leaves *are, tare_backward **out)
 {
-    tare_entry *e = (tare_entry *)(uintptr_t)b->node->op->own;
-    tare_mode *m = b->mode;
     uint8_t arrived[key_bytes(e)];
-    find_arrived(b, e, arrived);
-    tare_backward *w = known(e, arrived);
-    tare_status status = w ? TARE_OK : backward_new(e, arrived, &w);
-    if (status != TARE_OK) {
-        m->error = status;
-        return;
-    }
-    int n = 0, n_arrived = w->n_head + w->n_partial, n_result = w->plan->part.n_result;
-    /* what arrived, then the results: where gradients come from; what arrived, instance, what is needed: the inputs */
-    tare_value *source[n_arrived + n_result + 1], *in[n_arrived + 1 + e->n_needed];
+    tare_status status = tare__captured_check(b, e);
+    if (status != TARE_OK)
+        return status;
+    *are = tare__captured_leaves(b, e);
+    find_arrived(b, e, *are == TARE_LEAVES_TOUCHED, arrived);
+    *out = known(e, arrived);
+    if (*are == TARE_LEAVES_HANDED && *out == e->handed) /* their bytes are written anew */
+        return TARE_OK;
+    if (*are == TARE_LEAVES_HANDED)
+        *are = TARE_LEAVES_TOUCHED;
+    if (!*out)
+        status = backward_new(e, arrived, out);
+    return status == TARE_OK ? tare__captured_fresh(*out) : status;
+}
+
+/* Runs the backward operator; source: what arrived, then its outputs. */
+static tare_status emit(const tare_builder *b, const tare_entry *e, const tare_backward *w, tare_value **source)
+{
+    tare_mode *m = b->mode;
+    int n = 0, n_arrived = w->n_head + w->n_partial;
+    tare_value *in[n_arrived + 1 + e->n_needed];
     for (int o = 0; o < e->n_out; ++o)
-        if (arrived[o])
+        if (w->arrived[o])
             source[n++] = tare_head(b, o);
-    for (int i = 0; i < e->n_operands; ++i)
-        if (arrived[e->n_out + i])
-            source[n++] = tare_partial(b, i);
+    for (int i = 0; n < n_arrived; ++i)
+        if (w->arrived[e->n_out + i])
+            source[n++] = partial(b, e, i);
     for (int k = 0; k < n; ++k) /* views may arrive; the plan was made for what is contiguous */
         in[k] = source[k]->d.contiguous ? source[k] : tare_apply1(m, m->runtime->copy, NULL, &source[k], 1);
     in[n++] = tare_output(b, e->n_out);
     for (int32_t i = 0; i < e->n_needed; ++i)
         in[n++] = b->node->operand[e->needed[i]];
-    if (n_result > 0 && m->apply(m, &w->op, NULL, in, n, source + n_arrived, 0) != TARE_OK)
+    return w->plan->part.n_result > 0 ? m->apply(m, &w->op, NULL, in, n, source + n_arrived, 0) : TARE_OK;
+}
+
+void tare__captured_gradient(tare_builder *b)
+{
+    tare_entry *e = (tare_entry *)(uintptr_t)b->node->op->own;
+    tare_backward *w;
+    tare_leaves are;
+    tare_status status = prepare(b, e, &are, &w);
+    if (status != TARE_OK) {
+        b->mode->error = status;
+        return;
+    }
+    tare_value *source[w->n_head + w->n_partial + w->n_results + 1];
+    if (are == TARE_LEAVES_HANDED) /* now, so that a failure clears them */
+        tare__captured_rewrite(b, w);
+    if (emit(b, e, w, source) != TARE_OK)
         return;
     for (int i = 0; i < e->n_operands; ++i)
         if (w->from[i] >= 0 && tare_wanted(b, i))
             tare_continue(b, i, source[w->from[i]]);
+    tare__captured_hand_over(b, e, w, source, are);
 }

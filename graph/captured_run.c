@@ -23,6 +23,11 @@ static void release(tare_storage *s)
     give_back(s->owner);
 }
 
+static size_t lease_bytes(const tare_entry *e)
+{
+    return sizeof(tare_lease) + (size_t)e->n_needed_leaf * sizeof(uint32_t);
+}
+
 static tare_status new_lease(tare_entry *e, tare_lease **out)
 {
     const tare_capture_options *o = &e->captured->options;
@@ -30,13 +35,18 @@ static tare_status new_lease(tare_entry *e, tare_lease **out)
         return tare_error(TARE_BUSY, "captured: %d calls of one signature wait for their backward (need fewer)",
                           e->n_leased);
     tare_memory *memory = &e->captured->runtime->memory;
-    tare_lease *l = tare_memory_take_zeroed(memory, TARE_MEMORY_RECORD, 1, sizeof *l);
+    tare_lease *l = tare_memory_take_zeroed(memory, TARE_MEMORY_RECORD, 1, lease_bytes(e));
     tare_status status = l ? tare__instance_make(e->plan, o->keep, &l->forward) : TARE_NO_MEMORY;
     if (status != TARE_OK) {
-        tare_memory_give(memory, TARE_MEMORY_RECORD, l, sizeof *l);
+        tare_memory_give(memory, TARE_MEMORY_RECORD, l, lease_bytes(e));
         return status;
     }
     l->entry = e;
+    l->version = (uint32_t *)(l + 1);
+    l->n_writes = (uint64_t)-1;
+    for (int32_t i = 0; i < e->n_leaf_place; ++i)
+        tare__instance_place(l->forward, e->leaf_place[i].outside,
+                             tare__captured_outside(e, e->leaf_place[i].what)->address);
     ++e->n_leased;
     *out = l;
     return TARE_OK;
@@ -65,7 +75,7 @@ void tare__captured_leases_free(tare_entry *e)
     while (e->idle) {
         tare_lease *next = e->idle->next;
         tare_instance_free(e->idle->forward);
-        tare_memory_give(&e->captured->runtime->memory, TARE_MEMORY_RECORD, e->idle, sizeof *e->idle);
+        tare_memory_give(&e->captured->runtime->memory, TARE_MEMORY_RECORD, e->idle, lease_bytes(e));
         e->idle = next;
     }
 }
@@ -150,14 +160,25 @@ tare_status tare__captured_replay(tare_instance *r, const tare_node *captured, b
     return status == TARE_BAD_DATA ? tare__data_error(p->node[failed]->op->name, p->node[failed]->path) : status;
 }
 
-/* State that the function writes (running statistics): operands tied inside. */
+/* State that the function writes (running statistics): operands and leaves tied inside. */
 static void raise_versions(const tare_entry *e, const tare_node *n)
 {
     for (int32_t i = 0; i < e->plan->n_written; ++i) {
-        tare_storage *s = n->operand[e->operand_of[e->plan->written[i]]]->storage;
-        ++s->version;
-        s->writer = e->plan->writer[i];
+        int32_t number = tare__captured_index(e->external, e->n_all, e->plan->outside[e->plan->written[i]].external);
+        const tare_value *v = number < e->n_operands ? n->operand[number] : tare__captured_outside(e, number);
+        tare_storage_wrote(v->storage, e->plan->writer[i]);
     }
+}
+
+/* The versions of the leaves that backward reads, after the forward part's own writes: looked at again only after a
+ * write. */
+static void save_versions(tare_lease *l)
+{
+    const tare_entry *e = l->entry;
+    uint64_t n_writes = e->captured->runtime->n_writes;
+    for (int32_t i = 0; n_writes != l->n_writes && i < e->n_needed_leaf; ++i)
+        l->version[i] = tare__captured_outside(e, e->needed_leaf[i])->storage->version;
+    l->n_writes = n_writes;
 }
 
 static tare_status hand_over(tare_lease *l, tare_value *aux)
@@ -186,10 +207,11 @@ tare_status tare__captured_execute(tare_mode *m, const tare_node *n)
     tare_status status = lease(e, &l);
     if (status != TARE_OK)
         return status;
-    for (int32_t o = 0; o < e->plan->n_outside; ++o)
-        tare__instance_place(l->forward, o, n->operand[e->operand_of[o]]->address);
+    for (const tare_place *p = e->place, *end = p + e->n_place; p < end; ++p)
+        tare__instance_place(l->forward, p->outside, n->operand[p->what]->address);
     status = tare__captured_replay(l->forward, n, e->captured->options.bound);
     raise_versions(e, n);
+    save_versions(l);
     tare_value *aux = n->operand[n->n_in + n->n_out];
     if (status == TARE_OK && aux)
         status = hand_over(l, aux);

@@ -54,41 +54,61 @@ static tare_status plan_forward(tare_entry *e, const int32_t *output)
     return tare__plan_part(e->graph, &part, NULL, &e->plan);
 }
 
-/* Inputs first, then the concrete values met inside that are none. */
-static tare_status list_operands(tare_entry *e)
+/* Inputs first, then the concrete values met inside that are none: those of a tape, then leaves. */
+static tare_status number(tare_entry *e)
 {
     const tare_graph *g = e->graph;
-    int32_t *all = tare_arena_take(&e->arena, ((size_t)e->n_in + (size_t)g->n_external + 1) * sizeof *all);
-    if (!all)
+    size_t most = (size_t)e->n_in + (size_t)g->n_external + 1;
+    int32_t *all = tare_arena_take(&e->arena, most * sizeof *all);
+    e->first = tare_arena_take(&e->arena, most);
+    if (!all || !e->first)
         return TARE_NO_MEMORY;
     memcpy(all, e->external, (size_t)e->n_in * sizeof *all);
     e->external = all;
-    e->n_operands = e->n_in;
-    for (int32_t k = 0; k < g->n_external; ++k)
-        if (g->external[k].concrete && tare__captured_index(e->external, e->n_in, k) < 0)
-            e->external[e->n_operands++] = k;
-    return TARE_OK;
+    e->n_all = e->n_in;
+    for (int leaves = 0; leaves < 2; ++leaves) {
+        for (int32_t k = 0; k < g->n_external; ++k) {
+            const tare_value *v = g->external[k].concrete;
+            if (v && (v->node == -1) == leaves && tare__captured_index(all, e->n_in, k) < 0)
+                all[e->n_all++] = k;
+        }
+        if (!leaves)
+            e->n_operands = e->n_all;
+    }
+    for (int32_t i = 0; i < e->n_all; ++i)
+        e->first[i] = tare__captured_index(all, i, all[i]) < 0;
+    e->leaf = tare_arena_take(&e->arena, most * sizeof *e->leaf);
+    for (int32_t i = e->n_operands; e->leaf && i < e->n_all; ++i)
+        e->leaf[i - e->n_operands] = g->external[all[i]].concrete;
+    return e->leaf ? TARE_OK : TARE_NO_MEMORY;
 }
 
-/* Which operand of the operator each outside place of the forward plan is. */
+/* Which operand or leaf each outside place of the forward plan is. */
 static tare_status map_places(tare_entry *e)
 {
-    e->operand_of = tare_arena_take(&e->arena, ((size_t)e->plan->n_outside + 1) * sizeof *e->operand_of);
-    if (!e->operand_of)
+    size_t bytes = ((size_t)e->plan->n_outside + 1) * sizeof *e->place;
+    e->place = tare_arena_take(&e->arena, bytes);
+    e->leaf_place = tare_arena_take(&e->arena, bytes);
+    if (!e->place || !e->leaf_place)
         return TARE_NO_MEMORY;
     for (int32_t o = 0; o < e->plan->n_outside; ++o) {
         const tare_outside *u = &e->plan->outside[o];
-        e->operand_of[o] = u->result ? e->n_operands + tare__captured_index(e->plan->part.result, e->n_out, u->value)
-                                     : tare__captured_index(e->external, e->n_operands, u->external);
+        int32_t is = u->result ? e->n_operands + tare__captured_index(e->plan->part.result, e->n_out, u->value)
+                               : tare__captured_index(e->external, e->n_all, u->external);
+        if (u->result || is < e->n_operands)
+            e->place[e->n_place++] = (tare_place){o, is};
+        else
+            e->leaf_place[e->n_leaf_place++] = (tare_place){o, is};
     }
     return TARE_OK;
 }
 
-/* The operands whose data a backward may read: those that a tape of the forward part would hold. */
+/* Whose data a backward may read: those that a tape of the forward part would hold. */
 static tare_status list_needed(tare_entry *e)
 {
-    e->needed = tare_arena_take(&e->arena, ((size_t)e->n_operands + 1) * sizeof *e->needed);
-    if (!e->needed)
+    e->needed = tare_arena_take(&e->arena, ((size_t)e->n_all + 1) * sizeof *e->needed);
+    e->needed_leaf = tare_arena_take(&e->arena, ((size_t)e->n_all + 1) * sizeof *e->needed_leaf);
+    if (!e->needed || !e->needed_leaf)
         return TARE_NO_MEMORY;
     for (int32_t i = 0; e->recording && i < e->n_forward; ++i) {
         const tare_node *node = &e->graph->program.node[i];
@@ -101,8 +121,12 @@ static tare_status list_needed(tare_entry *e)
             int32_t x = 0;
             while (root->node < 0 && e->graph->external[e->external[x]].symbol != root)
                 ++x;
-            if (root->node < 0 && tare__captured_index(e->needed, e->n_needed, x) < 0)
-                e->needed[e->n_needed++] = x;
+            if (root->node >= 0)
+                continue;
+            bool leaf = x >= e->n_operands;
+            int32_t *list = leaf ? e->needed_leaf : e->needed, *n = leaf ? &e->n_needed_leaf : &e->n_needed;
+            if (tare__captured_index(list, *n, x) < 0)
+                list[(*n)++] = x;
         }
     }
     return TARE_OK;
@@ -199,6 +223,8 @@ static void make_operator(tare_entry *e)
                       .own = e};
     for (int32_t i = 0; i < e->n_needed; ++i)
         e->op.needs_in |= 1u << (e->needed[i] < 31 ? e->needed[i] : 31);
+    for (int32_t i = e->n_operands; i < e->n_all; ++i)
+        e->op.wants |= tare__captured_outside(e, i)->wants_gradient;
     /* a result that backward reads lies in the caller's bytes: the tape must hold it */
     for (int32_t i = 0; e->recording && i < e->n_forward; ++i) {
         const tare_node *n = &e->graph->program.node[i];
@@ -234,14 +260,14 @@ tare_status tare__captured_trace(tare_entry *e, tare_mode *m, tare_value *const 
     e->n_forward = e->graph->program.n;
     status = plan_forward(e, output);
     if (status == TARE_OK)
-        status = list_operands(e);
+        status = number(e);
     if (status == TARE_OK)
         status = map_places(e);
     if (status == TARE_OK)
         status = list_needed(e);
     for (int o = 0; o < c->n_out && status == TARE_OK; ++o)
         if (e->result_is[o] < 0)
-            e->result_is[o] = -1 - tare__captured_index(e->external, e->n_operands, -1 - e->result_is[o]);
+            e->result_is[o] = -1 - tare__captured_index(e->external, e->n_all, -1 - e->result_is[o]);
     for (int i = 0; i < e->n_in; ++i)
         e->same[i] = status == TARE_OK ? tare__captured_same(e, in, i) : -1;
     if (status == TARE_OK)

@@ -283,11 +283,8 @@ tare_status tare_instance_run(tare_instance *r)
     int failed = 0;
     tare_status status = d->run(d, r->call, p->n_calls, &failed);
     tare_float_leave(before);
-    for (int32_t i = 0; i < p->n_written; ++i) {
-        tare_storage *s = r->bound[p->written[i]]->storage;
-        ++s->version;
-        s->writer = p->writer[i];
-    }
+    for (int32_t i = 0; i < p->n_written; ++i)
+        tare_storage_wrote(r->bound[p->written[i]]->storage, p->writer[i]);
     return __builtin_expect(status == TARE_BAD_DATA, 0)
                ? tare__data_error(p->node[failed]->op->name, p->node[failed]->path)
                : status;

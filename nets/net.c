@@ -70,16 +70,22 @@ tare_status tare_net_new(tare_runtime *rt, const char *text, uint64_t seed, tare
     return TARE_OK;
 }
 
+void tare_net_clear_gradients(const tare_net *net)
+{
+    const tare_parameter *p = net->parameter;
+    for (const tare_parameter *end = p + net->n_parameters; p < end; ++p)
+        tare_value_clear_gradient(p->value);
+}
+
 void tare_net_free(tare_net *net)
 {
     if (!net)
         return;
     tare_memory *memory = &net->runtime->memory;
     (void)tare_block_hybridize(net->runtime, &net->root, NULL);
-    for (int i = 0; i < net->n_parameters; ++i) {
-        tare_value_clear_gradient(net->parameter[i].value);
+    tare_net_clear_gradients(net);
+    for (int i = 0; i < net->n_parameters; ++i)
         tare_value_drop(net->parameter[i].value);
-    }
     tare_memory_give(memory, TARE_MEMORY_RECORD, net->parameter,
                      (size_t)net->capacity_parameters * sizeof *net->parameter);
     for (int i = 0; i < net->n_states; ++i)

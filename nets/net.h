@@ -63,6 +63,8 @@ struct tare_net {
  * a file BAD_FILE and IO too. */
 TARE_API tare_status tare_net_new(tare_runtime *, const char *text, uint64_t seed, tare_net **out);
 TARE_API void tare_net_free(tare_net *);
+/* Lets the gradients that the last backward left on the parameters go: before the next one, which would add to them. */
+TARE_API void tare_net_clear_gradients(const tare_net *);
 /* Whether a net's name is that of a file: its parameters come from there, and it has no layer objects. */
 TARE_API bool tare_net_is_file(const char *text);
 /* For net files: compiles `body`(mode, net, x, api), an inline function, once for each way of reaching a layer, and

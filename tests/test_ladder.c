@@ -130,14 +130,15 @@ static void expect_imperative(const tare__rung *rung, const shape *net, int64_t 
     s->lookups = s->parses = is(rung, "invoke") ? net->forward + updates : 0;
 }
 
-/* Two operators, forward and backward, with a block for each one's results, and the loss beside them. */
+/* Two operators, forward and backward, with a block for each one's results (the gradients' is kept where storage is),
+ * and the loss beside them. */
 static void expect_captured(const tare__rung *rung, const shape *net, int64_t updates, signature *s)
 {
     s->infers = 2 + 2 * net->loss + updates;
     s->guards = 1;
     s->tape_nodes = 1 + net->loss;
-    s->storage_takes =
-        2 + 2 * net->loss + net->auxiliary + (is(rung, "hybridized") || is(rung, "symbolblock") ? 2 : 0); /* arenas */
+    bool kept = is(rung, "static_alloc") || is(rung, "static_shape");
+    s->storage_takes = 1 + 2 * net->loss + net->auxiliary + (kept ? 0 : 3); /* the gradients, two arenas */
     s->patches = net->moved;
     s->runs = is(rung, "static_shape") ? 2 : net->forward + net->backward - 2 * net->loss;
     s->runs += updates ? net->cut : 0;

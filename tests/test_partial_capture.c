@@ -2,11 +2,11 @@
  * of keeping and running a captured operator, against the same step with plain calls.
  *
  * Each case is a step over four leaves, written once; `call` reaches function 0 or 1 plainly or as a captured
- * operator. A step runs three times, gradients adding up, so that entries, instances and old gradients are met again.
- */
+ * operator. A step runs three times, so that entries, instances and old gradients are met again: these are added to,
+ * cleared, or overwritten. */
 #include "spine.h"
 
-enum { N = 4, LEAVES = 4, FUNCTIONS = 2, STEPS = 3, RESULTS = LEAVES + 1 };
+enum { N = 4, LEAVES = 4, FUNCTIONS = 2, STEPS = 6, RESULTS = LEAVES + 1 };
 
 static tare_runtime *rt;
 static tare_mode *m;
@@ -166,6 +166,22 @@ static tare_value *before_and_after(void)
     return tare_add(m, tare_add(m, early, inside), tare_mul(m, late, inside));
 }
 
+/* The last steps read leaf 0 elsewhere too, after steps in which its gradient came from one place. */
+static int n_steps;
+
+static tare_value *at_first_alone(void)
+{
+    tare_value *x = tare_tanh(m, leaf[1]);
+    tare_value *early = n_steps > 2 && n_steps != 4 ? tare_mul(m, x, leaf[0]) : x;
+    return tare_add(m, early, call1(0, n_steps > 4 ? early : x));
+}
+
+static tare_value *at_first_without_sibling(void)
+{
+    tare_value *x = tare_tanh(m, leaf[1]), *sibling = n_steps > 2 && n_steps != 4 ? call1(1, x) : x;
+    return tare_add(m, sibling, call1(0, n_steps > 4 ? sibling : x));
+}
+
 static tare_value *both_results(void)
 {
     tare_value *y[2], *x = tare_tanh(m, leaf[1]);
@@ -250,6 +266,10 @@ static const struct {
     {"siblings, many reads", {crossing, layer}, 1, siblings},
     {"before and after", {layer}, 1, before_and_after},
     {"crossing before and after", {crossing}, 1, before_and_after},
+    {"read elsewhere later", {layer}, 1, at_first_alone},
+    {"crossing, read elsewhere later", {crossing}, 1, at_first_alone},
+    {"a sibling later", {layer, other}, 1, at_first_without_sibling},
+    {"many reads, a sibling later", {crossing, layer}, 1, at_first_without_sibling},
     {"both results", {pair}, 2, both_results},
     {"the first head alone", {pair}, 2, first_result},
     {"the second head alone", {pair}, 2, second_result},
@@ -300,10 +320,16 @@ static void step(tare_value *(*body)(void), way how, outcome *o)
     m->scope_end(m, NULL, 0);
 }
 
-static void run(int k, way how, const tare_capture_options *options, outcome o[STEPS])
+/* What becomes of the gradients of the step before. */
+typedef enum { ADDED, CLEARED, OVERWRITTEN, FATES } fate;
+
+static void run(int k, way how, fate old, const tare_capture_options *options, outcome o[STEPS])
 {
+    tare_value *held = NULL; /* a gradient of the first step in a user's hand */
+    outcome held_then = {0}, held_now = {0};
     rt = spine_start(TARE_KERNELS_NATIVE, TARE_STORAGE_POOL);
     m = spine_mode(rt, true);
+    m->overwrite = old == OVERWRITTEN;
     service = tare_find(rt, TARE_KIND_SERVICE, "capture");
     memset(o, 0, STEPS * sizeof *o);
     for (int i = 0; i < LEAVES; ++i) {
@@ -318,13 +344,21 @@ static void run(int k, way how, const tare_capture_options *options, outcome o[S
             must(service->make(rt, function[f], NULL, n_out[f], options, &captured[f]));
     }
     for (int s = 0; s < STEPS; ++s) {
+        for (int i = 0; i < LEAVES && old == CLEARED; ++i)
+            tare_value_clear_gradient(leaf[i]);
+        n_steps = s;
         step(cases[k].step, how, &o[s]);
         for (int i = 0; i < LEAVES; ++i)
             take(&o[s], 1 + i, leaf[i]->gradient);
+        if (s == 0 && old != OVERWRITTEN && leaf[0]->gradient)
+            held = tare_value_share(leaf[0]->gradient);
+        take(s == 0 ? &held_then : &held_now, 0, held);
     }
-    for (int i = 0; i < LEAVES; ++i) {
+    ck_assert_msg(memcmp(&held_then, &held_now, sizeof held_now) == 0, "%s, way %d, fate %d: a held gradient changed",
+                  cases[k].name, how, old);
+    tare_value_drop(held);
+    for (int i = 0; i < LEAVES; ++i)
         tare_value_clear_gradient(leaf[i]);
-    }
     tare_imperative_free(m);
     for (int f = 0; f < FUNCTIONS; ++f)
         if (captured[f])
@@ -338,20 +372,24 @@ START_TEST(a_captured_function_changes_no_bit)
 {
     const tare_capture_options options[] = {{.keep = false}, {.keep = true}, {.keep = true, .bound = true}};
     static outcome plain[STEPS], with[STEPS];
-    for (way how = PLAINLY; how < WAYS; ++how) {
-        run(_i, how, NULL, plain);
+    for (int both = 0; both < WAYS * FATES; ++both) {
+        way how = (way)(both / FATES);
+        fate old = (fate)(both % FATES);
+        run(_i, how, old, NULL, plain);
         bool any = false;
         for (int r = 1; r < RESULTS; ++r)
             any |= plain[0].there[r];
         ck_assert_msg(any, "%s: no gradient at all", cases[_i].name);
         for (int o = 0; o < 3; ++o) {
-            run(_i, how, &options[o], with);
+            run(_i, how, old, &options[o], with);
             for (int s = 0; s < STEPS; ++s)
                 for (int r = 0; r < RESULTS; ++r) {
-                    ck_assert_msg(plain[s].there[r] == with[s].there[r], "%s, way %d, option %d, step %d: result %d",
-                                  cases[_i].name, how, o, s, r);
+                    ck_assert_msg(plain[s].there[r] == with[s].there[r],
+                                  "%s, way %d, fate %d, option %d, step %d: result %d", cases[_i].name, how, old, o, s,
+                                  r);
                     ck_assert_msg(memcmp(plain[s].at[r], with[s].at[r], sizeof plain[s].at[r]) == 0,
-                                  "%s, way %d, option %d, step %d: bits of result %d", cases[_i].name, how, o, s, r);
+                                  "%s, way %d, fate %d, option %d, step %d: bits of result %d", cases[_i].name, how,
+                                  old, o, s, r);
                 }
         }
     }
