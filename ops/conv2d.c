@@ -238,10 +238,13 @@ static const tare_attr conv_attrs[] = {
 /* The native variants and the reference; the further fields of the native ones follow. */
 #define CONV_VARIANTS(op, ...)                                                                                         \
     .variants =                                                                                                        \
-        (const tare_variant[]){TARE_NATIVE(op##_im2col, "im2col_", .dtypes = TARE_BIT(TARE_F32),                       \
+        (const tare_variant[]){TARE_NATIVE(op##_lowered, "lowered_", .dtypes = TARE_BIT(TARE_F32),                     \
+                                           .fits = tare__##op##_lowered_fits, .prepare = tare__prepare_##op##_lowered, \
+                                           __VA_ARGS__),                                                               \
+                               TARE_NATIVE(op##_im2col, "im2col_", .dtypes = TARE_BIT(TARE_F32),                       \
                                            .prepare = tare__prepare_##op##_im2col, __VA_ARGS__),                       \
                                TARE_REFERENCE(tare__##op##_reference, .prepare = tare__prepare_##op##_reference)},     \
-    .n_variants = TARE_N_NATIVE + 1
+    .n_variants = 2 * TARE_N_NATIVE + 1
 
 /* Windows of every kind, small; `x` and `w` in the operator's order. */
 #define CONV_SAMPLES(SHAPES)                                                                                           \
