@@ -40,22 +40,6 @@ static inline int64_t tare_lowered_offset(const tare_conv *v, const tare_lowered
     return c * l->channel + s * l->plane + (row % v->stride_h * l->rows + row / v->stride_h) * v->ow;
 }
 
-static inline void tare_lowered_copy(float *to, const float *from, int64_t n)
-{
-    for (; n >= TARE_LANES; n -= TARE_LANES, to += TARE_LANES, from += TARE_LANES)
-        tare_store(to, tare_load(from));
-    if (n > 0)
-        gemm_store_part(to, gemm_load_part(from, n), n);
-}
-
-static inline void tare_lowered_add(float *to, const float *from, int64_t n)
-{
-    for (; n >= TARE_LANES; n -= TARE_LANES, to += TARE_LANES, from += TARE_LANES)
-        tare_store(to, tare_load(to) + tare_load(from));
-    if (n > 0)
-        gemm_store_part(to, gemm_load_part(to, n) + gemm_load_part(from, n), n);
-}
-
 static inline void tare_lowered_zero(float *to, int64_t n)
 {
     tare_vf zero = {0};
@@ -65,56 +49,115 @@ static inline void tare_lowered_zero(float *to, int64_t n)
         gemm_store_part(to, zero, n);
 }
 
+/* The lanes, of TARE_LANES from column j on, in which lo <= column < hi. */
+TARE_ALWAYS_INLINE gemm_lanes tare_lowered_lanes(int64_t j, int64_t lo, int64_t hi)
+{
+    const int64_t first = lo - j, end = hi - j;
+    return first >= TARE_LANES || end <= 0 ? gemm_lanes_of(0, 0)
+                                           : gemm_lanes_of(first > 0 ? first : 0, end < TARE_LANES ? end : TARE_LANES);
+}
+
+/* Rows of `width` elements: to[i] = from[i] for lo <= i < hi, else zero. A column of vectors at a time, so that what is
+ * read of a row is settled outside the loop. */
+TARE_ALWAYS_INLINE void tare_lowered_rows(float *to, const float *from, int64_t from_row, int64_t rows, int64_t width,
+                                          int64_t lo, int64_t hi)
+{
+    for (int64_t j = 0; j < width; j += TARE_LANES) {
+        const int64_t n = width - j < TARE_LANES ? width - j : TARE_LANES;
+        const gemm_lanes lanes = tare_lowered_lanes(j, lo, hi);
+        float *at = to + j;
+        const float *source = from + j;
+        if (n == TARE_LANES && lo <= j && j + TARE_LANES <= hi)
+            for (int64_t i = 0; i < rows; i++, at += width, source += from_row)
+                tare_store(at, tare_load(source));
+        else
+            for (int64_t i = 0; i < rows; i++, at += width, source += from_row)
+                gemm_store_part(at, gemm_load_lanes(source, lanes), n);
+    }
+}
+
+/* The rows i of a phase that lie in the image. */
+static inline tare_conv_span tare_lowered_inside(const tare_conv *v, const tare_lowered *l, int64_t phase)
+{
+    return tare_conv_inside(phase - v->pad_h, v->stride_h, l->rows, v->h);
+}
+
 /* Channels of x [channels,H,W] into `lowered`. */
 static inline void tare_lower(const tare_conv *v, const tare_lowered *l, const float *x, int64_t channels,
                               float *lowered)
 {
-    const int64_t h = v->h, w = v->w, ow = v->ow, stride = v->stride_w;
+    const int64_t h = v->h, w = v->w, ow = v->ow, stride = v->stride_w, step = v->stride_h * w;
     for (int64_t c = 0; c < channels; ++c, x += h * w)
         for (int64_t s = 0; s < v->s; ++s) {
             const int64_t first = s * v->dilation_w - v->pad_w;
             const tare_conv_span in = tare_conv_inside(first, stride, ow, w);
-            for (int64_t phase = 0; phase < l->phases; ++phase)
-                for (int64_t i = 0; i < l->rows; ++i, lowered += ow) {
-                    const int64_t ih = i * v->stride_h + phase - v->pad_h;
-                    if (ih < 0 || ih >= h) {
-                        tare_lowered_zero(lowered, ow);
-                        continue;
-                    }
-                    const float *line = x + ih * w + first;
-                    tare_lowered_zero(lowered, in.from);
-                    if (stride == 1)
-                        tare_lowered_copy(lowered + in.from, line + in.from, in.end - in.from);
-                    else
-                        for (int64_t o = in.from; o < in.end; ++o)
-                            lowered[o] = line[o * stride];
-                    tare_lowered_zero(lowered + in.end, ow - in.end);
+            for (int64_t phase = 0; phase < l->phases; ++phase, lowered += l->rows * ow) {
+                const tare_conv_span rows = tare_lowered_inside(v, l, phase);
+                const float *from = x + (rows.from * v->stride_h + phase - v->pad_h) * w + first;
+                float *to = lowered + rows.from * ow;
+                tare_lowered_zero(lowered, rows.from * ow);
+                tare_lowered_zero(lowered + rows.end * ow, (l->rows - rows.end) * ow);
+                if (stride == 1) {
+                    tare_lowered_rows(to, from, step, rows.end - rows.from, ow, in.from, in.end);
+                    continue;
                 }
+                for (int64_t i = rows.from; i < rows.end; ++i, to += ow, from += step)
+                    for (int64_t o = 0; o < ow; ++o)
+                        to[o] = o >= in.from && o < in.end ? from[o * stride] : 0;
+            }
         }
+}
+
+enum { TARE_LOWERED_COLUMNS = 8 };
+
+/* A channel's rows of one phase, dx[i] += the sum over s (`first` <= s < `end`, at most TARE_LOWERED_COLUMNS) of the
+ * lowered rows; stride_w is 1. */
+static inline void tare_raise_rows(const tare_conv *v, const tare_lowered *l, float *dx, int64_t step, int64_t rows,
+                                   const float *lowered, int64_t s, int64_t s_end)
+{
+    for (int64_t j = 0; j < v->w; j += TARE_LANES) {
+        const int64_t n = v->w - j < TARE_LANES ? v->w - j : TARE_LANES;
+        gemm_lanes lanes[TARE_LOWERED_COLUMNS];
+        for (int64_t k = s; k < s_end; k++) {
+            const int64_t first = k * v->dilation_w - v->pad_w;
+            const tare_conv_span in = tare_conv_inside(first, 1, v->ow, v->w);
+            lanes[k - s] = tare_lowered_lanes(j, first + in.from, first + in.end);
+        }
+        const float *from = lowered + j - (s * v->dilation_w - v->pad_w);
+        float *to = dx + j;
+        for (int64_t i = 0; i < rows; i++, to += step, from += v->ow) {
+            tare_vf sum = s > 0 ? gemm_load_part(to, n) : (tare_vf){0};
+            const float *column = from;
+            for (int64_t k = 0; k < s_end - s; k++, column += l->plane - v->dilation_w)
+                sum += gemm_load_lanes(column, lanes[k]);
+            gemm_store_part(to, sum, n);
+        }
+    }
 }
 
 /* The reverse: dx is the sum, over s in ascending order, of what `lowered` holds for it. */
 static inline void tare_raise(const tare_conv *v, const tare_lowered *l, float *dx, int64_t channels,
                               const float *lowered)
 {
-    const int64_t h = v->h, w = v->w, ow = v->ow, stride = v->stride_w;
-    for (int64_t c = 0; c < channels; ++c, dx += h * w) {
-        tare_lowered_zero(dx, h * w);
-        for (int64_t s = 0; s < v->s; ++s) {
-            const int64_t first = s * v->dilation_w - v->pad_w;
-            const tare_conv_span in = tare_conv_inside(first, stride, ow, w);
-            for (int64_t phase = 0; phase < l->phases; ++phase)
-                for (int64_t i = 0; i < l->rows; ++i, lowered += ow) {
-                    const int64_t ih = i * v->stride_h + phase - v->pad_h;
-                    if (ih < 0 || ih >= h)
-                        continue;
-                    float *line = dx + ih * w + first;
-                    if (stride == 1)
-                        tare_lowered_add(line + in.from, lowered + in.from, in.end - in.from);
-                    else
-                        for (int64_t o = in.from; o < in.end; ++o)
-                            line[o * stride] += lowered[o];
-                }
+    const int64_t h = v->h, w = v->w, ow = v->ow, stride = v->stride_w, step = v->stride_h * w;
+    const bool every_row = v->stride_w == 1 && l->phases == v->stride_h && l->rows * l->phases >= h + v->pad_h;
+    for (int64_t c = 0; c < channels; ++c, dx += h * w, lowered += l->channel) {
+        if (!every_row)
+            tare_lowered_zero(dx, h * w);
+        for (int64_t phase = 0; phase < l->phases; ++phase) {
+            const tare_conv_span rows = tare_lowered_inside(v, l, phase);
+            float *to = dx + (rows.from * v->stride_h + phase - v->pad_h) * w;
+            const float *from = lowered + (phase * l->rows + rows.from) * ow;
+            for (int64_t s = 0; stride == 1 && s < v->s; s += TARE_LOWERED_COLUMNS)
+                tare_raise_rows(v, l, to, step, rows.end - rows.from, from + s * l->plane, s,
+                                s + TARE_LOWERED_COLUMNS < v->s ? s + TARE_LOWERED_COLUMNS : v->s);
+            for (int64_t s = 0; stride > 1 && s < v->s; ++s, from += l->plane) {
+                const int64_t first = s * v->dilation_w - v->pad_w;
+                const tare_conv_span in = tare_conv_inside(first, stride, ow, w);
+                for (int64_t i = 0; i < rows.end - rows.from; ++i)
+                    for (int64_t o = in.from; o < in.end; ++o)
+                        to[i * step + first + o * stride] += from[i * ow + o];
+            }
         }
     }
 }
