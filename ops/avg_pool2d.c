@@ -53,7 +53,7 @@ static inline tare_vf windows(const int64_t *g, const float *x, span h, int64_t 
 static inline void window_row(const int64_t *g, const float *x, int64_t oh, float *y)
 {
     const int64_t stride = g[G_STRIDE_W];
-    const span inside = span_inside(g), h = rows_of(g, oh);
+    const span inside = {g[G_INSIDE_FROM], g[G_INSIDE_END]}, h = rows_of(g, oh);
     for (int64_t ow = 0, n; ow < g[G_OUT_W]; ow += n) {
         n = inside.end - ow < TARE_LANES ? inside.end - ow : TARE_LANES;
         if (ow < inside.from || n < 1) {
@@ -69,6 +69,18 @@ static inline void window_row(const int64_t *g, const float *x, int64_t oh, floa
     }
 }
 
+/* Two rows of the plane to one of windows of 2x2. */
+static inline void quarters(const int64_t *g, const float *x, float *y)
+{
+    for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
+        const int64_t n = g[G_OUT_W] - ow;
+        tare_vf a, b, c, d;
+        load_pairs(x + 2 * ow, 2 * n, &a, &b);
+        load_pairs(x + g[G_W] + 2 * ow, 2 * n, &c, &d);
+        store_some(y + ow, (((a + b) + c) + d) * 0.25f, n);
+    }
+}
+
 int TARE_KERNEL(avg_pool2d)(const tare_call *c, int piece, int worker)
 {
     (void)worker;
@@ -76,8 +88,13 @@ int TARE_KERNEL(avg_pool2d)(const tare_call *c, int piece, int worker)
     const float *x = c->ptr[0]; /* [N,C,H,W] */
     float *y = c->ptr[1];       /* [N,C,OH,OW] */
     for (planes p = planes_of(c, piece); p.plane < p.end; ++p.plane)
-        for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh)
-            window_row(g, x + p.plane * size, oh, y + p.plane * out_size + oh * g[G_OUT_W]);
+        for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh) {
+            float *to = y + p.plane * out_size + oh * g[G_OUT_W];
+            if (g[G_QUARTERS])
+                quarters(g, x + p.plane * size + 2 * oh * g[G_W], to);
+            else
+                window_row(g, x + p.plane * size, oh, to);
+        }
     return 0;
 }
 
@@ -128,12 +145,10 @@ int TARE_KERNEL(avg_pool2d_grad)(const tare_call *c, int piece, int worker)
 {
     (void)worker;
     const int64_t *g = c->g, size = g[G_H] * g[G_W], out_size = g[G_OUT_H] * g[G_OUT_W], width = g[G_W];
-    const bool quarters = g[G_KERNEL_H] == 2 && g[G_KERNEL_W] == 2 && g[G_STRIDE_H] == 2 && g[G_STRIDE_W] == 2 &&
-                          g[G_PAD_H] == 0 && g[G_PAD_W] == 0 && 2 * g[G_OUT_H] <= g[G_H] && 2 * g[G_OUT_W] <= g[G_W];
     for (planes p = planes_of(c, piece); p.plane < p.end; ++p.plane) {
         const float *dy = (const float *)c->ptr[0] + p.plane * out_size; /* [N,C,OH,OW] */
         float *dx = (float *)c->ptr[2] + p.plane * size;                 /* [N,C,H,W] */
-        if (!quarters) {
+        if (!g[G_QUARTERS]) {
             spread(g, dy, dx);
             continue;
         }

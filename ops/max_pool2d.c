@@ -51,7 +51,7 @@ static inline void windows(const int64_t *g, const float *x, span h, int64_t ow,
 static inline void window_row(const int64_t *g, const float *x, int64_t oh, float *y, int32_t *index)
 {
     const int64_t stride = g[G_STRIDE_W];
-    const span inside = span_inside(g);
+    const span inside = {g[G_INSIDE_FROM], g[G_INSIDE_END]};
     span h = span_of(oh, g[G_STRIDE_H], g[G_PAD_H], g[G_KERNEL_H], g[G_H]);
     for (int64_t ow = 0, n; ow < g[G_OUT_W]; ow += n) {
         int32_t *to = index ? index + ow : NULL;
@@ -69,6 +69,37 @@ static inline void window_row(const int64_t *g, const float *x, int64_t oh, floa
     }
 }
 
+/* x, which stands at is_at, in the place of a best that it beats */
+static inline void meet(tare_vf is, tare_vi is_at, tare_vf *best, tare_vi *at)
+{
+    tare_vi wins = (is > *best) | (is != is);
+    *best = tare_select(wins, is, *best);
+    *at = (is_at & wins) | (*at & ~wins);
+}
+
+/* A row of windows of 2x2 from two rows of the plane. */
+static inline void quarters(const int64_t *g, const float *plane, int64_t oh, float *y, int32_t *index)
+{
+    static const int32_t even[16] = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30};
+    const int32_t width = (int32_t)g[G_W];
+    for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
+        const int64_t n = g[G_OUT_W] - ow < TARE_LANES ? g[G_OUT_W] - ow : TARE_LANES, from = 2 * (oh * g[G_W] + ow);
+        tare_vf best, b, c, d;
+        tare_vi at;
+        load_pairs(plane + from, 2 * n, &best, &b);
+        load_pairs(plane + from + width, 2 * n, &c, &d);
+        memcpy(&at, even, sizeof at);
+        const tare_vi first = at + (int32_t)from;
+        at = first;
+        meet(b, first + 1, &best, &at);
+        meet(c, first + width, &best, &at);
+        meet(d, first + (width + 1), &best, &at);
+        store_some(y + ow, best, n);
+        if (index)
+            store_some((float *)(void *)(index + ow), (tare_vf)at, n);
+    }
+}
+
 TARE_KERNEL_DECLARE(max_pool2d);
 int TARE_KERNEL(max_pool2d)(const tare_call *c, int piece, int worker)
 {
@@ -80,7 +111,10 @@ int TARE_KERNEL(max_pool2d)(const tare_call *c, int piece, int worker)
     for (planes p = planes_of(c, piece); p.plane < p.end; ++p.plane)
         for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh) {
             int64_t at = p.plane * out_size + oh * g[G_OUT_W];
-            window_row(g, x + p.plane * size, oh, y + at, index ? index + at : NULL);
+            if (g[G_QUARTERS])
+                quarters(g, x + p.plane * size, oh, y + at, index ? index + at : NULL);
+            else
+                window_row(g, x + p.plane * size, oh, y + at, index ? index + at : NULL);
         }
     return 0;
 }
