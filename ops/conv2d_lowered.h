@@ -22,6 +22,7 @@ typedef struct {
     int64_t taps;         /* C/G R S */
     int64_t images;       /* weights: images that are lowered together */
     int64_t channels;     /* weights: channels that are lowered together */
+    int64_t kept;         /* weights: floats of a worker's vectors of sums; 0: none are kept */
     int64_t floats;       /* of a worker's lowered image or images, before the rest of its scratch */
 } tare_lowered;
 enum {
@@ -38,6 +39,14 @@ static inline int64_t tare_lowered_offset(const tare_conv *v, const tare_lowered
 {
     int64_t row = r * v->dilation_h;
     return c * l->channel + s * l->plane + (row % v->stride_h * l->rows + row / v->stride_h) * v->ow;
+}
+
+/* Asks for what the next image needs while this one is worked on: at most a quarter of a first-level cache. */
+static inline void tare_lowered_ask(const float *p, int64_t n)
+{
+    n = n < 3072 ? n : 3072;
+    for (int64_t i = 0; i < n; i += 16)
+        __builtin_prefetch(p + i);
 }
 
 static inline void tare_lowered_zero(float *to, int64_t n)

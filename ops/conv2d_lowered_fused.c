@@ -199,7 +199,10 @@ int TARE_KERNEL(conv2d_lowered)(const tare_call *c, int piece, int worker)
     const tare_conv_span images = tare_conv_piece(v, piece);
     for (int64_t i = images.from * groups; i < images.end * groups; i++) {
         const int64_t first = i % groups * k_group;
-        tare_lower(v, l, x + i * c_group * v->h * v->w, c_group, own.lowered);
+        const int64_t size = c_group * v->h * v->w;
+        tare_lower(v, l, x + i * size, c_group, own.lowered);
+        if (i + 1 < images.end * groups)
+            tare_lowered_ask(x + (i + 1) * size, size);
         for (int64_t t = 0; t < tiles; t++) {
             int64_t from = tare_tile_from(k_group, tiles, t), end = tare_tile_from(k_group, tiles, t + 1);
             job j = {.n = l->taps, .a_row = l->taps, .b = own.lowered, .offset = own.offset, .to_row = n_o};
@@ -281,6 +284,7 @@ tare_lowered *tare__lowered_prepare(tare_conv *v, tare_work *work)
     l->channel = v->s * l->plane;
     l->taps = tare_conv_taps(v);
     l->images = l->channels = 1;
+    l->kept = 0;
     l->floats = (v->c / v->groups * l->channel + TARE_LOWERED_GUARD + 15) / 16 * 16;
     work->n_g = TARE_CONV_WORDS + TARE_LOWERED_WORDS;
     return l;

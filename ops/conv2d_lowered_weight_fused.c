@@ -24,11 +24,13 @@ typedef struct {
     const float *lowered;
     int64_t lowered_image;
     const int64_t *offset; /* of the tile's taps */
+    float *kept;           /* the tile's vectors of sums so far, [rows x taps]; NULL: it has none */
+    bool starts, ends;     /* from zeros, not from `kept`; with the lanes added up, not by leaving them there */
     float *sum;            /* [CHUNKS * TARE_LANES]: rows x taps sums come first */
 } job;
 
 TARE_ALWAYS_INLINE void step(int rows, int taps, int64_t part, const float *dy, int64_t n_o, const float *const *tap,
-                             int64_t o, tare_vf acc[CHUNKS * TARE_LANES])
+                             int64_t o, tare_vf acc[SUMS])
 {
     tare_vf row[SIDE];
     TARE_UNROLL
@@ -43,13 +45,29 @@ TARE_ALWAYS_INLINE void step(int rows, int taps, int64_t part, const float *dy, 
     }
 }
 
+/* The i-th TARE_LANES of n vectors, each to the sum of its lanes. (Written without a loop over i, which would keep the
+ * vectors in memory.) */
+TARE_ALWAYS_INLINE void add_lanes(int i, int n, const tare_vf *acc, float *sum)
+{
+    if (i * TARE_LANES < n) {
+        tare_vf x[TARE_LANES];
+        TARE_UNROLL
+        for (int k = 0; k < TARE_LANES; k++)
+            x[k] = i * TARE_LANES + k < n ? acc[i * TARE_LANES + k] : (tare_vf){0};
+        tare_store(sum + i * TARE_LANES, gemm_sums(x));
+    }
+}
+
 TARE_ALWAYS_INLINE void tile(int rows, int taps, const job *j)
 {
     const int64_t n_o = j->n_o, full = n_o / TARE_LANES * TARE_LANES, part = n_o - full;
-    tare_vf acc[CHUNKS * TARE_LANES];
+    tare_vf acc[SUMS];
     TARE_UNROLL
-    for (int i = 0; i < CHUNKS * TARE_LANES; i++)
-        acc[i] = (tare_vf){0};
+    for (int t = 0; t < taps; t++) { /* not rows * taps at once: a loop of more than 16 is not unrolled */
+        TARE_UNROLL
+        for (int r = 0; r < rows; r++)
+            acc[t * rows + r] = j->starts ? (tare_vf){0} : tare_load(j->kept + (t * rows + r) * TARE_LANES);
+    }
     for (int64_t i = 0; i < j->images; i++) {
         const float *dy = j->dy + i * j->dy_image, *tap[SIDE];
         TARE_UNROLL
@@ -60,10 +78,18 @@ TARE_ALWAYS_INLINE void tile(int rows, int taps, const job *j)
         if (part)
             step(rows, taps, part, dy, n_o, tap, full, acc);
     }
-    TARE_UNROLL
-    for (int i = 0; i < CHUNKS; i++)
-        if (i * TARE_LANES < rows * taps)
-            tare_store(j->sum + i * TARE_LANES, gemm_sums(acc + i * TARE_LANES));
+    if (!j->ends) {
+        TARE_UNROLL
+        for (int t = 0; t < taps; t++) {
+            TARE_UNROLL
+            for (int r = 0; r < rows; r++)
+                tare_store(j->kept + (t * rows + r) * TARE_LANES, acc[t * rows + r]);
+        }
+        return;
+    }
+    add_lanes(0, rows * taps, acc, j->sum);
+    add_lanes(1, rows * taps, acc, j->sum);
+    add_lanes(2, rows * taps, acc, j->sum);
 }
 
 typedef void tile_function(const job *);
@@ -123,9 +149,10 @@ static tile_function *const TILE_OF[SIDE][SIDE] = {
 };
 #endif
 
-/* A worker's scratch: lowered images; of the taps in the order (c,s,r), their offsets and their places in w. */
+/* A worker's scratch: lowered images; vectors of sums; of the taps in the order (c,s,r), their offsets and their places
+ * in w. */
 typedef struct {
-    float *lowered;
+    float *lowered, *kept; /* kept NULL: the sums are too many to be kept as vectors */
     int64_t *offset, *place;
 } scratch;
 
@@ -136,9 +163,10 @@ static inline size_t tables_bytes(const tare_lowered *l)
 
 static inline scratch scratch_of(const tare_call *c, const tare_conv *v, const tare_lowered *l, int worker)
 {
-    const size_t floats = (size_t)l->floats * sizeof(float);
+    const size_t floats = (size_t)(l->floats + l->kept) * sizeof(float);
     char *at = (char *)c->ptr[5] + (size_t)worker * (floats + tables_bytes(l));
     scratch own = {.lowered = (float *)(void *)at, .offset = (int64_t *)(void *)(at + floats)};
+    own.kept = l->kept ? own.lowered + l->floats : NULL;
     own.place = own.offset + l->taps;
     int64_t n = 0, channels = l->channels;
     for (int64_t i = 0; i < v->c / v->groups; i++)
@@ -168,7 +196,8 @@ static inline void multiply(const tare_conv *v, const tare_lowered *l, const scr
             const int64_t taps = first_tap + tare_tile_from(n_taps, tiles, b + 1) - tap;
             j.offset = own->offset + tap;
             TILE_OF[rows - 1][taps - 1](&j);
-            for (int64_t t = 0; t < taps; t++)
+            j.kept = j.kept ? j.kept + rows * taps * TARE_LANES : NULL;
+            for (int64_t t = 0; j.ends && t < taps; t++)
                 for (int64_t r = 0; r < rows; r++) {
                     float *to = dw + (row + r) * l->taps + own->place[tap + t];
                     *to = add ? *to + sum[t * rows + r] : sum[t * rows + r];
@@ -187,6 +216,7 @@ int TARE_KERNEL(conv2d_grad_weight_lowered)(const tare_call *c, int piece, int w
     const float *dy = c->ptr[0], *x = c->ptr[1]; /* [N,K,OH,OW], [N,C,H,W] */
     float *dw = c->n_pieces > 1 ? (float *)c->ptr[4] + piece * ((whole + 15) / 16 * 16) : c->ptr[3]; /* [K,C/G,R,S] */
     const tare_conv_span images = tare_conv_piece(v, piece);
+    const int64_t group = k_group * l->taps; /* weights */
     if (images.from == images.end)
         memset(dw, 0, (size_t)whole * sizeof *dw);
     for (int64_t from = images.from; from < images.end; from += l->images) {
@@ -197,10 +227,13 @@ int TARE_KERNEL(conv2d_grad_weight_lowered)(const tare_call *c, int piece, int w
                 job j = {.n_o = n_o, .images = n, .dy_image = v->k * n_o, .lowered = own.lowered};
                 j.lowered_image = channels * l->channel;
                 j.dy = dy + (from * v->k + g * k_group) * n_o;
+                j.kept = own.kept ? own.kept + g * group * TARE_LANES : NULL;
+                j.starts = !own.kept || from == images.from;
+                j.ends = !own.kept || from + n == images.end;
                 for (int64_t m = 0; m < n; m++)
                     tare_lower(v, l, x + ((from + m) * v->c + g * c_group + i) * size, channels,
                                own.lowered + m * j.lowered_image);
-                multiply(v, l, &own, j, i * kernel, channels * kernel, from > images.from, dw + g * k_group * l->taps);
+                multiply(v, l, &own, j, i * kernel, channels * kernel, !own.kept && from > images.from, dw + g * group);
             }
     }
     return 0;
@@ -208,7 +241,10 @@ int TARE_KERNEL(conv2d_grad_weight_lowered)(const tare_call *c, int piece, int w
 
 #ifdef TARE_PASS_RECORDS
 
-enum { LOWERED_TOGETHER = 96 * 1024, IMAGES_MOST = 64 };
+/* LOWERED_TOGETHER: floats of a worker's lowered images. KEPT_MOST: sums whose vectors are kept from run to run, 64 KiB
+ * of them. A tile runs over enough images for SHORT or LONG vectors of outputs (of 16), by whether its sums are kept.
+ */
+enum { LOWERED_TOGETHER = 96 * 1024, KEPT_MOST = 1024, SHORT = 24, LONG = 64, PIECES = 4 };
 
 void tare__prepare_conv2d_grad_weight_lowered(const tare_args *a, const tare_desc_ref *out, tare_work *work)
 {
@@ -216,14 +252,18 @@ void tare__prepare_conv2d_grad_weight_lowered(const tare_args *a, const tare_des
     tare_conv_operands o = tare_conv_to_weight(a);
     tare_conv *v = tare__conv_prepare(a, o.x, o.w, o.y, work);
     tare_lowered *l = tare__lowered_prepare(v, work);
-    tare__conv_cut(v, 4, work);
-    int64_t c_group = v->c / v->groups, room = l->channel ? LOWERED_TOGETHER / l->channel : 1;
-    l->images = room < 1 ? 1 : room < IMAGES_MOST ? room : IMAGES_MOST;
-    l->images = l->images < v->images ? l->images : v->images > 0 ? v->images : 1;
-    l->channels = room / l->images < 1 ? 1 : room / l->images < c_group ? room / l->images : c_group;
-    l->channels = l->channels > 0 ? l->channels : 1;
+    tare__conv_cut(v, PIECES, work);
+    const int64_t c_group = v->c / v->groups, plane = tare_conv_plane(v), sums = v->k * l->taps;
+    const int64_t outputs = 16 * (sums <= KEPT_MOST ? SHORT : LONG);
+    int64_t images = plane ? (outputs + plane - 1) / plane : 1;
+    images = images < v->images ? images : v->images;
+    l->images = images > 0 ? images : 1;
+    const int64_t room = l->channel ? LOWERED_TOGETHER / (l->channel * l->images) : c_group;
+    l->channels = room < 1 ? 1 : room < c_group ? room : c_group > 0 ? c_group : 1;
+    if (sums <= KEPT_MOST && l->images < v->images && l->channels == c_group)
+        l->kept = sums * 16; /* the widest vectors */
     l->floats = (l->images * l->channels * l->channel + TARE_LOWERED_GUARD + 15) / 16 * 16;
-    work->worker_bytes = (size_t)l->floats * sizeof(float) + tables_bytes(l);
+    work->worker_bytes = (size_t)(l->floats + l->kept) * sizeof(float) + tables_bytes(l);
     if (work->n_pieces > 1)
         work->piece_bytes = (size_t)((v->k * l->taps + 15) / 16 * 16) * sizeof(float);
 }
