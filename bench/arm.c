@@ -31,6 +31,8 @@ static tare_status make_runtime(tare__arm *a)
     tare_status status = tare_start(&options, &a->rt);
     if (status == TARE_OK)
         status = tare_nets_register(a->rt);
+    if (status == TARE_OK && a->task.net_type)
+        status = tare_register(a->rt, TARE_KIND_NET, a->task.net_type);
     if (status == TARE_OK)
         status = tare_graph_register(a->rt);
     return status;

@@ -16,8 +16,9 @@ typedef enum { TARE__TRAIN, TARE__FORWARD, TARE__INFER } tare__work;
 extern const char *const tare__work_names[]; /* train, forward, infer */
 
 typedef struct {
-    const char *net; /* as the user wrote it */
-    int64_t batch;   /* 0: the net's own */
+    const char *net;               /* as the user wrote it */
+    const tare_net_type *net_type; /* its type, where it is not a built-in one; NULL */
+    int64_t batch;                 /* 0: the net's own */
     tare__work work;
     const char *optimizer; /* NULL: none */
     bool training_loss;    /* the net's training loss, not its bench head */

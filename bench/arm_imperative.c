@@ -50,7 +50,7 @@ static tare_status capture(tare__arm *a, const tare_capture_options *options)
     const int *level = a->setting.level;
     if (level[TARE__CAPTURE] == TARE__CAPTURE_CHILD)
         return tare_block_hybridize(a->rt, &a->net->root, options);
-    if (level[TARE__CAPTURE] != TARE__CAPTURE_NET)
+    if (level[TARE__CAPTURE] != TARE__CAPTURE_NET && level[TARE__CAPTURE] != TARE__CAPTURE_BROKEN)
         return TARE_OK;
     a->capture = tare_find(a->rt, TARE_KIND_SERVICE, "capture");
     return a->capture ? a->capture->make(a->rt, forward_net, a->net, 1, options, &a->captured) : TARE_NOT_FOUND;
@@ -73,5 +73,6 @@ tare_status tare__arm_imperative(tare__arm *a)
     tare_imperative_by_name(a->mode, level[TARE__API] == TARE__API_INVOKE);
     a->step = step;
     return capture(a, &(tare_capture_options){.keep = level[TARE__KEEP] == TARE__KEEP_KEPT,
+                                              .broken = level[TARE__CAPTURE] == TARE__CAPTURE_BROKEN,
                                               .bound = level[TARE__DISPATCH] == TARE__DISPATCH_BOUND});
 }

@@ -50,7 +50,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
 /* Cells of a net captured as one operator of an imperative step. */
 #define CAPTURED                                                                                                       \
     [TARE__API] = {"functional", "functional", "inside the captured operator no layer is called"},                     \
-    [TARE__CAPTURE] = {"net", "net", "without capture it is functional, with the whole step symbol"},                  \
+    [TARE__CAPTURE] = {"net", "net broken", "without capture it is functional, with the whole step symbol"},           \
     [TARE__EXECUTION] = {"replay", "replay", "running each operator as it is met is functional"},                      \
     [TARE__STORAGE] = {"planned", "planned", "the captured operator's values lie in its plan's arena"},                \
     [TARE__JOINT] = {"split", "split", "the backward is planned when its heads arrive (symbol plans both)"},           \
@@ -252,14 +252,19 @@ const char *tare__level_name(int factor, int level, char *text)
 
 tare__setting tare__setting_of(const tare__rung *rung, bool with_update)
 {
-    tare__setting setting = {.rung = rung};
-    const tare__rung *update = with_update && rung->with_update ? tare__rung_find(rung->with_update) : rung;
+    tare__setting setting = {.rung = rung, .updated = rung};
+    if (with_update && rung->with_update)
+        setting.updated = tare__rung_find(rung->with_update);
     for (int f = 0; f < TARE__FACTOR_COUNT; ++f) {
-        const tare__rung *from = f == TARE__JOINT || f == TARE__UPDATE ? update : rung;
-        const char *level = from->cell[f].level;
+        const char *level = tare__setting_cell(&setting, f)->level;
         setting.level[f] = tare__level_find(f, level, strlen(level));
     }
     return setting;
+}
+
+const tare__cell *tare__setting_cell(const tare__setting *setting, int f)
+{
+    return &(f == TARE__JOINT || f == TARE__UPDATE ? setting->updated : setting->rung)->cell[f];
 }
 
 static int unknown_factor(const tare__line *line, const char *name)
@@ -288,7 +293,7 @@ int tare__setting_flip(tare__setting *setting, const tare__line *line, const cha
     if (index < 0)
         return tare__usage(line, "the factor %s has no level '%s'; there are: %s", name, level,
                            tare__factors[f].levels);
-    const tare__cell *cell = &setting->rung->cell[f];
+    const tare__cell *cell = tare__setting_cell(setting, f);
     if (index != setting->level[f] && level_index(cell->flips, level, strlen(level)) < 0)
         return tare__usage(line, "%s=%s means nothing on %s: %s", name, level, setting->rung->name, cell->why);
     setting->level[f] = index;

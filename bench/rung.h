@@ -14,8 +14,9 @@
 #define TARE__FACTORS(X)                                                                                               \
     X(API, "api", true, "functional kernels block hybridblock invoke",                                                 \
       "how an operator is reached: layer functions, the bare call, layer objects, hybrid objects, by name")            \
-    X(CAPTURE, "capture", true, "none child net step",                                                                 \
-      "what is captured: nothing, each layer as an operator, the net as an operator, the whole step")                  \
+    X(CAPTURE, "capture", true, "none child net step broken",                                                          \
+      "what is captured: nothing, each layer as an operator, the net as an operator, the whole step, the net cut "     \
+      "between layers")                                                                                                \
     X(SOURCE, "source", true, "traced file", "where a captured net comes from: its function, or a graph file")         \
     X(DISPATCH, "dispatch", true, "call bound", "a captured node is dispatched at each call, or its call is bound")    \
     X(KEEP, "keep", true, "retaken kept", "an arena taken at each call, or kept")                                      \
@@ -42,7 +43,7 @@ typedef enum {
 } tare__factor_index;
 
 enum { TARE__API_FUNCTIONAL, TARE__API_KERNELS, TARE__API_BLOCK, TARE__API_HYBRIDBLOCK, TARE__API_INVOKE };
-enum { TARE__CAPTURE_NONE, TARE__CAPTURE_CHILD, TARE__CAPTURE_NET, TARE__CAPTURE_STEP };
+enum { TARE__CAPTURE_NONE, TARE__CAPTURE_CHILD, TARE__CAPTURE_NET, TARE__CAPTURE_STEP, TARE__CAPTURE_BROKEN };
 enum { TARE__SOURCE_TRACED, TARE__SOURCE_FILE };
 enum { TARE__DISPATCH_CALL, TARE__DISPATCH_BOUND };
 enum { TARE__KEEP_RETAKEN, TARE__KEEP_KEPT };
@@ -84,6 +85,7 @@ const tare__rung *tare__rung_find(const char *name);
 /* An arm's setting: a rung, flips applied. */
 typedef struct {
     const tare__rung *rung;
+    const tare__rung *updated;     /* whose joint and update it takes: `rung`, or that rung's with_update */
     int level[TARE__FACTOR_COUNT]; /* index into the factor's levels; the level itself where it is a number */
 } tare__setting;
 
@@ -94,6 +96,8 @@ int tare__level_find(int factor, const char *level, size_t length);
 
 /* The setting of a rung. with_update: an optimizer is asked for. */
 tare__setting tare__setting_of(const tare__rung *, bool with_update);
+/* The cell of the table that says to what factor f can be flipped here. */
+const tare__cell *tare__setting_cell(const tare__setting *, int f);
 /* Applies "factor=level"; an exit code, the refusal printed. */
 int tare__setting_flip(tare__setting *, const tare__line *, const char *flip);
 /* {factor: level} of all, a new object. */

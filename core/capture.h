@@ -4,7 +4,10 @@
  * captured function is traced once for each signature of its inputs and planned; from then on applying it is one
  * operator made at run time: one node on the tape, whose auxiliary output is the plan's instance, busy until the node
  * is freed, and whose gradient emits the backward operator. Applied while another graph is captured, it is traced into
- * that graph. The bits are those of the plain function. */
+ * that graph. The bits are those of the plain function.
+ *
+ * At a break (an operator whose record says `breaks`) the function is cut: its parts are captured each for itself, and
+ * control returns in between. A break that nothing crosses, or more than 7 values, is not made. */
 #ifndef TARE_CORE_CAPTURE_H
 #define TARE_CORE_CAPTURE_H
 
@@ -20,6 +23,7 @@ typedef void tare_function(void *owner, tare_mode *, tare_value *const *in, int 
 typedef struct {
     bool keep;           /* the arena stays with the instance between calls (static_alloc) */
     bool bound;          /* calls are replayed as bound, not dispatched one by one (static_shape); needs keep */
+    bool broken;         /* cut between layers too, not at breaks alone */
     int most_signatures; /* kept plans, least recently used goes first; 0 = 16 */
     int most_instances;  /* busy at once for one signature, then TARE_BUSY; 0 = 64 */
 } tare_capture_options;

@@ -46,8 +46,8 @@ void tare__dispatch_ties(const tare__apply *);
 tare_status tare__dispatch_block(tare_mode *, tare__apply *);
 tare_status tare__dispatch_execute(tare_mode *, const tare__apply *);
 
-/* With strided inputs: the first variant that takes them as they are; else the first that fits with copies, and in
- * *copies the inputs that must be made contiguous for it. The reference is never preferred for its strides. */
+/* With strided inputs: of the set that contiguous ones would have (ours, BLAS, reference), the first variant that takes
+ * them as they are; else the one that contiguous ones would have, and in *copies the inputs that it does not take. */
 const tare_variant *tare__choose_strided(const tare_kernels *, const tare_args *, uint32_t dtype, uint32_t strided,
                                          uint32_t *copies);
 
@@ -335,9 +335,12 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
         if (plain || o < c.n_out)
             out[o] = v;
     }
-    for (int i = 0; moved && i < n_in; ++i)
+    for (int i = 0; (moved || strided) && i < n_in; ++i) {
+        if (c.operand[i] != given[i]) /* a declared copy, which nobody else has: only what needs it keeps it */
+            tare__give_up(m, c.operand[i], flags);
         if (given[i] && given[i]->moved)
             tare__give_up(m, given[i], flags);
+    }
     return __builtin_expect(status == TARE_OK, 1) ? TARE_OK : tare__dispatch_failed(m, op, attr, out, status);
 }
 

@@ -88,26 +88,27 @@ static bool takes(const tare_variant *v, const tare_args *a, uint32_t strided, u
     }
     tare_args with = *a;
     with.in = (const tare_desc_ref *)in;
-    return !v->fits || v->fits(&with);
+    bool fits = !v->fits || v->fits(&with);
+    return fits && (!(strided & ~copies) || !v->fits_strides || v->fits_strides(&with));
 }
 
 const tare_variant *tare__choose_strided(const tare_kernels *k, const tare_args *a, uint32_t dtype, uint32_t strided,
                                          uint32_t *copies)
 {
+    const tare_variant *best = k->variant, *end = k->variant + k->n;
+    while (best < end && !((best->dtypes & dtype) && takes(best, a, strided, strided)))
+        ++best;
     *copies = 0;
-    for (const tare_variant *v = k->variant; v < k->variant + k->n; ++v)
-        if ((v->dtypes & dtype) && v->set != TARE_SET_REFERENCE && takes(v, a, strided, 0))
+    for (const tare_variant *v = best; v < end; ++v)
+        if ((v->dtypes & dtype) && v->set == best->set && takes(v, a, strided, 0))
             return v;
-    for (const tare_variant *v = k->variant; v < k->variant + k->n; ++v) {
-        if (!(v->dtypes & dtype) || !takes(v, a, strided, strided))
-            continue;
-        *copies = strided; /* less those that it takes as they are */
-        for (uint32_t s = strided; s; s &= s - 1)
-            if (takes(v, a, strided, *copies & ~(s & -s)))
-                *copies &= ~(s & -s);
-        return v;
-    }
-    return NULL;
+    if (best == end)
+        return NULL;
+    *copies = strided; /* less those that it takes as they are */
+    for (uint32_t s = strided; s; s &= s - 1)
+        if (takes(best, a, strided, *copies & ~(s & -s)))
+            *copies &= ~(s & -s);
+    return best;
 }
 
 tare_status tare__dispatch_no_kernel(const tare_args *a, bool registered)

@@ -142,6 +142,9 @@ typedef struct {
     /* tare_strides, the last entry for all further inputs; 0 = contiguous; a declared copy is put before others */
     uint8_t in_strides[TARE_OPERANDS];
     bool (*fits)(const tare_args *); /* NULL: always. Reads descs and attributes, nothing else */
+    /* Asked beside `fits` where an input is not contiguous. A variant may run on strides only if it gives the bits that
+     * it gives on copies: capturing a function, or another layout, must change none. NULL: always */
+    bool (*fits_strides)(const tare_args *);
     void (*prepare)(const tare_args *, const tare_desc_ref *out, tare_work *);
     /* sizes opaque auxiliaries (dtype BYTES) that infer left with dim -1; NULL: none */
     void (*opaque)(const tare_args *, const tare_desc_out *aux);
@@ -179,6 +182,7 @@ struct tare_op {
     void (*gradient)(tare_builder *);
     bool not_differentiable;
     bool stops_gradient;              /* detach: outputs never want one */
+    bool breaks;                      /* hands its input on; a captured function is cut here */
     uint32_t needs_in, needs_out;     /* bit i: gradient reads the DATA of input i / output or auxiliary i.
                                          Shapes are always there. */
     int8_t overwrites[TARE_OPERANDS]; /* output o may take the storage of input overwrites[o] - 1; 0: none */

@@ -60,6 +60,7 @@ static tare_entry *known(tare_captured *c, const tare_mode *m, tare_value *const
 static void entry_free(tare_entry *e)
 {
     tare_memory *memory = &e->captured->runtime->memory;
+    tare__captured_segments_free(e);
     tare__captured_backwards_free(e);
     tare__captured_leases_free(e);
     tare_plan_free(e->plan);
@@ -86,7 +87,8 @@ static tare_status entry_new(tare_captured *c, tare_mode *m, tare_value *const *
     e->same = tare_arena_take(&e->arena, ((size_t)n_in + 1) * sizeof *e->same);
     e->external = tare_arena_take(&e->arena, ((size_t)n_in + 1) * sizeof *e->external);
     e->result_is = tare_arena_take(&e->arena, (size_t)c->n_out * sizeof *e->result_is);
-    bool taken = e->input && e->wanted && e->concrete && e->same && e->external && e->result_is;
+    e->output = tare_arena_take(&e->arena, (size_t)c->n_out * sizeof *e->output);
+    bool taken = e->input && e->wanted && e->concrete && e->same && e->external && e->result_is && e->output;
     tare_status status = taken ? TARE_OK : TARE_NO_MEMORY;
     for (int i = 0; i < n_in && status == TARE_OK; ++i) {
         e->wanted[i] = in[i]->wants_gradient;
@@ -110,7 +112,7 @@ static void evict(tare_captured *c)
     while (c->n_entries >= most) {
         tare_entry **last = NULL;
         for (tare_entry **at = &c->entry; *at; at = &(*at)->next)
-            if ((*at)->n_busy == 0)
+            if ((*at)->n_busy == 0 && !tare__captured_segments_busy(*at))
                 last = at;
         if (!last)
             return;
@@ -150,12 +152,19 @@ static tare_status apply_entry(tare_entry *e, tare_mode *m, tare_value *const *i
     for (int i = 0; i < e->n_operands; ++i)
         operand[i] = i < e->n_in ? in[i] : tare__captured_outside(e, i);
     for (int o = 0; o < n_out; ++o)
-        if (e->result_is[o] < 0 && -1 - e->result_is[o] < e->n_operands)
-            operand[-1 - e->result_is[o]]->moved = false; /* returned: this is not its last use */
-    tare_status status = e->n_forward > 0 ? m->apply(m, &e->op, NULL, operand, e->n_operands, made, 0) : TARE_OK;
+        if (e->result_is[o] < 0) { /* returned: this is not its last use */
+            int at = -1 - e->result_is[o];
+            if (at < e->n_operands)
+                operand[at]->moved = false;
+            if (at < e->n_in)
+                given[at]->moved = false;
+        }
+    tare_status status = e->n_segments > 0  ? tare__captured_apply_segments(e, m, in, made)
+                         : e->n_forward > 0 ? m->apply(m, &e->op, NULL, operand, e->n_operands, made, 0)
+                                            : TARE_OK;
     if (status != TARE_OK)
         return status;
-    for (int32_t o = 0; o < e->n_out; ++o)
+    for (int32_t o = 0; e->n_segments == 0 && o < e->n_out; ++o)
         made[o]->wants_gradient &= e->graph->program.value[e->plan->part.result[o]]->wants_gradient;
     for (int o = 0; o < n_out; ++o) {
         int32_t is = e->result_is[o], at = -1 - is;
@@ -173,6 +182,16 @@ static tare_status refuse(tare_mode *m, tare_value **out, int n_out, tare_status
     return m->error;
 }
 
+/* A copy that the operator gives up; the value itself may be returned, and is as it was. */
+static tare_value *packed(tare_mode *m, tare_value *v)
+{
+    bool moved = v->moved;
+    v->moved = false;
+    tare_value *copy = tare_apply1(m, m->runtime->copy, NULL, &v, 1);
+    v->moved = moved;
+    return copy->poison ? copy : tare_move(copy);
+}
+
 static tare_status apply(tare_captured *c, tare_mode *m, tare_value *const *given, int n_in, tare_value **out)
 {
     if (m->capturing || m->error) {
@@ -186,7 +205,7 @@ static tare_status apply(tare_captured *c, tare_mode *m, tare_value *const *give
             return refuse(m, out, c->n_out,
                           tare_error(TARE_BAD_ARGUMENT, "captured: input %d is not a value of this runtime", i));
         if (!in[i]->d.contiguous)
-            in[i] = tare_apply1(m, m->runtime->copy, NULL, &in[i], 1);
+            in[i] = packed(m, in[i]);
     }
     tare_entry *e = m->error ? NULL : known(c, m, in, n_in);
     if (!e && m->error == TARE_OK) {
@@ -199,6 +218,9 @@ static tare_status apply(tare_captured *c, tare_mode *m, tare_value *const *give
         ++c->n_entries;
     }
     tare_status status = m->error ? m->error : apply_entry(e, m, in, given, out);
+    for (int i = 0; i < n_in; ++i)
+        if (given[i]->moved) /* the operator has seen its copy, or there was no operator */
+            tare__give_up(m, given[i], TARE_DISPATCH_RUN);
     return status == TARE_OK ? TARE_OK : refuse(m, out, c->n_out, status);
 }
 

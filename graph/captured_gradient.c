@@ -190,21 +190,23 @@ static tare_status map(tare_backward *w)
 
 /* ---- running
  * ----------------------------------------------------------------------------------------------------------*/
-/* Operands move as they like; kept values move with the forward arena, results with their block. */
-static void place_all(tare_backward *w, const tare_node *n, const tare_instance *forward)
+/* Operands move as they like; kept values move with the forward arena or their block, results with theirs. */
+static void place_all(tare_backward *w, const tare_node *n, const tare_lease *l)
 {
     tare_instance *r = w->instance;
+    const tare_instance *forward = l->forward;
+    const tare_storage *kept = l->kept ? l->kept : forward->arena; /* neither: nothing is kept */
     const tare_place *p = w->place;
     for (int32_t i = 0; i < w->n_place_operands; ++i, ++p)
         tare__instance_place(r, p->outside, n->operand[p->what]->address);
     tare_value *const *value = w->entry->graph->program.value;
-    bool moved =
-        forward != w->last_forward || forward->arena->base != w->last_arena || forward->n_moves != w->last_moves;
+    const void *base = kept ? kept->base : NULL;
+    bool moved = forward != w->last_forward || base != w->last_kept || forward->n_moves != w->last_moves;
     for (int32_t i = 0; i < w->n_place_kept; ++i, ++p)
         if (moved)
             tare__instance_place(r, p->outside, tare__instance_address(forward, value[p->what]));
     w->last_forward = forward;
-    w->last_arena = forward->arena->base;
+    w->last_kept = base;
     w->last_moves = forward->n_moves;
     const void *results = n->n_out ? n->operand[n->n_in]->storage->base : NULL;
     const void *block = w->block ? w->block->base : NULL;
@@ -225,7 +227,7 @@ static tare_status execute(tare_mode *m, const tare_node *n)
     if (status != TARE_OK)
         return status;
     const tare_lease *l = n->operand[w->n_head + w->n_partial]->address;
-    place_all(w, n, l->forward);
+    place_all(w, n, l);
     status = tare__captured_replay(w->instance, n, o->bound);
     if (!o->keep) {
         tare_storage_drop(w->instance->arena);

@@ -17,13 +17,16 @@
 #include "graph_private.h"
 
 typedef struct tare_entry tare_entry;
+typedef struct tare_segment tare_segment;
 
-/* An instance of an entry's forward plan, with the storage record's way back to it. */
+/* An instance of an entry's forward plan, with the storage record's way back to it. What a backward reads lies in the
+ * arena where that is kept, else in a block of its own, so that the rest is let go when the forward ends. */
 typedef struct tare_lease {
     tare_entry *entry;
     tare_instance *forward;
     uint32_t *version;       /* by needed leaf: its storage's when the forward part ran */
     uint64_t n_writes;       /* of the runtime when version was written */
+    tare_storage *kept;      /* NULL: nothing, or in the arena */
     struct tare_lease *next; /* in the entry's free list */
 } tare_lease;
 
@@ -52,7 +55,7 @@ typedef struct tare_backward {
     int32_t n_place_operands, n_place_kept, n_place_results;
     /* where kept values and results were placed last: placed again only when that has changed */
     const tare_instance *last_forward;
-    const void *last_arena, *last_results, *last_block;
+    const void *last_kept, *last_results, *last_block;
     int64_t last_moves;
     struct tare_backward *next;
 } tare_backward;
@@ -71,6 +74,7 @@ struct tare_entry {
     bool training, recording;
     int32_t n_in, n_operands, n_all; /* numbers: inputs, further operands, leaves */
     int32_t n_out;                   /* results that the operator makes */
+    int32_t *output;                 /* value ids of these, those that are views copied */
     int32_t *result_is;              /* by result of the function: one of the operator's, or -1 - number */
     int32_t *external;               /* number -> external; inputs that are one value share theirs: the first is used */
     bool *first;                     /* by number: it is that first one */
@@ -81,9 +85,15 @@ struct tare_entry {
     int32_t n_place;
     tare_place *leaf_place; /* and those that do not: leaves, by number */
     int32_t n_leaf_place;
+    tare_place *kept_place; /* of a lease's block: what a backward reads; where, in units of TARE_ALIGNMENT */
+    int32_t n_kept_place;
+    int64_t kept_bytes;
     int32_t n_forward; /* nodes of the forward part */
     int32_t n_leased, n_busy;
     tare_lease *idle;
+    tare_segment *segment; /* of a function that was cut: it is these, and has no plan of its own */
+    int32_t n_segments;
+    tare_value **value; /* by id: what crosses, while they are called */
     tare_backward *backward;
     /* the backward whose gradients the leaves have, all of them, as long as no slot has changed since; its walk */
     const tare_backward *handed;
@@ -114,6 +124,13 @@ int32_t tare__captured_same(const tare_entry *, tare_value *const *in, int i);
 
 /* captured_trace.c: graph, plan, lists and operator of an entry whose signature is set. */
 tare_status tare__captured_trace(tare_entry *, tare_mode *, tare_value *const *in);
+
+/* captured_break.c: makes the segments of a traced entry, none if there is no break; calls them, in: the function's
+ * inputs, result: by the entry's output; whether one waits for its backward. */
+tare_status tare__captured_break(tare_entry *);
+tare_status tare__captured_apply_segments(tare_entry *, tare_mode *, tare_value *const *in, tare_value **result);
+bool tare__captured_segments_busy(const tare_entry *);
+void tare__captured_segments_free(tare_entry *);
 
 /* captured_run.c */
 tare_status tare__captured_execute(tare_mode *, const tare_node *);

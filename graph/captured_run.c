@@ -6,13 +6,17 @@
 
 /* ---- leases
  * ------------------------------------------------------------------------------------------------------------------*/
+static void let_go(tare_storage **s)
+{
+    if (*s)
+        tare_storage_drop(*s);
+    *s = NULL;
+}
+
 static void give_back(tare_lease *l)
 {
     tare_entry *e = l->entry;
-    if (!e->captured->options.keep && l->forward->arena) {
-        tare_storage_drop(l->forward->arena);
-        l->forward->arena = NULL;
-    }
+    let_go(&l->kept);
     --e->n_busy;
     l->next = e->idle;
     e->idle = l;
@@ -64,7 +68,10 @@ static tare_status lease(tare_entry *e, tare_lease **out)
         return status;
     ++e->n_busy;
     *out = l;
-    status = tare__captured_arena(l->forward, e->captured->options.keep);
+    if (e->kept_bytes > 0)
+        l->kept = tare_storage_take(e->captured->runtime, TARE_MEMORY_WORK, (size_t)e->kept_bytes);
+    status =
+        e->kept_bytes > 0 && !l->kept ? TARE_NO_MEMORY : tare__captured_arena(l->forward, e->captured->options.keep);
     if (status != TARE_OK)
         give_back(l);
     return status;
@@ -209,7 +216,11 @@ tare_status tare__captured_execute(tare_mode *m, const tare_node *n)
         return status;
     for (const tare_place *p = e->place, *end = p + e->n_place; p < end; ++p)
         tare__instance_place(l->forward, p->outside, n->operand[p->what]->address);
+    for (const tare_place *p = e->kept_place, *end = p + e->n_kept_place; p < end; ++p)
+        tare__instance_place(l->forward, p->outside, (char *)l->kept->base + (int64_t)p->what * TARE_ALIGNMENT);
     status = tare__captured_replay(l->forward, n, e->captured->options.bound);
+    if (!e->captured->options.keep)
+        let_go(&l->forward->arena);
     raise_versions(e, n);
     save_versions(l);
     tare_value *aux = n->operand[n->n_in + n->n_out];

@@ -43,14 +43,16 @@ static int list_results(const tare_entry *e, int32_t *result)
     return n;
 }
 
-static tare_status plan_forward(tare_entry *e, const int32_t *output)
+static tare_status plan_forward(tare_entry *e)
 {
     int32_t *result = tare_arena_take(&e->arena, ((size_t)e->graph->program.n_values + 1) * sizeof *result);
     if (!result)
         return TARE_NO_MEMORY;
-    memcpy(result, output, (size_t)e->n_out * sizeof *result);
+    memcpy(result, e->output, (size_t)e->n_out * sizeof *result);
     tare_part part = {.to = e->n_forward, .result = result, .n_patched = e->n_out};
     part.n_result = list_results(e, result);
+    if (!e->captured->options.keep)
+        part.n_patched = part.n_result;
     return tare__plan_part(e->graph, &part, NULL, &e->plan);
 }
 
@@ -83,22 +85,27 @@ static tare_status number(tare_entry *e)
     return e->leaf ? TARE_OK : TARE_NO_MEMORY;
 }
 
-/* Which operand or leaf each outside place of the forward plan is. */
+/* Which operand or leaf each outside place of the forward plan is, or where in the lease's block it lies. */
 static tare_status map_places(tare_entry *e)
 {
     size_t bytes = ((size_t)e->plan->n_outside + 1) * sizeof *e->place;
     e->place = tare_arena_take(&e->arena, bytes);
     e->leaf_place = tare_arena_take(&e->arena, bytes);
-    if (!e->place || !e->leaf_place)
+    e->kept_place = tare_arena_take(&e->arena, bytes);
+    if (!e->place || !e->leaf_place || !e->kept_place)
         return TARE_NO_MEMORY;
     for (int32_t o = 0; o < e->plan->n_outside; ++o) {
         const tare_outside *u = &e->plan->outside[o];
-        int32_t is = u->result ? e->n_operands + tare__captured_index(e->plan->part.result, e->n_out, u->value)
+        int32_t is = u->result ? tare__captured_index(e->plan->part.result, e->n_out, u->value)
                                : tare__captured_index(e->external, e->n_all, u->external);
-        if (u->result || is < e->n_operands)
-            e->place[e->n_place++] = (tare_place){o, is};
-        else
+        if (u->result && is < 0) {
+            e->kept_place[e->n_kept_place++] = (tare_place){o, (int32_t)(e->kept_bytes / TARE_ALIGNMENT)};
+            e->kept_bytes += (int64_t)tare_memory_rounded(tare_desc_bytes(&e->graph->program.value[u->value]->d));
+        } else if (u->result || is < e->n_operands) {
+            e->place[e->n_place++] = (tare_place){o, u->result ? e->n_operands + is : is};
+        } else {
             e->leaf_place[e->n_leaf_place++] = (tare_place){o, is};
+        }
     }
     return TARE_OK;
 }
@@ -156,7 +163,7 @@ static void make_inputs(tare_entry *e, tare_mode *gm, tare_value *const *in, tar
 }
 
 /* Each result is an operand, an earlier result, or one of the operator's own. */
-static void sort_results(tare_entry *e, tare_mode *gm, tare_value **out, int n_out, int32_t *output)
+static void sort_results(tare_entry *e, tare_mode *gm, tare_value **out, int n_out)
 {
     for (int o = 0; o < n_out && gm->error == TARE_OK; ++o) {
         tare_value *v = out[o];
@@ -173,16 +180,16 @@ static void sort_results(tare_entry *e, tare_mode *gm, tare_value **out, int n_o
         if (k < e->graph->n_external)
             continue;
         v = tare__captured_own_result(gm, v, 0);
-        e->result_is[o] = tare__captured_index(output, e->n_out, v->id);
+        e->result_is[o] = tare__captured_index(e->output, e->n_out, v->id);
         if (e->result_is[o] < 0) {
-            output[e->n_out] = v->id;
+            e->output[e->n_out] = v->id;
             e->result_is[o] = e->n_out++;
         }
     }
 }
 
-/* The function over the graph; output: ids of the operator's own results. */
-static tare_status call_function(tare_entry *e, tare_mode *m, tare_value *const *in, int32_t *output)
+/* The function over the graph. */
+static tare_status call_function(tare_entry *e, tare_mode *m, tare_value *const *in)
 {
     const tare_captured *c = e->captured;
     tare_mode *gm = tare_graph_mode(e->graph);
@@ -194,7 +201,7 @@ static tare_status call_function(tare_entry *e, tare_mode *m, tare_value *const 
     make_inputs(e, gm, in, symbol);
     if (gm->error == TARE_OK)
         c->function(c->owner, gm, symbol, e->n_in, out, c->n_out);
-    sort_results(e, gm, out, c->n_out, output);
+    sort_results(e, gm, out, c->n_out);
     return gm->error;
 }
 
@@ -238,39 +245,48 @@ static void make_operator(tare_entry *e)
 /* ---- all of it
  * -------*/
 /* Traces, and again where an input turns out to be met inside as a concrete value. */
-tare_status tare__captured_trace(tare_entry *e, tare_mode *m, tare_value *const *in)
+static tare_status trace(tare_entry *e, tare_mode *m, tare_value *const *in)
 {
-    const tare_captured *c = e->captured;
-    int32_t output[c->n_out];
     tare_status status = TARE_OK;
     for (bool again = true; again && status == TARE_OK;) {
         tare_graph_free(e->graph);
         e->graph = NULL;
-        status = tare_graph_new(c->runtime, &e->graph);
+        status = tare_graph_new(e->captured->runtime, &e->graph);
         if (status == TARE_OK)
-            status = call_function(e, m, in, output);
+            status = call_function(e, m, in);
         again = false;
         for (int i = 0; i < e->n_in && status == TARE_OK; ++i) {
             again |= !e->concrete[i] && tare__graph_external(e->graph, in[i]) >= 0;
             e->concrete[i] = tare__graph_external(e->graph, in[i]) >= 0;
         }
     }
-    if (status != TARE_OK)
-        return status;
+    return status;
+}
+
+static tare_status plan(tare_entry *e)
+{
     e->n_forward = e->graph->program.n;
-    status = plan_forward(e, output);
-    if (status == TARE_OK)
-        status = number(e);
+    tare_status status = plan_forward(e);
     if (status == TARE_OK)
         status = map_places(e);
     if (status == TARE_OK)
         status = list_needed(e);
-    for (int o = 0; o < c->n_out && status == TARE_OK; ++o)
+    if (status == TARE_OK)
+        make_operator(e);
+    return status;
+}
+
+tare_status tare__captured_trace(tare_entry *e, tare_mode *m, tare_value *const *in)
+{
+    tare_status status = trace(e, m, in);
+    if (status == TARE_OK)
+        status = number(e);
+    for (int o = 0; o < e->captured->n_out && status == TARE_OK; ++o)
         if (e->result_is[o] < 0)
             e->result_is[o] = -1 - tare__captured_index(e->external, e->n_all, -1 - e->result_is[o]);
     for (int i = 0; i < e->n_in; ++i)
         e->same[i] = status == TARE_OK ? tare__captured_same(e, in, i) : -1;
     if (status == TARE_OK)
-        make_operator(e);
-    return status;
+        status = tare__captured_break(e);
+    return status == TARE_OK && e->n_segments == 0 ? plan(e) : status;
 }

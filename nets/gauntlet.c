@@ -75,7 +75,7 @@ static tare_status build(tare_net *n, const void *options)
     tare_embedding_layer_block(&g->embed, &g->block[EMBED]);
     tare_dense_layer_block(&g->last, &g->block[LAST]);
     n->root = (tare_block){.name = n->type->name, .child = g->block, .n_children = BLOCKS};
-    return tare_block_capture(n->runtime, &g->block[CAPTURED], &(tare_capture_options){.keep = true});
+    return tare_block_capture(n->runtime, &g->block[CAPTURED], &(tare_capture_options){0});
 }
 
 /* [N,2,8,8] -> [N,36]: pooled, normalised, cut in two, each half through the same layer, joined with a mirror image. */
@@ -85,16 +85,17 @@ static inline __attribute__((always_inline)) tare_value *branches(tare_mode *m, 
     tare_value *half[2];
     x = tare_block_call(m, &g->block[POOL], tare_pool_layer_direct, x, api);
     x = tare_block_call(m, &g->block[NORM], tare_batch_norm_layer_direct, tare_move(x), api);
-    tare_value *flat[] = {tare_flatten(m, x)};
+    tare_value *flat[] = {tare_move(tare_flatten(m, tare_move(x)))};
     (void)m->apply(m, &tare_op_split, &(tare_split_attr){.axis = 1, .parts = 2}, flat, 1, half, 0);
-    tare_value *a = tare_block_call(m, &g->block[SHARE], tare_dense_layer_direct, half[0], api);
-    tare_value *b = tare_block_call(m, &g->block[SHARE], tare_dense_layer_direct, half[1], api);
-    a = tare_tanh(m, a);
-    b = tare_sigmoid(m, b);
-    tare_value *mirror = tare_flip(m, tare_sub(m, a, b), (tare_flip_attr){.axes = {1, {1}}});
-    tare_value *twice =
-        tare_transpose(m, tare_transpose(m, mirror, (tare_transpose_attr){0}), (tare_transpose_attr){0});
-    tare_value *const part[] = {a, b, tare_mul(m, twice, a)};
+    tare_value *a = tare_block_call(m, &g->block[SHARE], tare_dense_layer_direct, tare_move(half[0]), api);
+    tare_value *b = tare_block_call(m, &g->block[SHARE], tare_dense_layer_direct, tare_move(half[1]), api);
+    a = tare_tanh(m, tare_move(a));
+    b = tare_sigmoid(m, tare_move(b));
+    tare_value *mirror = tare_flip(m, tare_move(tare_sub(m, a, b)), (tare_flip_attr){.axes = {1, {1}}});
+    tare_value *turned = tare_transpose(m, tare_move(mirror), (tare_transpose_attr){0});
+    tare_value *twice = tare_transpose(m, tare_move(turned), (tare_transpose_attr){0});
+    tare_value *product = tare_mul(m, tare_move(twice), a);
+    tare_value *const part[] = {tare_move(a), tare_move(b), tare_move(product)};
     return tare_apply1(m, &tare_op_concat, &(tare_concat_attr){.axis = 1}, part, 3);
 }
 
@@ -105,15 +106,23 @@ static inline __attribute__((always_inline)) tare_value *sequence(tare_mode *m, 
 {
     tare_value *h = NULL, *c = NULL, *sum = NULL;
     tare_value *places = tare_block_call(m, &g->block[EMBED], tare_embedding_layer_direct, g->positions, api);
-    tare_value *steps = tare_reshape(m, x, (tare_reshape_attr){.shape = {3, {-1, STEPS, WIDTH}}});
+    tare_value *steps = tare_reshape(m, tare_move(x), (tare_reshape_attr){.shape = {3, {-1, STEPS, WIDTH}}});
     for (int t = 0; t < STEPS; ++t) {
+        bool last = t == STEPS - 1;
         tare_slice_attr row = {.axis = 1, .begin = t, .end = t + 1, .step = 1},
                         place = {.begin = t, .end = t + 1, .step = 1};
-        tare_value *now = tare_reshape(m, tare_slice(m, steps, row), (tare_reshape_attr){.shape = {2, {-1, WIDTH}}});
-        tare_lstm_cell_forward(m, &g->cell, tare_add(m, now, tare_slice(m, places, place)), &h, &c);
-        sum = sum ? tare_add(m, sum, h) : h;
+        tare_value *now = tare_slice(m, last ? tare_move(steps) : steps, row);
+        now = tare_reshape(m, tare_move(now), (tare_reshape_attr){.shape = {2, {-1, WIDTH}}});
+        tare_value *here = tare_slice(m, last ? tare_move(places) : places, place);
+        now = tare_add(m, tare_move(now), tare_move(here));
+        if (c)
+            tare_move(c);
+        tare_lstm_cell_forward(m, &g->cell, tare_move(now), &h, &c);
+        sum = sum ? tare_add(m, tare_move(sum), h) : h;
     }
-    return tare_add(m, sum, tare_scale(m, tare_detach(m, c), (tare_scale_attr){0.5}));
+    tare_value *state = tare_detach(m, tare_move(c));
+    state = tare_scale(m, tare_move(state), (tare_scale_attr){0.5});
+    return tare_add(m, tare_move(sum), tare_move(state));
 }
 
 static inline __attribute__((always_inline)) tare_value *body(tare_mode *m, tare_net *n, tare_value *x,
@@ -123,8 +132,9 @@ static inline __attribute__((always_inline)) tare_value *body(tare_mode *m, tare
     m->scope_begin(m, NULL);
     x = branches(m, g, x, api);
     x = tare_block_call(m, &g->block[DROP], tare_dropout_layer_direct, tare_move(x), api);
-    x = tare_block_hybrid(m, &g->block[CAPTURED], x); /* an operator of its own, whatever reaches the others */
-    x = sequence(m, g, x, api);
+    x = tare_block_hybrid(m, &g->block[CAPTURED],
+                          tare_move(x)); /* an operator of its own, whatever reaches the others */
+    x = sequence(m, g, tare_move(x), api);
     x = tare_block_call(m, &g->block[LAST], tare_dense_layer_direct, tare_move(x), api);
     m->scope_end(m, &x, 1);
     return x;

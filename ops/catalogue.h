@@ -37,6 +37,7 @@
     OPA(fill, 1, double value;)                                                                                        \
     /* views (view.c, slice.c) */                                                                                      \
     OP(detach, 1)                                                                                                      \
+    OP(graph_break, 1)                                                                                                 \
     OPA(reshape, 1, tare_ints shape;)                                                                                  \
     OP(flatten, 1)                                                                                                     \
     OPA(transpose, 1, tare_ints axes;)                                                                                 \

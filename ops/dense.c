@@ -56,15 +56,6 @@ static tare_gemm_shape *shape_in(tare_work *w)
     return (tare_gemm_shape *)(void *)w->g;
 }
 
-static void set_gemm(tare_work *w)
-{
-    const tare_gemm_shape *s = shape_in(w);
-    w->g[G_DTYPE] = TARE_F32;
-    w->g[G_PATH] = tare__gemm_path(s);
-    w->n_pieces = tare__gemm_pieces(s);
-    w->worker_bytes = w->g[G_PATH] == TARE_GEMM_PACKED ? tare__gemm_worker_bytes(s) : 0;
-}
-
 static inline void dense_shape(const tare_args *a, tare_gemm_shape *s)
 {
     const tare_desc *x = a->in[0], *w = a->in[1];
@@ -83,18 +74,68 @@ static inline void matmul_shape(const tare_args *a, tare_gemm_shape *s)
         y->stride[across_b], n};
 }
 
+typedef void shape_of(const tare_args *, tare_gemm_shape *);
+
+/* The product of the operands' contiguous copies. */
+static void packed_shape(const tare_args *a, shape_of *shape, tare_gemm_shape *packed)
+{
+    tare_desc x, y;
+    tare_desc_like(&x, a->in[0]);
+    tare_desc_like(&y, a->in[1]);
+    const tare_desc *const in[] = {&x, &y};
+    shape(&(tare_args){.op = a->op, .attr = a->attr, .in = (const tare_desc_ref *)in, .n_in = 2}, packed);
+}
+
+/* Views run on the path that their copies would have, since the path is a part of an element's bits. Where the strides
+ * are not made for it: DIRECT adds as PACKED does, which takes any; DOT and ROW want copies. */
+static inline tare_gemm_path path_of(const tare_args *a, shape_of *shape, const tare_gemm_shape *s)
+{
+    if (a->in[0]->contiguous && a->in[1]->contiguous)
+        return tare__gemm_path(s);
+    tare_gemm_shape packed;
+    packed_shape(a, shape, &packed);
+    tare_gemm_path path = tare__gemm_path(&packed);
+    return path == TARE_GEMM_DIRECT && s->b_col != 1 ? TARE_GEMM_PACKED : path;
+}
+
+static inline void prepare_native(const tare_args *a, shape_of *shape, tare_work *w)
+{
+    tare_gemm_shape *s = shape_in(w);
+    shape(a, s);
+    w->g[G_DTYPE] = TARE_F32;
+    w->g[G_PATH] = path_of(a, shape, s);
+    w->n_pieces = tare__gemm_pieces(s);
+    w->worker_bytes = w->g[G_PATH] == TARE_GEMM_PACKED ? tare__gemm_worker_bytes(s) : 0;
+}
+
 static void prepare_dense(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
     (void)out;
-    dense_shape(a, shape_in(w));
-    set_gemm(w);
+    prepare_native(a, dense_shape, w);
 }
 
 static void prepare_matmul(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
     (void)out;
-    matmul_shape(a, shape_in(w));
-    set_gemm(w);
+    prepare_native(a, matmul_shape, w);
+}
+
+static bool native_takes(const tare_args *a, shape_of *shape)
+{
+    tare_gemm_shape s;
+    shape(a, &s);
+    tare_gemm_path path = path_of(a, shape, &s);
+    return path == TARE_GEMM_DOT ? s.a_col == 1 && s.b_row == 1 : path == TARE_GEMM_ROW ? s.b_col == 1 : true;
+}
+
+static bool native_takes_dense(const tare_args *a)
+{
+    return native_takes(a, dense_shape);
+}
+
+static bool native_takes_matmul(const tare_args *a)
+{
+    return native_takes(a, matmul_shape);
 }
 
 /* One piece, no scratch: BLAS and the reference. */
@@ -112,29 +153,30 @@ static void prepare_matmul_whole(const tare_args *a, const tare_desc_ref *out, t
     w->g[G_DTYPE] = out[0]->dtype;
 }
 
-/* BLAS wants one stride of each matrix to be 1 and the other to be a leading dimension. */
-static bool blas_matrix(int64_t rows, int64_t columns, int64_t row, int64_t column)
+/* BLAS wants one stride of each matrix to be 1, the same as in a copy, and the other to be a leading dimension. */
+static bool blas_matrix(int64_t rows, int64_t columns, int64_t row, int64_t column, bool plain)
 {
-    return (column == 1 && (rows < 2 || row >= columns)) || (row == 1 && (columns < 2 || column >= rows));
+    return plain ? column == 1 && (rows < 2 || row >= columns)
+                 : column != 1 && row == 1 && (columns < 2 || column >= rows);
 }
 
-static bool blas_takes(const tare_gemm_shape *s)
+static bool blas_takes(const tare_args *a, shape_of *shape)
 {
-    return blas_matrix(s->m, s->k, s->a_row, s->a_col) && blas_matrix(s->k, s->n, s->b_row, s->b_col);
+    tare_gemm_shape s, packed;
+    shape(a, &s);
+    packed_shape(a, shape, &packed);
+    return blas_matrix(s.m, s.k, s.a_row, s.a_col, packed.a_col == 1) &&
+           blas_matrix(s.k, s.n, s.b_row, s.b_col, packed.b_col == 1);
 }
 
 static bool blas_takes_dense(const tare_args *a)
 {
-    tare_gemm_shape s;
-    dense_shape(a, &s);
-    return blas_takes(&s);
+    return blas_takes(a, dense_shape);
 }
 
 static bool blas_takes_matmul(const tare_args *a)
 {
-    tare_gemm_shape s;
-    matmul_shape(a, &s);
-    return blas_takes(&s);
+    return blas_takes(a, matmul_shape);
 }
 
 static void reference_product(const tare_call *c, const void *bias, void *y)
@@ -303,24 +345,26 @@ static const tare_attr matmul_attrs[] = {
     }
 
 static const tare_variant dense_variants[] = {
-    TARE_NATIVE(dense, "gemm_", .dtypes = TARE_BIT(TARE_F32), .in_strides = FORWARD_2, .prepare = prepare_dense),
+    TARE_NATIVE(dense, "gemm_", .dtypes = TARE_BIT(TARE_F32), .in_strides = FORWARD_2,
+                .fits_strides = native_takes_dense, .prepare = prepare_dense),
     {.name = "blas",
      .set = TARE_SET_BLAS,
      .dtypes = TARE_BIT(TARE_F32),
      .in_strides = FORWARD_2,
-     .fits = blas_takes_dense,
+     .fits_strides = blas_takes_dense,
      .prepare = prepare_dense_whole,
      .run = dense_blas},
     TARE_REFERENCE(dense_reference, .in_strides = ANY_2, .prepare = prepare_dense_whole),
 };
 
 static const tare_variant matmul_variants[] = {
-    TARE_NATIVE(matmul, "gemm_", .dtypes = TARE_BIT(TARE_F32), .in_strides = FORWARD_2, .prepare = prepare_matmul),
+    TARE_NATIVE(matmul, "gemm_", .dtypes = TARE_BIT(TARE_F32), .in_strides = FORWARD_2,
+                .fits_strides = native_takes_matmul, .prepare = prepare_matmul),
     {.name = "blas",
      .set = TARE_SET_BLAS,
      .dtypes = TARE_BIT(TARE_F32),
      .in_strides = FORWARD_2,
-     .fits = blas_takes_matmul,
+     .fits_strides = blas_takes_matmul,
      .prepare = prepare_matmul_whole,
      .run = matmul_blas},
     TARE_REFERENCE(matmul_reference, .in_strides = ANY_2, .prepare = prepare_matmul_whole),

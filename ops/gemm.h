@@ -42,7 +42,7 @@ tare_gemm_path tare__gemm_path(const tare_gemm_shape *shape);
  * 4, then 8, 16. */
 int32_t tare__gemm_pieces(const tare_gemm_shape *shape);
 
-/* Scratch each worker needs, in bytes, aligned to 64; 0 for all paths but PACKED. */
+/* Scratch each worker of PACKED needs, in bytes, aligned to 64. */
 size_t tare__gemm_worker_bytes(const tare_gemm_shape *shape);
 
 /* Computes piece `piece` of `n_pieces` (any number from 1 to 16; every piece must be run once). `bias` may be NULL.

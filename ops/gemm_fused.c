@@ -66,9 +66,6 @@ int32_t tare__gemm_pieces(const tare_gemm_shape *s)
 
 size_t tare__gemm_worker_bytes(const tare_gemm_shape *s)
 {
-    if (tare__gemm_path(s) != TARE_GEMM_PACKED) {
-        return 0;
-    }
     int64_t block_k = block_k_of(s->k);
     int64_t floats = 2 * STRIP_FLOATS + block_k * round_up(block_n_of(s->n, block_k), GEMM_CUT_COLUMNS);
     return (size_t)floats * sizeof(float);

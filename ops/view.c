@@ -68,7 +68,7 @@ static tare_status take_shape(const tare_args *a, const tare_ints *shape, int64_
 
 /* ---- detach
  * --------------------------------------------------------------------------------------------------------------------*/
-static tare_status infer_detach(const tare_args *a, const tare_desc_out *out)
+static tare_status infer_as_it_is(const tare_args *a, const tare_desc_out *out)
 {
     *out[0] = *a->in[0];
     return TARE_OK;
@@ -79,12 +79,31 @@ const tare_op tare_op_detach = {
     .doc = "y = x, through which no gradient passes; a view",
     .n_in = 1,
     .n_out = 1,
-    .infer = infer_detach,
+    .infer = infer_as_it_is,
     .not_differentiable = true,
     .stops_gradient = true,
     .view = no_offset,
     .samples = (const tare_sample[]){{TARE_SAMPLE_CHECK, "f32[3,5]", NULL, NULL}},
     .n_samples = 1,
+};
+
+/* ---- graph_break
+ * --------------------------------------------------------------------------------------------------------------------*/
+static void gradient_graph_break(tare_builder *b)
+{
+    tare_contribute(b, 0, tare_head(b, 0));
+}
+
+const tare_op tare_op_graph_break = {
+    .name = "graph_break",
+    .doc = "y = x, where a captured function is cut in two; a view",
+    .n_in = 1,
+    .n_out = 1,
+    .infer = infer_as_it_is,
+    .gradient = gradient_graph_break,
+    .breaks = true,
+    .view = no_offset,
+    TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[3,5]", NULL, NULL}),
 };
 
 /* ---- reshape

@@ -1,29 +1,49 @@
-/* programs.h - random programs over the mode seam, each run now, as a joint plan and as a step plan: the bits agree.
+/* programs.h - random programs over the mode seam, to be built in every mode and compared bit for bit.
  *
  * A program is a function of its number alone: shapes, fan-out, shared parameters, nested scopes, values given up,
- * detached and reduced, one backward over several roots or several that accumulate. The same code builds it in every
- * mode, so that only what lies below the seam can differ. */
+ * views, joins, values that nobody reads, branches without a gradient; and where it has a net (program_net.h), layers
+ * with state and randomness and captured functions with several results. The same code builds it in every mode, so that
+ * only what lies below the seam can differ. Draws are statements of their own: C leaves the order of arguments open. */
 #ifndef TARE_TESTS_PROGRAMS_H
 #define TARE_TESTS_PROGRAMS_H
 
 #include "spine.h"
 
-enum { WIDTHS = 3, INPUTS = WIDTHS, PARAMETERS = WIDTHS * WIDTHS + WIDTHS + 1, ROOTS = 2, LIST = 64 };
+enum { WIDTHS = 3, INPUTS = WIDTHS, PARAMETERS = WIDTHS * WIDTHS + WIDTHS + 1, LIST = 64 };
 
+/* An operand: what is read of it last may be given up. */
 typedef struct {
+    tare_value *x;
+    int of; /* in: x's width; out: the result's */
+    bool gives_up;
+} program_term;
+
+typedef struct program_builder program_builder;
+typedef tare_value *program_kind(program_builder *, program_term *);
+
+struct program_builder {
     tare_mode *m;
     uint64_t state;
     int64_t rows, width[WIDTHS];
     tare_value **parameter; /* weights [to][from], biases [to], one scalar */
-    tare_value *list[LIST]; /* matrices [rows, width[of]] within reach */
+    tare_value *list[LIST]; /* matrices [rows, width[of]] within reach; the first INPUTS stay */
     int of[LIST], n;
-    int mark; /* the scope's own begin here */
-} program_builder;
+    int mark;                /* the scope's own begin here */
+    program_kind *layer;     /* applies one of a net's layers or captured functions; NULL: there is no net */
+    struct program_net *net; /* for `layer` */
+    bool in_function;        /* of the net's */
+    tare_api api;            /* how layers are reached */
+};
 
 static inline int64_t program_below(program_builder *b, int64_t n)
 {
     b->state = b->state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     return (int64_t)((b->state >> 33) % (uint64_t)n);
+}
+
+static inline tare_value *program_last(const program_term *t)
+{
+    return t->gives_up ? tare_move(t->x) : t->x;
 }
 
 static inline void program_push(program_builder *b, tare_value *v, int of)
@@ -34,75 +54,171 @@ static inline void program_push(program_builder *b, tare_value *v, int of)
     }
 }
 
-/* One operator; now and then its input is given up and its place in the list taken over. */
-static inline void program_apply(program_builder *b)
+/* A value of that width within reach. */
+static inline tare_value *program_pick(program_builder *b, int of)
+{
+    int at = of;
+    for (int i = INPUTS; i < b->n; ++i)
+        if (b->of[i] == of && program_below(b, 2))
+            at = i;
+    return b->list[at];
+}
+
+static inline tare_value *program_weight(const program_builder *b, int to, int of)
+{
+    return b->parameter[to * WIDTHS + of];
+}
+
+static inline tare_value *program_bias(const program_builder *b, int of)
+{
+    return b->parameter[WIDTHS * WIDTHS + of];
+}
+
+/* ---- kinds of operation
+ * --------------------------------------------------------------------------------------------*/
+static inline tare_value *program_activate(program_builder *b, program_term *t)
+{
+    int64_t how = program_below(b, 5);
+    tare_value *x = program_last(t);
+    return how == 0   ? tare_relu(b->m, x)
+           : how == 1 ? tare_tanh(b->m, x)
+           : how == 2 ? tare_sigmoid(b->m, x)
+           : how == 3 ? tare_scale(b->m, x, (tare_scale_attr){-0.75})
+                      : tare_detach(b->m, x);
+}
+
+static inline tare_value *program_product(program_builder *b, program_term *t)
+{
+    int64_t how = program_below(b, 2);
+    int of = t->of, to = (int)program_below(b, WIDTHS);
+    tare_value *weight = program_weight(b, to, of), *x = program_last(t);
+    t->of = to;
+    return how ? tare_dense(b->m, x, weight, program_bias(b, to))
+               : tare_matmul(b->m, x, weight, (tare_matmul_attr){.transpose_b = true});
+}
+
+/* Rows, scalars, columns and one row against all. */
+static inline tare_value *program_broadcast(program_builder *b, program_term *t)
 {
     tare_mode *m = b->m;
-    int at = (int)program_below(b, b->n), of = b->of[at], to = (int)program_below(b, WIDTHS);
-    tare_value *x = b->list[at], *y = NULL;
-    tare_value *bias = b->parameter[WIDTHS * WIDTHS + of], *scalar = b->parameter[PARAMETERS - 1];
-    tare_value *weight = b->parameter[to * WIDTHS + of];
-    bool gives_up = at >= b->mark && program_below(b, 4) == 0;
-    int64_t kind = program_below(b, 14);
-    if (gives_up && kind < 11) /* the others first read x once more */
-        tare_move(x);
-    switch (kind) {
+    tare_value *narrow;
+    switch (program_below(b, 6)) {
     case 0:
-        y = tare_relu(m, x);
-        break;
+        return tare_add(m, program_last(t), program_bias(b, t->of));
     case 1:
-        y = tare_tanh(m, x);
-        break;
+        return tare_mul(m, program_bias(b, t->of), program_last(t));
     case 2:
-        y = tare_sigmoid(m, x);
-        break;
-    case 3:
-        y = tare_scale(m, x, (tare_scale_attr){-0.75});
-        break;
-    case 4:
-        y = tare_dense(m, x, weight, b->parameter[WIDTHS * WIDTHS + to]);
-        of = to;
-        break;
-    case 5:
-        y = tare_matmul(m, x, weight, (tare_matmul_attr){.transpose_b = true});
-        of = to;
-        break;
-    case 6:
-        y = tare_add(m, x, bias);
-        break;
-    case 7:
-        y = tare_mul(m, bias, x);
-        break;
-    case 8:
-        y = tare_sub(m, scalar, x);
-        break;
-    case 9:
-        y = tare_mul(m, x, x);
-        break;
-    case 10:
-        y = tare_detach(m, x);
-        break;
-    case 11: { /* each row less its mean */
-        tare_value *mean = tare_mean(m, x, (tare_mean_attr){.axes = {1, {1}}, .keep_dims = true});
-        y = tare_sub(m, gives_up ? tare_move(x) : x, mean);
-        break;
+        return tare_sub(m, b->parameter[PARAMETERS - 1], program_last(t));
+    case 3: /* each row less its mean */
+        narrow = tare_mean(m, t->x, (tare_mean_attr){.axes = {1, {1}}, .keep_dims = true});
+        return tare_sub(m, program_last(t), narrow);
+    case 4: /* a column, made wide by strides of 0 */
+        narrow = tare_mean(m, t->x, (tare_mean_attr){.axes = {1, {1}}, .keep_dims = true});
+        narrow = tare_expand(m, narrow, (tare_expand_attr){.shape = {2, {b->rows, b->width[t->of]}}});
+        return tare_mul(m, program_last(t), tare_sigmoid(m, narrow));
+    default:
+        narrow = tare_mean(m, t->x, (tare_mean_attr){.axes = {1, {0}}});
+        return tare_add(m, program_last(t), narrow);
     }
-    default: { /* with another of its width */
-        int other = at;
-        for (int i = 0; i < b->n; ++i)
-            other = b->of[i] == of && program_below(b, 2) ? i : other;
-        int64_t how = program_below(b, 3);
-        tare_value *z = how == 2 ? tare_tanh(m, b->list[other]) : b->list[other];
-        if (gives_up)
-            tare_move(x);
-        y = how == 0 ? tare_add(m, x, z) : how == 1 ? tare_sub(m, z, x) : tare_mul(m, z, x);
+}
+
+/* With another of its width. */
+static inline tare_value *program_pair(program_builder *b, program_term *t)
+{
+    tare_mode *m = b->m;
+    tare_value *z = program_pick(b, t->of);
+    int64_t how = program_below(b, 5);
+    if (how == 4) { /* the squares' mean, as a scalar */
+        tare_value *each = tare_l2_loss(m, t->x, z);
+        return tare_add(m, program_last(t), tare_mean(m, tare_move(each), (tare_mean_attr){.axes = {0}}));
     }
+    z = how == 0 ? t->x : how == 1 ? tare_tanh(m, z) : z;
+    tare_value *x = program_last(t);
+    return how == 2 ? tare_sub(m, z, x) : how == 3 ? tare_add(m, x, z) : tare_mul(m, x, z);
+}
+
+/* A view with another order of elements, now and then read through another. */
+static inline tare_value *program_view(program_builder *b, program_term *t)
+{
+    tare_mode *m = b->m;
+    int64_t how = program_below(b, 5), axis = program_below(b, 2), w = b->width[t->of];
+    tare_value *x = program_last(t);
+    switch (how) {
+    case 0:
+        return tare_flip(m, x, (tare_flip_attr){.axes = {1, {axis}}});
+    case 1: /* from the last down to the first */
+        return tare_slice(m, x, (tare_slice_attr){.axis = axis, .begin = -1, .end = INT64_MIN, .step = -1});
+    case 2:
+        x = tare_tanh(m, tare_transpose(m, x, (tare_transpose_attr){0}));
+        return tare_transpose(m, x, (tare_transpose_attr){0});
+    case 3: /* the elements of a matrix [w, rows] in the order of [rows, w] */
+        x = tare_transpose(m, x, (tare_transpose_attr){0});
+        return tare_reshape(m, x, (tare_reshape_attr){.shape = {2, {-1, w}}});
+    default:
+        x = tare_flip(m, tare_flatten(m, x), (tare_flip_attr){0});
+        return tare_reshape(m, x, (tare_reshape_attr){.shape = {2, {b->rows, w}}});
     }
-    if (gives_up) {
-        b->list[at] = y;
-        b->of[at] = of;
+}
+
+/* Cut apart and joined in another order; parts read twice or never. */
+static inline tare_value *program_join(program_builder *b, program_term *t)
+{
+    tare_mode *m = b->m;
+    tare_value *part[3];
+    int64_t how = program_below(b, 4), axis = program_below(b, 2), n = axis ? b->width[t->of] : b->rows;
+    int64_t cut = program_below(b, n + 1);
+    if (how == 0 && n % 3 == 0) {
+        tare_value *x = program_last(t);
+        (void)m->apply(m, &tare_op_split, &(tare_split_attr){.axis = axis, .parts = 3}, &x, 1, part, 0);
+        tare_value *const mixed[] = {part[2], tare_tanh(m, part[0]), part[2]}; /* part[1] is not read */
+        return tare_apply1(m, &tare_op_concat, &(tare_concat_attr){.axis = axis}, mixed, 3);
+    }
+    if (how == 1) { /* every second one, then the others */
+        part[0] = tare_slice(m, t->x, (tare_slice_attr){.axis = axis, .begin = 0, .end = n, .step = 2});
+        part[1] = tare_slice(m, program_last(t), (tare_slice_attr){.axis = axis, .begin = 1, .end = n, .step = 2});
+    } else { /* two values' parts, either of which may be empty */
+        tare_value *z = program_pick(b, t->of);
+        part[0] = tare_slice(m, z, (tare_slice_attr){.axis = axis, .begin = 0, .end = cut, .step = 1});
+        part[1] = tare_slice(m, program_last(t), (tare_slice_attr){.axis = axis, .begin = cut, .end = n, .step = 1});
+    }
+    part[0] = how == 2 ? tare_sigmoid(m, part[0]) : part[0];
+    return tare_apply1(m, &tare_op_concat, &(tare_concat_attr){.axis = axis}, part, 2);
+}
+
+/* What has no elements: a sum over no rows, a product over no columns. */
+static inline tare_value *program_empty(program_builder *b, program_term *t)
+{
+    tare_mode *m = b->m;
+    const tare_slice_attr no_rows = {.axis = 0, .step = 1}, no_columns = {.axis = 1, .step = 1};
+    tare_value *none;
+    if (program_below(b, 2)) {
+        none = tare_tanh(m, tare_slice(m, t->x, no_rows));
+        none = tare_sum(m, none, (tare_sum_attr){.axes = {1, {0}}});
     } else {
-        program_push(b, y, of);
+        tare_value *weight = tare_slice(m, program_weight(b, t->of, t->of), no_columns);
+        none = tare_matmul(m, tare_slice(m, t->x, no_columns), weight, (tare_matmul_attr){.transpose_b = true});
+    }
+    return tare_add(m, program_last(t), none);
+}
+
+/* One operation; now and then its input is given up and its place in the list taken over. */
+static inline void program_apply(program_builder *b)
+{
+    static program_kind *const kinds[] = {program_activate,  program_activate,  program_product, program_product,
+                                          program_broadcast, program_broadcast, program_pair,    program_pair,
+                                          program_view,      program_view,      program_join,    program_empty};
+    int at = (int)program_below(b, b->n);
+    program_term t = {.x = b->list[at], .of = b->of[at]};
+    t.gives_up = at >= b->mark && program_below(b, 4) == 0;
+    program_kind *kind = kinds[program_below(b, (int64_t)(sizeof kinds / sizeof *kinds))];
+    if (b->layer && program_below(b, 3) == 0)
+        kind = b->layer;
+    tare_value *y = kind(b, &t);
+    if (t.gives_up) {
+        b->list[at] = y;
+        b->of[at] = t.of;
+    } else {
+        program_push(b, y, t.of);
     }
 }
 
@@ -129,204 +245,50 @@ static inline void program_block(program_builder *b, int depth)
         program_push(b, y, of);
 }
 
-/* The roots: sums of what is within reach. */
-static inline void program_build(program_builder *b, uint64_t number, tare_mode *m, tare_value **input,
-                                 tare_value **parameter, tare_value **root)
+/* ---- a whole program
+ * -----------------------------------------------------------------------------------------------*/
+/* Sizes that fall on tails and edges; now and then so many that kernels are cut into pieces. */
+static inline void program_shapes(program_builder *b, uint64_t number)
+{
+    static const int64_t sizes[] = {1, 2, 3, 8, 15, 16, 17, 33};
+    *b = (program_builder){.state = number * 77 + 5};
+    int64_t times = number % 16 == 9 ? 13 : 1;
+    b->rows = sizes[program_below(b, 8)] * times;
+    for (int i = 0; i < WIDTHS; ++i)
+        b->width[i] = sizes[program_below(b, 8)] * (i ? times : 1);
+}
+
+/* Rank and dimensions of a parameter. */
+static inline int program_parameter_shape(const program_builder *b, int i, int64_t dim[2])
+{
+    dim[0] = i < WIDTHS * WIDTHS ? b->width[i / WIDTHS] : b->width[i % WIDTHS];
+    dim[1] = b->width[i % WIDTHS];
+    return i < WIDTHS * WIDTHS ? 2 : i < PARAMETERS - 1 ? 1 : 0;
+}
+
+/* Whether it is trained. */
+static inline bool program_parameter_trains(int i)
+{
+    return i % 4 != 3 || i == PARAMETERS - 1;
+}
+
+static inline void program_begin(program_builder *b, uint64_t number, tare_mode *m, tare_value **input,
+                                 tare_value **parameter)
 {
     b->m = m;
     b->state = number;
     b->parameter = parameter;
     b->n = 0;
-    for (int i = 0; i < WIDTHS; ++i)
+    for (int i = 0; i < INPUTS; ++i)
         program_push(b, input[i], i);
     b->mark = b->n;
+}
+
+static inline void program_blocks(program_builder *b)
+{
     int64_t blocks = 1 + program_below(b, 5);
     for (int64_t i = 0; i < blocks; ++i)
         program_block(b, 1);
-    for (int r = 0; r < ROOTS; ++r) {
-        tare_value *total = parameter[PARAMETERS - 1];
-        for (int i = b->n - 1; i >= 0; i -= 1 + (int)program_below(b, 3)) {
-            tare_value *part = program_below(b, 2) ? tare_mean(m, b->list[i], (tare_mean_attr){.axes = {0}})
-                                                   : tare_sum(m, b->list[i], (tare_sum_attr){.axes = {0}});
-            total = tare_add(m, total, part);
-        }
-        root[r] = total;
-    }
-}
-
-/* One backward over both roots, or two that accumulate. */
-static inline tare_status program_backward(const program_builder *b, tare_mode *m, tare_value **root)
-{
-    if (b->state >> 20 & 1)
-        return m->backward(m, root, NULL, ROOTS, false);
-    (void)m->backward(m, &root[1], NULL, 1, true);
-    return m->backward(m, &root[0], NULL, 1, false);
-}
-
-static inline void program_update(tare_mode *m, tare_value **parameter, tare_value **momentum, tare_value *rate)
-{
-    bool recording = m->recording;
-    m->recording = false;
-    for (int i = 0; i < PARAMETERS; ++i) {
-        tare_value *out[2], *g = m->gradient(m, parameter[i]);
-        if (g)
-            (void)m->apply(m, &tare_op_sgd, &(tare_sgd_attr){.momentum = 0.5},
-                           (tare_value *const[]){parameter[i], g, momentum[i], rate}, 4, out, 0);
-    }
-    m->recording = recording;
-}
-
-/* ---- one program, three ways
- * ---------------------------------------------------------------------------------------*/
-typedef struct {
-    tare_graph *graph;
-    tare_plan *plan;
-    tare_instance *run;
-    bool arrived[PARAMETERS];
-} program_graph;
-
-static inline void program_capture(program_builder *b, uint64_t number, tare_runtime *rt, tare_value **parameter,
-                                   tare_value **momentum, tare_value *rate, program_graph *g)
-{
-    tare_value *x[INPUTS], *root[ROOTS];
-    must(tare_graph_new(rt, &g->graph));
-    tare_mode *m = tare_graph_mode(g->graph);
-    m->recording = true;
-    for (int i = 0; i < INPUTS; ++i) {
-        tare_desc d = tare_desc_of(TARE_F32, 2, (const int64_t[]){b->rows, b->width[i]});
-        x[i] = tare_graph_input(g->graph, &d, "x");
-        tare_value_want_gradient(x[i], i == 0);
-    }
-    program_build(b, number, m, x, parameter, root);
-    must(m->error);
-    must(program_backward(b, m, root));
-    for (int r = 0; r < ROOTS; ++r)
-        must(tare_graph_output(g->graph, root[r]));
-    for (int i = 0; i < PARAMETERS; ++i) {
-        tare_value *gradient = m->gradient(m, parameter[i]);
-        g->arrived[i] = gradient != NULL;
-        if (gradient)
-            must(tare_graph_output(g->graph, gradient));
-    }
-    if (momentum)
-        program_update(m, parameter, momentum, rate);
-    must(m->error);
-    tare_plan_options options = {.no_dce = number % 5 == 0, .no_in_place = number % 7 == 0};
-    must(tare_plan_new(g->graph, &options, &g->plan));
-    must(tare_instance_new(g->plan, &g->run));
-    tare_plan_bytes bytes = tare_plan_size(g->plan);
-    ck_assert_int_le(bytes.lower_bound, bytes.arena);
-    ck_assert_int_le(bytes.lower_bound, bytes.lower_bound_no_inplace);
-    ck_assert_int_eq(bytes.refcount, bytes.lower_bound_no_inplace);
-    ck_assert_int_le(bytes.refcount, bytes.naive);
-}
-
-static inline void program_graph_free(program_graph *g)
-{
-    tare_instance_free(g->run);
-    tare_plan_free(g->plan);
-    tare_graph_free(g->graph);
-}
-
-/* Bound, run, and compared with what the imperative step left: roots, and gradients on `leaf`. */
-static inline void program_compare(program_graph *g, uint64_t number, const char *way, tare_value **x,
-                                   tare_value **root, tare_value **leaf)
-{
-    int next = ROOTS;
-    for (int i = 0; i < INPUTS; ++i)
-        must(tare_instance_bind(g->run, i, x[i]));
-    must(tare_instance_run(g->run));
-    for (int r = 0; r < ROOTS; ++r)
-        ck_assert_msg(spine_same(root[r], tare_instance_output(g->run, r)), "program %llu, %s: root %d",
-                      (unsigned long long)number, way, r);
-    for (int i = 0; i < PARAMETERS; ++i) {
-        ck_assert_msg(g->arrived[i] == (leaf[i]->gradient != NULL), "program %llu, %s: gradient %d arrives in one mode",
-                      (unsigned long long)number, way, i);
-        if (g->arrived[i])
-            ck_assert_msg(spine_same(leaf[i]->gradient, tare_instance_output(g->run, next++)),
-                          "program %llu, %s: gradient %d", (unsigned long long)number, way, i);
-    }
-}
-
-static inline void program_shapes(program_builder *b, uint64_t number)
-{
-    static const int64_t sizes[] = {1, 2, 3, 8, 15, 16, 17, 33};
-    *b = (program_builder){.state = number * 77 + 5};
-    b->rows = sizes[program_below(b, 8)];
-    for (int i = 0; i < WIDTHS; ++i)
-        b->width[i] = sizes[program_below(b, 8)];
-}
-
-static inline tare_value *program_parameter(tare_runtime *rt, const program_builder *b, int i, uint64_t seed)
-{
-    int64_t dim[2] = {b->width[i / WIDTHS % WIDTHS], b->width[i % WIDTHS]};
-    int rank = i < WIDTHS * WIDTHS ? 2 : i < PARAMETERS - 1 ? 1 : 0;
-    tare_value *v = spine_random(rt, rank, rank == 1 ? &b->width[i - WIDTHS * WIDTHS] : dim, seed + (uint64_t)i);
-    return v;
-}
-
-static inline void program_three_ways(tare_runtime *rt, uint64_t number)
-{
-    program_builder b;
-    program_graph joint, step;
-    tare_value *w[2][PARAMETERS], *momentum[2][PARAMETERS], *rate = spine_random(rt, 0, NULL, 3);
-    program_shapes(&b, number);
-    for (int i = 0; i < PARAMETERS; ++i)
-        for (int s = 0; s < 2; ++s) {
-            w[s][i] = program_parameter(rt, &b, i, number);
-            tare_value_want_gradient(w[s][i], i % 4 != 3 || i == PARAMETERS - 1);
-            momentum[s][i] = program_parameter(rt, &b, i, number + 500);
-        }
-    program_capture(&b, number, rt, w[0], NULL, NULL, &joint);
-    program_capture(&b, number, rt, w[1], momentum[1], rate, &step);
-    tare_mode *m = spine_mode(rt, true);
-    for (uint64_t k = 0; k < 2; ++k) {
-        tare_value *x[INPUTS], *root[ROOTS];
-        for (int i = 0; i < INPUTS; ++i) {
-            x[i] = spine_random(rt, 2, (const int64_t[]){b.rows, b.width[i]}, number + 31 * k + (uint64_t)i);
-            tare_value_want_gradient(x[i], i == 0);
-        }
-        m->scope_begin(m, NULL);
-        program_build(&b, number, m, x, w[0], root);
-        must(m->error);
-        must(program_backward(&b, m, root));
-        program_compare(&joint, number, "joint", x, root, w[0]);
-        program_compare(&step, number, "step", x, root, w[0]);
-        program_update(m, w[0], momentum[0], rate);
-        must(m->error);
-        m->scope_end(m, NULL, 0);
-        for (int i = 0; i < PARAMETERS; ++i) {
-            ck_assert_msg(spine_same(w[0][i], w[1][i]) && spine_same(momentum[0][i], momentum[1][i]),
-                          "program %llu: parameter %d", (unsigned long long)number, i);
-            tare_value_clear_gradient(w[0][i]);
-        }
-        for (int i = 0; i < INPUTS; ++i) {
-            tare_value_clear_gradient(x[i]);
-            tare_value_drop(x[i]);
-        }
-    }
-    tare_imperative_free(m);
-    program_graph_free(&joint);
-    program_graph_free(&step);
-    tare_value_drop(rate);
-    for (int i = 0; i < PARAMETERS; ++i)
-        for (int s = 0; s < 2; ++s) {
-            tare_value_drop(w[s][i]);
-            tare_value_drop(momentum[s][i]);
-        }
-}
-
-/* Programs [from, to), a quarter in each kind of runtime. */
-static inline void programs_agree(uint64_t from, uint64_t to)
-{
-    static const tare_kernel_choice kernels[] = {TARE_KERNELS_NATIVE, TARE_KERNELS_NATIVE, TARE_KERNELS_BLAS,
-                                                 TARE_KERNELS_REFERENCE};
-    for (int kind = 0; kind < 4; ++kind) {
-        tare_runtime *rt = spine_start(kernels[kind], kind % 2 ? TARE_STORAGE_MALLOC : TARE_STORAGE_POOL);
-        for (uint64_t number = from + (uint64_t)kind; number < to; number += 4)
-            program_three_ways(rt, number);
-        spine_end(rt);
-    }
 }
 
 #endif

@@ -308,7 +308,7 @@ START_TEST(test_choice)
     for (size_t i = 0; i < COUNT(EXPECTED); i++) {
         product p = product_new(EXPECTED[i].m, EXPECTED[i].n, EXPECTED[i].k, EXPECTED[i].form, 0, 0);
         ck_assert_int_eq(tare__gemm_path(&p.shape), EXPECTED[i].path);
-        ck_assert((tare__gemm_worker_bytes(&p.shape) > 0) == (EXPECTED[i].path == TARE_GEMM_PACKED));
+        ck_assert(tare__gemm_worker_bytes(&p.shape) > 0);
         product_free(&p);
     }
     tare_gemm_shape s = {.m = 64, .n = 64, .k = 64, .a_row = 64, .a_col = 1, .b_row = 64, .b_col = 1, .c_row = 64};

@@ -138,7 +138,8 @@ static void expect_captured(const tare__rung *rung, const shape *net, int64_t up
     s->guards = 1;
     s->tape_nodes = 1 + net->loss;
     bool kept = is(rung, "static_alloc") || is(rung, "static_shape");
-    s->storage_takes = 1 + 2 * net->loss + net->auxiliary + (kept ? 0 : 3); /* the gradients, two arenas */
+    s->storage_takes = 1 + 2 * net->loss + net->auxiliary;
+    s->storage_takes += kept ? 0 : 4; /* the gradients, two arenas, what a backward reads */
     s->patches = net->moved;
     s->runs = is(rung, "static_shape") ? 2 : net->forward + net->backward - 2 * net->loss;
     s->runs += updates ? net->cut : 0;

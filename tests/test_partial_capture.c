@@ -127,6 +127,34 @@ FUNCTION(two_inputs)
     out[0] = tare_mul(mode, tare_tanh(mode, in[0]), in[1]);
 }
 
+/* cut in two: x and leaf 0 are read on both sides */
+FUNCTION(one_break)
+{
+    UNUSED;
+    tare_value *h = tare_graph_break(mode, tare_tanh(mode, product(mode, in[0], leaf[0])));
+    out[0] = tare_add(mode, tare_mul(mode, h, leaf[0]), product(mode, in[0], h));
+}
+
+/* cut in four, a view and a shortcut cross; a break at the end, one that is read twice, one that nobody reads */
+FUNCTION(many_breaks)
+{
+    UNUSED;
+    tare_value *h = tare_graph_break(mode, tare_mul(mode, in[0], leaf[0]));
+    tare_value *across = tare_transpose(mode, tare_sigmoid(mode, h), (tare_transpose_attr){.axes = {2, {1, 0}}});
+    tare_value *g = tare_graph_break(mode, tare_tanh(mode, across));
+    (void)tare_graph_break(mode, tare_relu(mode, g));
+    tare_value *sum = tare_add(mode, product(mode, g, leaf[1]), tare_mul(mode, across, g));
+    out[0] = tare_graph_break(mode, tare_add(mode, sum, tare_mul(mode, h, leaf[0])));
+}
+
+FUNCTION(broken_pair)
+{
+    UNUSED;
+    tare_value *h = tare_graph_break(mode, tare_tanh(mode, tare_mul(mode, in[0], leaf[0])));
+    out[0] = tare_relu(mode, h);
+    out[1] = tare_graph_break(mode, tare_sigmoid(mode, tare_mul(mode, h, leaf[1])));
+}
+
 /* ---- steps: each gives the loss
  * ------------------------------------------------------------------------------------*/
 static tare_value *alone(void)
@@ -270,6 +298,15 @@ static const struct {
     {"crossing, read elsewhere later", {crossing}, 1, at_first_alone},
     {"a sibling later", {layer, other}, 1, at_first_without_sibling},
     {"many reads, a sibling later", {crossing, layer}, 1, at_first_without_sibling},
+    {"broken", {one_break}, 1, alone},
+    {"broken within", {one_break}, 1, within},
+    {"broken twice", {one_break}, 1, twice},
+    {"broken before and after", {one_break}, 1, before_and_after},
+    {"broken siblings", {one_break, many_breaks}, 1, siblings},
+    {"broken often", {many_breaks}, 1, within},
+    {"broken often, twice", {many_breaks}, 1, side_by_side},
+    {"broken, both results", {broken_pair}, 2, both_results},
+    {"broken, unlike heads", {broken_pair}, 2, unlike_heads},
     {"both results", {pair}, 2, both_results},
     {"the first head alone", {pair}, 2, first_result},
     {"the second head alone", {pair}, 2, second_result},
@@ -368,6 +405,41 @@ static void run(int k, way how, fate old, const tare_capture_options *options, o
     spine_end(rt);
 }
 
+/* Each part of a broken function is an operator of its own, with a guard and a node on the tape. */
+START_TEST(a_break_is_a_break)
+{
+    const tare_capture_options options = {.keep = true, .bound = true};
+    rt = spine_start(TARE_KERNELS_NATIVE, TARE_STORAGE_POOL);
+    m = spine_mode(rt, true);
+    service = tare_find(rt, TARE_KIND_SERVICE, "capture");
+    for (int i = 0; i < LEAVES; ++i)
+        leaf[i] = spine_random(rt, 2, (const int64_t[]){N, N}, (uint64_t)i + 1);
+    tare_value_want_gradient(leaf[0], true);
+    tare_function *const functions[] = {layer, one_break, many_breaks};
+    const int64_t parts[] = {1, 2, 5}; /* the last part of many_breaks copies what its last break hands on */
+    for (int f = 0; f < 3; ++f) {
+        tare_captured *c;
+        must(service->make(rt, functions[f], NULL, 1, &options, &c));
+        for (int s = 0; s < 2; ++s) {
+            tare_counts before = tare_runtime_counts(rt);
+            m->scope_begin(m, NULL);
+            tare_value *y;
+            must(service->apply(c, m, &leaf[3], 1, &y));
+            tare_counts after = tare_runtime_counts(rt);
+            ck_assert_int_eq(after.tape_nodes - before.tape_nodes, parts[f]);
+            ck_assert_int_eq(after.guards - before.guards, parts[f] == 1 ? 1 : 1 + parts[f]);
+            ck_assert_int_eq(after.plans - before.plans, s == 0 ? parts[f] : 0);
+            m->scope_end(m, NULL, 0);
+        }
+        service->free(c);
+    }
+    tare_imperative_free(m);
+    for (int i = 0; i < LEAVES; ++i)
+        tare_value_drop(leaf[i]);
+    spine_end(rt);
+}
+END_TEST
+
 START_TEST(a_captured_function_changes_no_bit)
 {
     const tare_capture_options options[] = {{.keep = false}, {.keep = true}, {.keep = true, .bound = true}};
@@ -400,5 +472,6 @@ int main(void)
 {
     TCase *tests = tcase_create("partial capture");
     tcase_add_loop_test(tests, a_captured_function_changes_no_bit, 0, CASES);
+    tcase_add_test(tests, a_break_is_a_break);
     return spine_run("partial_capture", &tests, 1);
 }

@@ -1,5 +1,5 @@
 /* test_programs.c - some hundred random programs: now, as a joint plan and as a step plan, the same bits. */
-#include "programs.h"
+#include "program_ways.h"
 
 START_TEST(random_programs_agree)
 {

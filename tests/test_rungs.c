@@ -64,6 +64,19 @@ START_TEST(rungs_differ)
 }
 END_TEST
 
+/* Where a rung takes another's plan because there is an optimizer, it can be flipped as far as that one. */
+START_TEST(a_flip_cannot_lose_the_update)
+{
+    tare__setting setting = tare__setting_of(tare__rung_find("kernels"), true);
+    const tare__line line = {0};
+    ck_assert_int_eq(setting.level[TARE__JOINT], TARE__JOINT_STEP);
+    ck_assert_int_eq(tare__setting_flip(&setting, &line, "joint=step"), TARE__RAN);
+    ck_assert_int_ne(tare__setting_flip(&setting, &line, "joint=joint"), TARE__RAN);
+    ck_assert_int_ne(tare__setting_flip(&setting, &line, "update=parameter"), TARE__RAN);
+    ck_assert_int_eq(setting.level[TARE__JOINT], TARE__JOINT_STEP);
+}
+END_TEST
+
 /* nodes and flops as the records define them. */
 START_TEST(nodes_and_flops)
 {
@@ -167,6 +180,7 @@ int main(void)
     tcase_set_timeout(all, 120);
     tcase_add_test(all, table_is_whole);
     tcase_add_test(all, rungs_differ);
+    tcase_add_test(all, a_flip_cannot_lose_the_update);
     tcase_add_test(all, nodes_and_flops);
     tcase_add_test(all, signatures);
     tcase_add_test(all, digests_tell);

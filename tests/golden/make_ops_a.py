@@ -85,5 +85,6 @@ activations()
 arithmetic()
 copies()
 reductions()
+case("graph_break", "", [random(3, 7)], torch.clone)
 text = "[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n"
 (pathlib.Path(__file__).parent / "ops_a.json").write_text(text)
