@@ -1,19 +1,22 @@
-/* conv_nets.c - nets that are convolutions and poolings in a row, then dense layers: lenetp, lenet.
+/* conv_nets.c - nets that are convolutions and poolings in a row, then dense layers: lenetp, lenet, cifarnet,
+ * vgg_cifar, alexnet.
  *
  * A net is a table of steps; build() makes a layer of each, and one body applies them. The image is flattened in front
  * of the first dense layer. */
 #include <stddef.h>
 
 #include "layer_image.h"
+#include "layer_state.h"
 #include "nets_private.h"
 
 /* CONV: `units` maps of size x size, `stride` apart, `pad` zeros around; pools: windows of size x size, `stride` apart;
- * DENSE: `units`. */
-typedef enum { CONV, MAX_POOL, AVG_POOL, DENSE } step_kind;
+ * DENSE: `units`; DROPOUT: `rate`. */
+typedef enum { CONV, MAX_POOL, AVG_POOL, DENSE, DROPOUT } step_kind;
 typedef struct {
     step_kind kind;
     int64_t units, size, stride, pad;
     tare_activation activation;
+    double rate;
 } step;
 
 typedef struct {
@@ -26,6 +29,7 @@ typedef union {
     tare_conv_layer conv;
     tare_pool_layer pool;
     tare_dense_layer dense;
+    tare_dropout_layer dropout;
 } layer;
 
 typedef struct {
@@ -41,7 +45,7 @@ typedef struct {
 
 static tare_status build_step(tare_net *n, const step *s, int number, form *x, layer *l, tare_block *out)
 {
-    static const char *const names[] = {"conv%d", "pool%d", "pool%d", "dense%d"};
+    static const char *const names[] = {"conv%d", "pool%d", "pool%d", "dense%d", "dropout%d"};
     const char *path = tare__net_path(n, names[s->kind], number);
     tare_status status = path ? TARE_OK : TARE_NO_MEMORY;
     if (status != TARE_OK)
@@ -58,6 +62,11 @@ static tare_status build_step(tare_net *n, const step *s, int number, form *x, l
         if (status == TARE_OK)
             tare_dense_layer_block(&l->dense, out);
         *x = (form){s->units, 1};
+        return status;
+    } else if (s->kind == DROPOUT) {
+        status = tare_dropout_layer_build(n, &l->dropout, path, s->rate);
+        if (status == TARE_OK)
+            tare_dropout_layer_block(&l->dropout, out);
         return status;
     } else {
         tare_pool_kind kind = s->kind == MAX_POOL ? TARE_POOL_MAX : TARE_POOL_AVERAGE;
@@ -78,10 +87,10 @@ static tare_status build(tare_net *n, const plan *p)
         return TARE_NO_MEMORY;
     n->root = (tare_block){.name = n->type->name, .child = net->block};
     form x = {p->channels, p->side};
-    int number[3] = {0}; /* of convolutions, poolings, dense layers so far */
+    int number[DROPOUT + 1] = {0}; /* of each kind so far; poolings are one */
     for (int i = 0; i < p->n_steps; ++i) {
         step_kind kind = p->steps[i].kind;
-        int *count = &number[kind == CONV ? 0 : kind == DENSE ? 2 : 1];
+        int *count = &number[kind == AVG_POOL ? MAX_POOL : kind];
         tare_status status = build_step(n, &p->steps[i], (*count)++, &x, &layers[i], &net->block[i]);
         if (status != TARE_OK)
             return status;
@@ -100,6 +109,8 @@ static inline __attribute__((always_inline)) tare_value *apply_step(tare_mode *m
         if (x->d.rank > 2)
             x = tare_flatten(m, tare_move(x));
         return tare_block_call(m, b, tare_dense_layer_direct, tare_move(x), api);
+    case DROPOUT:
+        return tare_block_call(m, b, tare_dropout_layer_direct, tare_move(x), api);
     default:
         return tare_block_call(m, b, tare_pool_layer_direct, tare_move(x), api);
     }
@@ -140,34 +151,88 @@ TARE_NET_FORWARDS(body)
         *sample = tare_desc_of(TARE_F32, 1, &name##_steps[name##_plan.n_steps - 1].units);                             \
     }
 
-static const step lenetp_steps[] = {
-    {CONV, 6, 5, 1, 0, TARE_ACTIVATION_RELU},    {AVG_POOL, 0, 2, 2, 0, TARE_ACTIVATION_NONE},
-    {CONV, 16, 3, 1, 0, TARE_ACTIVATION_RELU},   {AVG_POOL, 0, 2, 2, 0, TARE_ACTIVATION_NONE},
-    {DENSE, 120, 0, 0, 0, TARE_ACTIVATION_RELU}, {DENSE, 84, 0, 0, 0, TARE_ACTIVATION_RELU},
-    {DENSE, 10, 0, 0, 0, TARE_ACTIVATION_NONE},
-};
+/* Steps: maps@size, with padding, of a stride; windows of size, stride. */
+#define RELU(maps, size_, pad_)                                                                                        \
+    {                                                                                                                  \
+        .kind = CONV, .units = maps, .size = size_, .stride = 1, .pad = pad_, .activation = TARE_ACTIVATION_RELU       \
+    }
+#define TANH(maps, size_)                                                                                              \
+    {                                                                                                                  \
+        .kind = CONV, .units = maps, .size = size_, .stride = 1, .activation = TARE_ACTIVATION_TANH                    \
+    }
+#define MAX(size_, stride_)                                                                                            \
+    {                                                                                                                  \
+        .kind = MAX_POOL, .size = size_, .stride = stride_                                                             \
+    }
+#define AVG(size_, stride_)                                                                                            \
+    {                                                                                                                  \
+        .kind = AVG_POOL, .size = size_, .stride = stride_                                                             \
+    }
+#define UNITS(n, active)                                                                                               \
+    {                                                                                                                  \
+        .kind = DENSE, .units = n, .activation = TARE_ACTIVATION_##active                                              \
+    }
+#define DROP(rate_)                                                                                                    \
+    {                                                                                                                  \
+        .kind = DROPOUT, .rate = rate_                                                                                 \
+    }
+
+static const step lenetp_steps[] = {RELU(6, 5, 0),    AVG(2, 2),       RELU(16, 3, 0), AVG(2, 2),
+                                    UNITS(120, RELU), UNITS(84, RELU), UNITS(10, NONE)};
 NET(lenetp, 1, 28)
 
-static const step lenet_steps[] = {
-    {CONV, 20, 5, 1, 0, TARE_ACTIVATION_TANH},   {MAX_POOL, 0, 2, 2, 0, TARE_ACTIVATION_NONE},
-    {CONV, 50, 5, 1, 0, TARE_ACTIVATION_TANH},   {MAX_POOL, 0, 2, 2, 0, TARE_ACTIVATION_NONE},
-    {DENSE, 500, 0, 0, 0, TARE_ACTIVATION_TANH}, {DENSE, 10, 0, 0, 0, TARE_ACTIVATION_NONE},
-};
+static const step lenet_steps[] = {TANH(20, 5), MAX(2, 2), TANH(50, 5), MAX(2, 2), UNITS(500, TANH), UNITS(10, NONE)};
 NET(lenet, 1, 28)
 
-#define TYPE(name_, batch, divisor, doc_)                                                                              \
+static const step cifarnet_steps[] = {RELU(32, 3, 1),   RELU(32, 3, 0), MAX(2, 2),      DROP(0.25),
+                                      RELU(64, 3, 1),   RELU(64, 3, 0), MAX(2, 2),      DROP(0.25),
+                                      UNITS(512, RELU), DROP(0.5),      UNITS(10, NONE)};
+NET(cifarnet, 3, 32)
+
+static const step vgg_cifar_steps[] = {
+    RELU(64, 3, 1),  RELU(64, 3, 1),  MAX(2, 2),        RELU(128, 3, 1),  RELU(128, 3, 1), MAX(2, 2),
+    RELU(256, 3, 1), RELU(256, 3, 1), RELU(256, 3, 1),  MAX(2, 2),        RELU(512, 3, 1), RELU(512, 3, 1),
+    RELU(512, 3, 1), MAX(2, 2),       UNITS(512, RELU), UNITS(256, RELU), UNITS(10, NONE)};
+NET(vgg_cifar, 3, 32)
+
+static const step alexnet_steps[] = {
+    {.kind = CONV, .units = 64, .size = 11, .stride = 4, .activation = TARE_ACTIVATION_RELU},
+    MAX(3, 2),
+    RELU(192, 5, 2),
+    MAX(3, 2),
+    RELU(384, 3, 1),
+    RELU(256, 3, 1),
+    RELU(256, 3, 1),
+    MAX(3, 2),
+    UNITS(4096, RELU),
+    UNITS(4096, RELU),
+    UNITS(10, NONE)};
+NET(alexnet, 3, 224)
+
+#define TYPE(name_, batch, head, divisor, doc_)                                                                        \
     {                                                                                                                  \
-        .name = #name_, .doc = doc_, .default_batch = batch, .bench_loss = TARE_LOSS_SOFTMAX_CE,                       \
+        .name = #name_, .doc = doc_, .default_batch = batch, .bench_loss = head,                                       \
         .training_loss = TARE_LOSS_SOFTMAX_CE, .input = name_##_input, .output = name_##_output,                       \
         .byte_divisor = divisor, .net_bytes = sizeof(conv_net), .build = name_##_build,                                \
         .forward = TARE_NET_FORWARD(body)                                                                              \
     }
 static const tare_net_type nets[] = {
     TYPE(
-        lenetp, 200, 1,
+        lenetp, 200, TARE_LOSS_SOFTMAX_CE, 1,
         "conv 6@5 relu - avgpool 2 - conv 16@3 relu - avgpool 2 - 120 relu - 84 relu - 10, pixels 0..255: the LeNet of "
         "the published S3 benchmark"),
-    TYPE(lenet, 64, 0, "conv 20@5 tanh - maxpool 2 - conv 50@5 tanh - maxpool 2 - 500 tanh - 10"),
+    TYPE(lenet, 64, TARE_LOSS_SOFTMAX_CE, 0, "conv 20@5 tanh - maxpool 2 - conv 50@5 tanh - maxpool 2 - 500 tanh - 10"),
+    TYPE(cifarnet, 256, TARE_LOSS_SOFTMAX_CE, 256,
+         "two of (conv, conv, maxpool, dropout), 32 and 64 maps - 512 relu - dropout - 10, pixels / 256: the CIFAR-10 "
+         "net "
+         "of the published S3 benchmark"),
+    TYPE(
+        vgg_cifar, 128, TARE_LOSS_SOFTMAX_CE, 0,
+        "conv 64 64, 128 128, 256 256 256, 512 512 512, a maxpool after each group - 512 relu - 256 relu - 10: VGG for "
+        "CIFAR-10 of the published S3 benchmark"),
+    TYPE(alexnet, 16, TARE_LOSS_ONES, 0,
+         "conv 64@11/4, 192@5, 384@3, 256@3, 256@3 relu, three maxpools - 4096 relu - 4096 relu - 10: AlexNet of the "
+         "published S1 benchmark"),
 };
 
 tare_status tare__conv_nets_register(tare_runtime *rt)
