@@ -171,14 +171,19 @@ static inline void tare_raise(const tare_conv *v, const tare_lowered *l, float *
     }
 }
 
-/* How a dimension is cut into tiles: n tiles of at most `most`, as even as can be. */
-static inline int64_t tare_tiles(int64_t size, int64_t most)
+/* A dimension cut into `tiles` of at most `most`, as even as can be: the first `longer` have one more than `least`.
+ * (No division is left in the loops over tiles, which are short.) */
+typedef struct {
+    int64_t tiles, least, longer;
+} tare_cut;
+static inline tare_cut tare_cut_of(int64_t size, int64_t most)
 {
-    return (size + most - 1) / most;
+    const int64_t tiles = (size + most - 1) / most;
+    return (tare_cut){tiles, tiles ? size / tiles : 0, tiles ? size % tiles : 0};
 }
-static inline int64_t tare_tile_from(int64_t size, int64_t tiles, int64_t i)
+static inline int64_t tare_cut_size(tare_cut cut, int64_t i)
 {
-    return size * i / tiles;
+    return cut.least + (i < cut.longer);
 }
 
 /* Sets the geometry: one image of a group is lowered at a time. */

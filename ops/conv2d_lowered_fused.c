@@ -141,23 +141,18 @@ TILES(data, 8)
 /* [rows - 1][vectors; 0: part of one] */
 static tile_function *const FORWARD[ROWS][VECTORS + 1] = ALL(forward), *const DATA[ROWS][VECTORS + 1] = ALL(data);
 
-/* All outputs of the rows of a tile. */
-static inline void outputs(tile_function *const *tile, job j, int64_t n)
+/* All n outputs of the rows of a tile: full vectors as `cut`, then the part of one. */
+static inline void outputs(tile_function *const *tile, job *j, tare_cut cut, int64_t n)
 {
-    const int64_t full = n / TARE_LANES, tiles = tare_tiles(full, VECTORS);
-    const float *b = j.b;
-    float *to = j.to;
-    for (int64_t i = 0; i < tiles; i++) {
-        int64_t from = tare_tile_from(full, tiles, i), end = tare_tile_from(full, tiles, i + 1);
-        j.b = b + from * TARE_LANES;
-        j.to = to + from * TARE_LANES;
-        tile[end - from](&j);
+    for (int64_t i = 0; i < cut.tiles; i++) {
+        int64_t vectors = tare_cut_size(cut, i);
+        tile[vectors](j);
+        j->b += vectors * TARE_LANES;
+        j->to += vectors * TARE_LANES;
     }
-    j.part = n % TARE_LANES;
-    j.b = b + full * TARE_LANES;
-    j.to = to + full * TARE_LANES;
-    if (j.part)
-        tile[0](&j);
+    j->part = n % TARE_LANES;
+    if (j->part)
+        tile[0](j);
 }
 
 /* A worker's scratch: the lowered image, then the taps' offsets in it and their places in a row of w. */
@@ -192,7 +187,7 @@ int TARE_KERNEL(conv2d_lowered)(const tare_call *c, int piece, int worker)
     const tare_conv *v = tare_conv_of(c);
     const tare_lowered *l = tare_lowered_of(c);
     const int64_t groups = v->groups, c_group = v->c / groups, k_group = v->k / groups, n_o = tare_conv_plane(v);
-    const int64_t tiles = tare_tiles(k_group, ROWS);
+    const tare_cut rows = tare_cut_of(k_group, ROWS), columns = tare_cut_of(n_o / TARE_LANES, VECTORS);
     const scratch own = scratch_of(c, v, l, false, worker);
     const float *x = c->ptr[0], *w = c->ptr[1], *bias = c->ptr[2]; /* [N,C,H,W], [K,C/G,R,S], [K] */
     float *y = c->ptr[3];                                          /* [N,K,OH,OW] */
@@ -203,13 +198,12 @@ int TARE_KERNEL(conv2d_lowered)(const tare_call *c, int piece, int worker)
         tare_lower(v, l, x + i * size, c_group, own.lowered);
         if (i + 1 < images.end * groups)
             tare_lowered_ask(x + (i + 1) * size, size);
-        for (int64_t t = 0; t < tiles; t++) {
-            int64_t from = tare_tile_from(k_group, tiles, t), end = tare_tile_from(k_group, tiles, t + 1);
+        for (int64_t t = 0, row = first; t < rows.tiles; row += tare_cut_size(rows, t++)) {
             job j = {.n = l->taps, .a_row = l->taps, .b = own.lowered, .offset = own.offset, .to_row = n_o};
-            j.a = w + (first + from) * l->taps;
-            j.bias = bias ? bias + first + from : NULL;
-            j.to = y + (i * k_group + from) * n_o;
-            outputs(FORWARD[end - from - 1], j, n_o);
+            j.a = w + row * l->taps;
+            j.bias = bias ? bias + row : NULL;
+            j.to = y + (i * k_group + row - first) * n_o;
+            outputs(FORWARD[tare_cut_size(rows, t) - 1], &j, columns, n_o);
         }
     }
     return 0;
@@ -220,22 +214,24 @@ int TARE_KERNEL(conv2d_grad_data_lowered)(const tare_call *c, int piece, int wor
     const tare_conv *v = tare_conv_of(c);
     const tare_lowered *l = tare_lowered_of(c);
     const int64_t groups = v->groups, c_group = v->c / groups, k_group = v->k / groups, n_o = tare_conv_plane(v);
-    const int64_t columns = c_group * v->s, tiles = tare_tiles(columns, ROWS); /* taps of one row of the kernel */
+    const tare_cut columns = tare_cut_of(n_o / TARE_LANES, VECTORS);
+    const tare_cut taps = tare_cut_of(c_group * v->s, ROWS); /* of one row of the kernel */
     const scratch own = scratch_of(c, v, l, true, worker);
     const float *dy = c->ptr[0], *w = c->ptr[1]; /* [N,K,OH,OW], [K,C/G,R,S] */
     float *dx = c->ptr[3];                       /* [N,C,H,W] */
     const tare_conv_span images = tare_conv_piece(v, piece);
     for (int64_t i = images.from * groups; i < images.end * groups; i++) {
         tare_lowered_zero(own.lowered, c_group * l->channel);
-        for (int64_t t = 0; t < tiles * v->r; t++) {
-            int64_t first = t / tiles * columns, from = tare_tile_from(columns, tiles, t % tiles);
-            int64_t end = tare_tile_from(columns, tiles, t % tiles + 1);
-            job j = {.n = k_group, .a_step = l->taps, .b = dy + i * k_group * n_o, .b_step = n_o, .to = own.lowered};
-            j.a = w + i % groups * k_group * l->taps;
-            j.offset = own.offset + first + from;
-            j.place = own.place + first + from;
-            outputs(DATA[end - from - 1], j, n_o);
-        }
+        int64_t tap = 0;
+        for (int64_t r = 0; r < v->r; r++)
+            for (int64_t t = 0; t < taps.tiles; tap += tare_cut_size(taps, t++)) {
+                job j = {.n = k_group, .a_step = l->taps, .b = dy + i * k_group * n_o, .b_step = n_o};
+                j.a = w + i % groups * k_group * l->taps;
+                j.to = own.lowered;
+                j.offset = own.offset + tap;
+                j.place = own.place + tap;
+                outputs(DATA[tare_cut_size(taps, t) - 1], &j, columns, n_o);
+            }
         tare_raise(v, l, dx + i * c_group * v->h * v->w, c_group, own.lowered);
     }
     return 0;
@@ -243,7 +239,7 @@ int TARE_KERNEL(conv2d_grad_data_lowered)(const tare_call *c, int piece, int wor
 
 #ifdef TARE_PASS_RECORDS
 
-enum { LOWERED_MOST = 1 << 18, TAPS_MOST = 1024 };
+enum { LOWERED_MOST = 1 << 19, TAPS_MOST = 1024 };
 
 /* Whether an image is small enough to be lowered. */
 static bool fits(tare_conv_operands o, const tare_args *a)

@@ -182,18 +182,14 @@ static inline scratch scratch_of(const tare_call *c, const tare_conv *v, const t
 static inline void multiply(const tare_conv *v, const tare_lowered *l, const scratch *own, job j, int64_t first_tap,
                             int64_t n_taps, bool add, float *dw)
 {
-    const int64_t k_group = v->k / v->groups, row_tiles = tare_tiles(k_group, SIDE);
-    const float *dy = j.dy;
+    const tare_cut row_cut = tare_cut_of(v->k / v->groups, SIDE);
     float sum[CHUNKS * TARE_LANES];
     j.sum = sum;
-    for (int64_t a = 0; a < row_tiles; a++) {
-        const int64_t row = tare_tile_from(k_group, row_tiles, a),
-                      rows = tare_tile_from(k_group, row_tiles, a + 1) - row;
-        const int64_t most = SUMS / rows < SIDE ? SUMS / rows : SIDE, tiles = tare_tiles(n_taps, most);
-        j.dy = dy + row * j.n_o;
-        for (int64_t b = 0; b < tiles; b++) {
-            const int64_t tap = first_tap + tare_tile_from(n_taps, tiles, b);
-            const int64_t taps = first_tap + tare_tile_from(n_taps, tiles, b + 1) - tap;
+    for (int64_t a = 0, row = 0, rows; a < row_cut.tiles; a++, row += rows, j.dy += rows * j.n_o) {
+        rows = tare_cut_size(row_cut, a);
+        const tare_cut tap_cut = tare_cut_of(n_taps, SUMS / rows < SIDE ? SUMS / rows : SIDE);
+        for (int64_t b = 0, tap = first_tap, taps; b < tap_cut.tiles; b++, tap += taps) {
+            taps = tare_cut_size(tap_cut, b);
             j.offset = own->offset + tap;
             TILE_OF[rows - 1][taps - 1](&j);
             j.kept = j.kept ? j.kept + rows * taps * TARE_LANES : NULL;
