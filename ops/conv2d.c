@@ -64,6 +64,9 @@ static tare_status check_images(const tare_args *a, const tare_desc *d, const ch
                              tare_dtype_name(d->dtype), tare_dtype_name(first->dtype));
     if (d->rank != 4)
         return tare_op_error(a, TARE_BAD_SHAPE, "%s is %s (need %s)", what, tare_desc_text(d, text), form);
+    if ((double)d->dim[2] * (double)d->dim[3] > INT32_MAX)
+        return tare_op_error(a, TARE_BAD_SHAPE, "%s is %s (need planes below 2^31 elements)", what,
+                             tare_desc_text(d, text));
     return TARE_OK;
 }
 
@@ -111,7 +114,8 @@ static tare_status result_of(const tare_args *a, const tare_desc *x, const tare_
                              tare_desc_text(w, tw), (long long)at->dilation_h, (long long)at->dilation_w,
                              tare_desc_text(x, tx), (long long)at->pad_h, (long long)at->pad_w);
     *y = tare_desc_of((tare_dtype)x->dtype, 4, (const int64_t[]){x->dim[0], w->dim[0], oh, ow});
-    return tare_desc_check(y);
+    status = tare_desc_check(y);
+    return status == TARE_OK ? check_images(a, y, "the result", "") : status;
 }
 
 static tare_status infer_conv2d(const tare_args *a, const tare_desc_out *out)
@@ -310,6 +314,9 @@ const tare_op tare_op_conv2d = {
     CONV_VARIANTS(conv2d, .combine = NULL),
     TARE_SAMPLES(CONV_SAMPLES(FORWARD_SHAPES), CONV_REJECTS(FORWARD_SHAPES),
                  {TARE_SAMPLE_REJECT, "f32[1,1,4,4] f32[2,1,2,2] f32[3]", NULL, "need float32 [2]"},
+                 {TARE_SAMPLE_REJECT, "f32[0,1,65536,65536] f32[2,1,2,2] -", NULL, "need planes below 2^31 elements"},
+                 {TARE_SAMPLE_REJECT, "f32[0,1,40000,40000] f32[2,1,2,2] -", "pad_h=9000,pad_w=9000",
+                  "the result is [0,2,57999,57999] (need planes"},
                  {TARE_SAMPLE_REJECT, "f32[1,1,4,4] f64[2,1,2,2] -", NULL, "w is float64, input 0 is float32"},
                  {TARE_SAMPLE_REJECT, "i32[1,1,4,4] i32[2,1,2,2] -", NULL, "x is int32 (need float32 or float64)"}),
     .tolerance = 2e-6,

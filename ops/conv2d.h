@@ -61,6 +61,13 @@ static inline tare_conv_span tare_conv_inside(int64_t first, int64_t stride, int
     return (tare_conv_span){from < end ? from : end, end};
 }
 
+/* Whether x is its own columns: a kernel of one tap that moves nothing. */
+static inline bool tare_conv_plain(const tare_desc *w, const tare_conv_attr *at)
+{
+    return w->dim[2] == 1 && w->dim[3] == 1 && at->stride_h == 1 && at->stride_w == 1 && at->pad_h == 0 &&
+           at->pad_w == 0;
+}
+
 /* Fills the geometry from the descs of x, w and y, and sets the words used; one piece. */
 tare_conv *tare__conv_prepare(const tare_args *, const tare_desc *x, const tare_desc *w, const tare_desc *y,
                               tare_work *);

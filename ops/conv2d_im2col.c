@@ -142,9 +142,8 @@ int TARE_KERNEL(conv2d_grad_weight_im2col)(const tare_call *c, int piece, int wo
 #ifdef TARE_PASS_RECORDS
 
 /* `extra`: floats beside the columns. */
-static void prepare(tare_conv *v, tare_gemm_shape s, int64_t extra, tare_work *work)
+static void prepare(tare_conv *v, bool plain, tare_gemm_shape s, int64_t extra, tare_work *work)
 {
-    bool plain = v->r == 1 && v->s == 1 && v->stride_h == 1 && v->stride_w == 1 && v->pad_h == 0 && v->pad_w == 0;
     int64_t floats = (plain ? 0 : tare_conv_taps(v) * tare_conv_plane(v)) + extra;
     work->g[G_PLAIN] = plain;
     work->g[G_COLUMNS] = (floats + 15) / 16 * 16;
@@ -158,7 +157,8 @@ void tare__prepare_conv2d_im2col(const tare_args *a, const tare_desc_ref *out, t
     tare_conv_operands o = tare_conv_forward(a, out);
     tare_conv *v = tare__conv_prepare(a, o.x, o.w, o.y, work);
     int64_t taps = tare_conv_taps(v), plane = tare_conv_plane(v);
-    prepare(v, (tare_gemm_shape){v->k / v->groups, plane, taps, taps, 1, plane, 1, plane}, 0, work);
+    prepare(v, tare_conv_plain(o.w, a->attr),
+            (tare_gemm_shape){v->k / v->groups, plane, taps, taps, 1, plane, 1, plane}, 0, work);
     tare__conv_cut(v, 16, work);
 }
 
@@ -168,7 +168,8 @@ void tare__prepare_conv2d_grad_data_im2col(const tare_args *a, const tare_desc_r
     tare_conv_operands o = tare_conv_to_data(a);
     tare_conv *v = tare__conv_prepare(a, o.x, o.w, o.y, work);
     int64_t taps = tare_conv_taps(v), plane = tare_conv_plane(v);
-    prepare(v, (tare_gemm_shape){taps, plane, v->k / v->groups, 1, taps, plane, 1, plane}, 0, work);
+    prepare(v, tare_conv_plain(o.w, a->attr),
+            (tare_gemm_shape){taps, plane, v->k / v->groups, 1, taps, plane, 1, plane}, 0, work);
     tare__conv_cut(v, 16, work);
 }
 
@@ -178,7 +179,8 @@ void tare__prepare_conv2d_grad_weight_im2col(const tare_args *a, const tare_desc
     tare_conv_operands o = tare_conv_to_weight(a);
     tare_conv *v = tare__conv_prepare(a, o.x, o.w, o.y, work);
     int64_t taps = tare_conv_taps(v), plane = tare_conv_plane(v), k_group = v->k / v->groups;
-    prepare(v, (tare_gemm_shape){k_group, taps, plane, plane, 1, 1, plane, taps}, k_group * taps, work);
+    prepare(v, tare_conv_plain(o.w, a->attr), (tare_gemm_shape){k_group, taps, plane, plane, 1, 1, plane, taps},
+            k_group * taps, work);
     tare__conv_cut(v, 8, work);
     if (work->n_pieces > 1)
         work->piece_bytes = (size_t)((v->k * taps + 15) / 16 * 16) * sizeof(float);

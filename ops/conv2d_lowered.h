@@ -41,14 +41,6 @@ static inline int64_t tare_lowered_offset(const tare_conv *v, const tare_lowered
     return c * l->channel + s * l->plane + (row % v->stride_h * l->rows + row / v->stride_h) * v->ow;
 }
 
-/* Asks for what the next image needs while this one is worked on: at most a quarter of a first-level cache. */
-static inline void tare_lowered_ask(const float *p, int64_t n)
-{
-    n = n < 3072 ? n : 3072;
-    for (int64_t i = 0; i < n; i += 16)
-        __builtin_prefetch(p + i);
-}
-
 static inline void tare_lowered_zero(float *to, int64_t n)
 {
     tare_vf zero = {0};

@@ -196,8 +196,6 @@ int TARE_KERNEL(conv2d_lowered)(const tare_call *c, int piece, int worker)
         const int64_t first = i % groups * k_group;
         const int64_t size = c_group * v->h * v->w;
         tare_lower(v, l, x + i * size, c_group, own.lowered);
-        if (i + 1 < images.end * groups)
-            tare_lowered_ask(x + (i + 1) * size, size);
         for (int64_t t = 0, row = first; t < rows.tiles; row += tare_cut_size(rows, t++)) {
             job j = {.n = l->taps, .a_row = l->taps, .b = own.lowered, .offset = own.offset, .to_row = n_o};
             j.a = w + row * l->taps;
@@ -241,13 +239,14 @@ int TARE_KERNEL(conv2d_grad_data_lowered)(const tare_call *c, int piece, int wor
 
 enum { LOWERED_MOST = 1 << 19, TAPS_MOST = 1024 };
 
-/* Whether an image is small enough to be lowered. */
+/* Whether an image is small enough to be lowered, and there is something to lower. */
 static bool fits(tare_conv_operands o, const tare_args *a)
 {
     const tare_conv_attr *at = a->attr;
     int64_t rows = o.y->dim[2] + (o.w->dim[2] - 1) * at->dilation_h / at->stride_h; /* of a phase */
-    int64_t lowered = o.w->dim[1] * o.w->dim[3] * at->stride_h * rows * o.y->dim[3];
-    return o.w->dim[1] * o.w->dim[2] * o.w->dim[3] <= TAPS_MOST && lowered <= LOWERED_MOST;
+    double columns = (double)o.w->dim[1] * (double)o.w->dim[3];
+    double lowered = columns * (double)at->stride_h * (double)rows * (double)o.y->dim[3];
+    return columns * (double)o.w->dim[2] <= TAPS_MOST && lowered <= LOWERED_MOST && !tare_conv_plain(o.w, at);
 }
 
 /* The result's plane is not known yet, but x's is no smaller without padding, and near it with some. */
