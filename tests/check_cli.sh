@@ -104,6 +104,9 @@ expect 0 '119 nodes, 30 208 FLOPs' bench chain --rounds 2 --processes 2 --json "
 expect 0 '353.4 M' summary mlp
 expect 0 '60170 *243.5 M' summary lenetp
 expect 0 '431080 *843.6 M' summary lenet
+expect 0 '1250858 *31.41 G' summary cifarnet
+expect 0 '45510474 *57.96 G' summary alexnet
+expect 0 'agree bit for bit' agree cifarnet --batch 2 --steps 2 --modes all
 expect 0 'heap' bench chain:depth=2 --rounds 1 --modes functional --arm heap=functional,storage=malloc --infer
 expect 1 'cannot be written' bench chain:depth=1 --rounds 1 --json /dev/full
 expect 1 'cannot be written' agree chain:depth=1 --json "$folder/missing/x.jsonl"
