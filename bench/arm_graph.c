@@ -139,6 +139,7 @@ tare_status tare__arm_capture(tare__arm *a)
     tare_plan_options options = {
         .no_dce = level[TARE__DCE] == TARE__OFF,
         .no_in_place = level[TARE__IN_PLACE] == TARE__OFF,
+        .no_placement = level[TARE__PLACEMENT] == TARE__OFF,
     };
     tare_status status = tare_graph_new(a->rt, &a->graph);
     if (status == TARE_OK)

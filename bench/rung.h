@@ -33,6 +33,7 @@
     X(DEVICE, "device", false, "cpu", "where kernels run")                                                             \
     X(DCE, "dce", true, "on off", "pass: nodes that nothing reads are dropped")                                        \
     X(IN_PLACE, "in-place", true, "on off", "pass: a result takes over the storage of an input")                       \
+    X(PLACEMENT, "placement", true, "on off", "pass: what is joined is made in its place, nothing is copied")          \
     X(UPDATE, "update", true, "parameter plan", "the optimizer: run parameter by parameter, or part of the plan")
 
 typedef enum {

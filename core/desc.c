@@ -78,3 +78,14 @@ const char *tare_desc_text(const tare_desc *d, char *text)
         (void)snprintf(text + at, (size_t)(TARE_DESC_TEXT - at), "]");
     return text;
 }
+
+bool tare_desc_outer(const tare_desc *d)
+{
+    int64_t row = 1;
+    for (int i = d->rank - 1; i > 0; --i) {
+        if (d->dim[i] != 1 && d->stride[i] != row)
+            return false;
+        row *= d->dim[i];
+    }
+    return d->rank > 0 && (d->dim[0] <= 1 || d->stride[0] >= row);
+}

@@ -43,6 +43,9 @@ typedef struct {
     int64_t stride[TARE_RANK]; /* elements */
 } tare_desc;
 
+/* Whether dimensions after the first are without gaps, and the first is as far or farther apart. */
+TARE_API bool tare_desc_outer(const tare_desc *);
+
 static inline size_t tare_dtype_bytes(tare_dtype dtype)
 {
     static const uint8_t bytes[] = {

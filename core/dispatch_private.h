@@ -92,7 +92,7 @@ static inline __attribute__((always_inline)) bool tare__output_take(tare_mode *m
         offset = op->view ? op->view(&c->args, o) : 0;
         v->view = op->view != NULL;
     }
-    v->wants_gradient = c->wants && o < c->n_out;
+    v->wants_gradient = c->wants && o < c->n_out && v->d.dtype <= TARE_F64; /* integers have no gradient */
     v->depth = m->depth;
     if (!(flags & TARE_DISPATCH_RUN)) {
         v->base = base;

@@ -66,6 +66,8 @@ tare_status tare__dispatch_absent(const tare_mode *m, const tare_op *op)
 static bool accepts(const tare_variant *v, int i, const tare_desc *d)
 {
     tare_strides strides = (tare_strides)v->in_strides[i < TARE_OPERANDS ? i : TARE_OPERANDS - 1];
+    if (strides == TARE_STRIDES_OUTER)
+        return tare_desc_outer(d);
     bool forward = strides == TARE_STRIDES_FORWARD;
     for (int k = 0; k < d->rank && forward; ++k)
         forward = d->stride[k] >= 0;

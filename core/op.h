@@ -94,7 +94,14 @@ static inline double tare_unbits(int64_t bits)
 /* ---- attributes --------------------------------------------------------------------------------------------
  * A struct of the operator's own; the table gives each field a name, a type, a default and bounds, from which
  * come the string form ("axis=1,keep=true"), the checks and the manual. Nets use the same table for options. */
-typedef enum { TARE_ATTR_INT, TARE_ATTR_FLOAT, TARE_ATTR_BOOL, TARE_ATTR_INTS } tare_attr_type;
+typedef enum {
+    TARE_ATTR_INT,
+    TARE_ATTR_FLOAT,
+    TARE_ATTR_BOOL,
+    TARE_ATTR_INTS,
+    TARE_ATTR_DTYPE,
+    TARE_ATTR_CHOICE
+} tare_attr_type;
 
 enum { TARE_INTS = 8 };
 typedef struct {
@@ -104,10 +111,11 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    tare_attr_type type; /* int64_t, double, bool, tare_ints */
-    uint16_t offset;     /* in the struct */
-    double low, high;    /* inclusive; for INTS of each entry */
-    const char *normal;  /* default, in string form */
+    /* int64_t, double, bool, tare_ints, tare_dtype by its name; CHOICE: int64_t, the number of a word of `normal` */
+    tare_attr_type type;
+    uint16_t offset;    /* in the struct */
+    double low, high;   /* inclusive; for INTS of each entry; for DTYPE in the order of tare_dtype */
+    const char *normal; /* default, in string form; CHOICE: all words, "step|cosine", of which the first is it */
     const char *doc;
 } tare_attr;
 
@@ -129,8 +137,9 @@ typedef struct {
 typedef enum { TARE_ISA_PORTABLE, TARE_ISA_AVX2, TARE_ISA_AVX512, TARE_ISA_COUNT } tare_isa;
 /* Sets that the factor `kernels` chooses from; a variant belongs to one. */
 typedef enum { TARE_SET_NATIVE, TARE_SET_BLAS, TARE_SET_REFERENCE } tare_kernel_set;
-/* FORWARD: any but negative ones. */
-typedef enum { TARE_STRIDES_CONTIGUOUS, TARE_STRIDES_FORWARD, TARE_STRIDES_ANY } tare_strides;
+/* OUTER: rows of dimension 0 without gaps in them, at any distance that keeps them apart. FORWARD: any but negative
+ * ones. */
+typedef enum { TARE_STRIDES_CONTIGUOUS, TARE_STRIDES_OUTER, TARE_STRIDES_FORWARD, TARE_STRIDES_ANY } tare_strides;
 
 #define TARE_BIT(dtype) (1u << (dtype))
 
@@ -141,6 +150,8 @@ typedef struct {
     uint32_t dtypes; /* TARE_BIT of input 0's dtypes (output 0's where there is no input) */
     /* tare_strides, the last entry for all further inputs; 0 = contiguous; a declared copy is put before others */
     uint8_t in_strides[TARE_OPERANDS];
+    /* CONTIGUOUS or OUTER, by output: where it may be placed in a value that it is joined to */
+    uint8_t out_strides[TARE_OPERANDS];
     bool (*fits)(const tare_args *); /* NULL: always. Reads descs and attributes, nothing else */
     /* Asked beside `fits` where an input is not contiguous. A variant may run on strides only if it gives the bits that
      * it gives on copies: capturing a function, or another layout, must change none. NULL: always */
@@ -188,6 +199,10 @@ struct tare_op {
     int8_t overwrites[TARE_OPERANDS]; /* output o may take the storage of input overwrites[o] - 1; 0: none */
     int8_t ties[TARE_OPERANDS];       /* output o must take the storage of input ties[o] - 1; 0: none */
     uint32_t effects;                 /* tare_effect bits: kept in order, never merged, never dropped */
+    /* Joins its inputs into output 0 by moving alone. Where input i lies in it: sets the strides that such a part of
+     * `out` has (*part has the input's shape) and returns the elements from out's element 0. A plan that has every
+     * input made in its part runs nothing. NULL: no such operator. */
+    int64_t (*join)(const tare_args *, const tare_desc *out, int i, tare_desc *part);
     /* A view: where output o's element 0 lies, in elements from input 0's element 0. */
     int64_t (*view)(const tare_args *, int o);
     uint32_t contiguous_only; /* bit i: input i of a view must be contiguous; a declared copy is put before it */

@@ -80,12 +80,23 @@ static void measure_lifetimes(tare_plan *p)
         touch(p, p->graph->program.value[p->part.result[k]], p->n_calls);
 }
 
-static bool patched(const tare_plan *p, const tare_value *v)
+bool tare__plan_patched(const tare_plan *p, const tare_value *v)
 {
     for (int32_t k = 0; k < p->part.n_patched; ++k)
         if (p->part.result[k] == v->id)
             return true;
     return false;
+}
+
+/* On its base, which is there from the first of its parts on. */
+static void lay_joined(tare_plan *p, const tare_value *v, int32_t call)
+{
+    const tare_value *base = p->placed[v->base->id] ? p->placed[v->base->id] : v->base;
+    if (p->buffer_of[base->id] < 0 && base->base)
+        lay_joined(p, base, call);
+    else if (p->buffer_of[base->id] < 0)
+        lay(p, base, add_buffer(p, (int64_t)tare_desc_bytes(&base->d), call, base->id), 0);
+    lay_on_base(p, v);
 }
 
 static void lay_call(tare_plan *p, const tare_node *n, int32_t call)
@@ -98,8 +109,8 @@ static void lay_call(tare_plan *p, const tare_node *n, int32_t call)
         if (!v)
             continue;
         if (v->base)
-            lay_on_base(p, v);
-        else if (patched(p, v))
+            lay_joined(p, v, call);
+        else if (tare__plan_patched(p, v))
             lay(p, v, add_outside(p, v, -1, true), 0);
         else
             lay(p, v, add_buffer(p, (int64_t)tare_desc_bytes(&v->d), call, v->id), 0);
@@ -152,6 +163,7 @@ static void write_in_place(tare_plan *p, const bool *live)
             lay_views(p, n);
             continue;
         }
+        n = p->node[call];
         for (int o = 0; o < n->n_out + n->n_aux; ++o) {
             const tare_value *out = n->operand[n->n_in + o];
             int k = taken_over(p, n, call, o);
@@ -219,6 +231,7 @@ static tare_status reserve(tare_plan *p)
 tare_status tare__plan_buffers(tare_plan *p, const bool *live, bool in_place)
 {
     const tare_graph *g = p->graph;
+    p->n_buffer = p->n_outside = 0;
     if (reserve(p) != TARE_OK)
         return TARE_NO_MEMORY;
     for (int32_t k = 0; k < g->n_external; ++k)
@@ -233,7 +246,7 @@ tare_status tare__plan_buffers(tare_plan *p, const bool *live, bool in_place)
             lay_views(p, n);
             continue;
         }
-        lay_call(p, n, call);
+        lay_call(p, p->node[call], call);
         lay_scratch(p, p->node[call], call);
         ++call;
     }

@@ -42,8 +42,8 @@ TARE_API const tare_program *tare_graph_program(const tare_graph *);
 
 /* ---- plan -----------------------------------------------------------------------------------------------------*/
 typedef struct {
-    bool no_dce, no_in_place; /* switch a pass off */
-    const char *packer;       /* registered packer; NULL: the default */
+    bool no_dce, no_in_place, no_placement; /* switch a pass off */
+    const char *packer;                     /* registered packer; NULL: the default */
 } tare_plan_options;
 
 /* Bytes of everything the plan places (activations, workspaces, gradients), 64-byte units. */

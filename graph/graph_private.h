@@ -68,14 +68,17 @@ typedef struct {
 struct tare_plan {
     tare_runtime *runtime;
     const tare_graph *graph;
-    tare_part part;  /* result: a copy in the arena */
-    int32_t n_input; /* placeholders when the plan was made: the graph may go on */
+    tare_part part;            /* result: a copy in the arena */
+    int32_t n_input, n_values; /* placeholders and values when the plan was made: the graph may go on */
     int32_t n_calls, n_address, n_buffer, n_outside;
     const tare_node **node; /* by call */
     tare_call *call;        /* run, combine, g, n_pieces; ptr is the instance's */
     tare_address *address;  /* all calls' entries, in order */
     tare_buffer *buffer;
     tare_outside *outside;
+    /* value id -> NULL, or a record of the plan's own that says where the value lies in what it is joined to: a view of
+     * that (base, view_offset, strides); the nodes of the plan have it as operand. All NULL: nothing is joined */
+    tare_value **placed;
     int32_t *buffer_of;     /* value id -> buffer, -1: none */
     int64_t *offset_of;     /* value id -> bytes into it */
     tare_plan_block *block; /* the placed buffers, for tables and pictures */
@@ -90,7 +93,8 @@ struct tare_plan {
 
 struct tare_instance {
     const tare_plan *plan;
-    tare_storage *arena; /* NULL between the calls of an instance that does not keep it */
+    tare_storage *arena;  /* NULL between the calls of one that belongs to a captured function */
+    const void *resolved; /* the arena's base that the table was written for */
     tare_call *call;     /* the head of one block with all tables */
     void **ptr;          /* all calls' addresses, in order */
     tare_value **bound;  /* by outside place: ref and hold, or NULL */
@@ -131,6 +135,12 @@ tare_status tare__plan_part(tare_graph *, const tare_part *, const tare_plan_opt
 
 /* passes.c: live[i] says whether node part.from + i can reach a result or an effect. */
 void tare__plan_dce(const tare_graph *, const tare_part *, bool *live);
+
+/* placement.c: makes the inputs of joining nodes lie in their outputs where all can, sets p->placed and takes those
+ * nodes out of live. */
+tare_status tare__plan_placement(tare_plan *, bool *live);
+/* plan.c: whether the value is a result that lies outside. */
+bool tare__plan_patched(const tare_plan *, const tare_value *);
 
 /* buffers.c: buffers, lifetimes and in-place results for the live nodes, whose works are known; NO_MEMORY. */
 tare_status tare__plan_buffers(tare_plan *, const bool *live, bool in_place);

@@ -24,10 +24,29 @@ static tare_status prepare_node(tare_plan *p, tare_node *n)
     return TARE_OK;
 }
 
+/* Operands that lie in what they are joined to look as they do there. */
+static bool place_operands(tare_plan *p, tare_node *n)
+{
+    int total = n->n_in + n->n_out + n->n_aux;
+    bool any = false;
+    for (int k = 0; k < total; ++k)
+        any |= n->operand[k] && p->placed[n->operand[k]->id];
+    if (!any)
+        return true;
+    tare_value **operand = tare_arena_take(&p->arena, (size_t)total * sizeof(tare_value *));
+    for (int k = 0; operand && k < total; ++k) {
+        tare_value *v = n->operand[k];
+        operand[k] = v && p->placed[v->id] ? p->placed[v->id] : v;
+    }
+    n->operand = operand;
+    return operand != NULL;
+}
+
 /* The live nodes with a kernel become the calls, in program order. */
 static tare_status list_calls(tare_plan *p, const bool *live)
 {
     const tare_program *program = &p->graph->program;
+    p->n_calls = p->n_address = 0;
     p->node = tare_arena_take(&p->arena, (size_t)(p->part.to - p->part.from) * sizeof *p->node);
     if (!p->node)
         return TARE_NO_MEMORY;
@@ -38,6 +57,8 @@ static tare_status list_calls(tare_plan *p, const bool *live)
         if (!n)
             return TARE_NO_MEMORY;
         *n = program->node[i];
+        if (!place_operands(p, n))
+            return TARE_NO_MEMORY;
         if (!n->variant) {
             tare_args a = tare_node_args(n);
             return tare_op_error(&a, TARE_IMPOSSIBLE, "an operator without a kernel cannot be planned");
@@ -176,6 +197,50 @@ static void lap(int64_t *then, int64_t *spent)
     *then = now;
 }
 
+static bool joins(const tare_plan *p, const bool *live)
+{
+    for (int32_t i = p->part.from; i < p->part.to; ++i)
+        if (live[i - p->part.from] && p->graph->program.node[i].op->join)
+            return true;
+    return false;
+}
+
+/* Calls and buffers; where something is joined also with the parts in their places, which stays unless it takes more
+ * than reference counting would. What is said of other strategies is of the program as it is. */
+static tare_status lay(tare_plan *p, bool *live, const tare_plan_options *o)
+{
+    size_t values = (size_t)p->graph->program.n_values * sizeof *p->placed;
+    p->placed = tare_arena_take(&p->arena, values);
+    if (!p->placed)
+        return TARE_NO_MEMORY;
+    memset(p->placed, 0, values);
+    tare_status status = list_calls(p, live);
+    if (status == TARE_OK)
+        status = tare__plan_buffers(p, live, !o->no_in_place);
+    if (status != TARE_OK || o->no_placement || !joins(p, live))
+        return status;
+    tare_plan apart = *p;
+    bool *joined = tare_arena_take(&p->arena, (size_t)(p->part.to - p->part.from));
+    if (!joined)
+        return TARE_NO_MEMORY;
+    memcpy(joined, live, (size_t)(p->part.to - p->part.from));
+    status = tare__plan_placement(p, joined);
+    if (status == TARE_OK)
+        status = list_calls(p, joined);
+    if (status == TARE_OK)
+        status = tare__plan_buffers(p, joined, !o->no_in_place);
+    if (status == TARE_OK && p->bytes.lower_bound > apart.bytes.refcount) {
+        memset(p->placed, 0, values);
+        tare_arena arena = p->arena;
+        *p = apart;
+        p->arena = arena;
+    }
+    p->bytes.naive = apart.bytes.naive;
+    p->bytes.refcount = apart.bytes.refcount;
+    p->bytes.lower_bound_no_inplace = apart.bytes.lower_bound_no_inplace;
+    return status;
+}
+
 static tare_status make(tare_plan *p, const tare_plan_options *o)
 {
     int64_t then = tare__graph_now_ns();
@@ -186,9 +251,7 @@ static tare_status make(tare_plan *p, const tare_plan_options *o)
     memset(live, true, nodes);
     if (!o->no_dce)
         tare__plan_dce(p->graph, &p->part, live);
-    tare_status status = list_calls(p, live);
-    if (status == TARE_OK)
-        status = tare__plan_buffers(p, live, !o->no_in_place);
+    tare_status status = lay(p, live, o);
     lap(&then, &p->times.passes_ns);
     if (status == TARE_OK)
         status = pack(p, o->packer);
@@ -226,6 +289,7 @@ tare_status tare__plan_part(tare_graph *g, const tare_part *part, const tare_pla
     p->runtime = rt;
     p->graph = g;
     p->n_input = g->n_input;
+    p->n_values = g->program.n_values;
     p->arena.memory = &rt->memory;
     p->times = g->times;
     p->times.trace_ns = tare__graph_now_ns() - g->started_ns - g->times.gradient_ns;

@@ -32,7 +32,7 @@ tare_status tare_dense_layer_build(tare_net *net, tare_dense_layer *l, const cha
 tare_status tare__affine_parameters(tare_net *net, const char *path, int rank, const int64_t *dim, tare_value **weight,
                                     tare_value **bias)
 {
-    tare_status status = tare_net_parameter(net, path, "weight", TARE_INIT_XAVIER_UNIFORM, rank, dim, weight);
+    tare_status status = tare_net_parameter(net, path, "weight", TARE_INIT_WEIGHT, rank, dim, weight);
     return status == TARE_OK ? tare_net_parameter(net, path, "bias", TARE_INIT_ZERO, 1, dim, bias) : status;
 }
 

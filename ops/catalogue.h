@@ -16,9 +16,12 @@
     bool ceil_mode;
 
 #define TARE_OPERATORS(OP, OPA)                                                                                        \
-    /* products (dense.c) */                                                                                           \
+    /* products (dense.c, matmul.c, dot.c) */                                                                          \
     OP(dense, 3)                                                                                                       \
     OPA(matmul, 2, bool transpose_a; bool transpose_b;)                                                                \
+    OP(outer, 2)                                                                                                       \
+    OP(dot, 2)                                                                                                         \
+    OP(sum_of_squares, 1)                                                                                              \
     /* activations (activation.c) */                                                                                   \
     OP(relu, 1)                                                                                                        \
     OP(relu_grad, 2)                                                                                                   \
@@ -26,15 +29,57 @@
     OP(tanh_grad, 2)                                                                                                   \
     OP(sigmoid, 1)                                                                                                     \
     OP(sigmoid_grad, 2)                                                                                                \
+    OP(softsign, 1)                                                                                                    \
+    OP(softsign_grad, 2)                                                                                               \
+    OP(softplus, 1)                                                                                                    \
+    OP(softplus_grad, 2)                                                                                               \
+    OPA(leaky_relu, 1, double slope;)                                                                                  \
+    OPA(leaky_relu_grad, 2, double slope;)                                                                             \
+    OPA(elu, 1, double alpha;)                                                                                         \
+    OPA(elu_grad, 2, double alpha;)                                                                                    \
+    /* x times a gate (gated.c) */                                                                                     \
+    OPA(gelu, 1, bool tanh;)                                                                                           \
+    OPA(gelu_grad, 2, bool tanh;)                                                                                      \
+    OP(silu, 1)                                                                                                        \
+    OP(silu_grad, 2)                                                                                                   \
+    OP(hard_swish, 1)                                                                                                  \
+    OP(hard_swish_grad, 2)                                                                                             \
+    /* elementary functions (elementary.c) */                                                                          \
+    OP(neg, 1)                                                                                                         \
+    OP(exp, 1)                                                                                                         \
+    OP(log, 1)                                                                                                         \
+    OP(sqrt, 1)                                                                                                        \
+    OP(sqrt_grad, 2)                                                                                                   \
+    OP(square, 1)                                                                                                      \
+    OP(square_grad, 2)                                                                                                 \
+    OP(abs, 1)                                                                                                         \
+    OP(abs_grad, 2)                                                                                                    \
+    /* the greater and the lesser (extremum.c) */                                                                      \
+    OP(maximum, 2)                                                                                                     \
+    OP(minimum, 2)                                                                                                     \
+    OP(maximum_grad, 3)                                                                                                \
+    OPA(clip, 1, double low; double high;)                                                                             \
+    OPA(clip_grad, 2, double low; double high;)                                                                        \
+    /* masks (comparison.c, where.c) */                                                                                \
+    OP(equal, 2)                                                                                                       \
+    OP(not_equal, 2)                                                                                                   \
+    OP(less, 2)                                                                                                        \
+    OP(less_equal, 2)                                                                                                  \
+    OP(greater, 2)                                                                                                     \
+    OP(greater_equal, 2)                                                                                               \
+    OP(where, 3)                                                                                                       \
     /* arithmetic with broadcasting (arithmetic.c) */                                                                  \
     OP(add, 2)                                                                                                         \
     OP(sub, 2)                                                                                                         \
     OP(mul, 2)                                                                                                         \
+    OP(div, 2)                                                                                                         \
     OPA(scale, 1, double factor;)                                                                                      \
     OP(accumulate, 2)                                                                                                  \
-    /* moving bits (copy.c) */                                                                                         \
+    /* moving bits (copy.c, cast.c, pad.c) */                                                                          \
     OP(copy, 1)                                                                                                        \
     OPA(fill, 1, double value;)                                                                                        \
+    OPA(cast, 1, tare_dtype dtype;)                                                                                    \
+    OPA(pad, 1, tare_ints before; tare_ints after; double value;)                                                      \
     /* views (view.c, slice.c) */                                                                                      \
     OP(detach, 1)                                                                                                      \
     OP(graph_break, 1)                                                                                                 \
@@ -45,8 +90,9 @@
     OPA(expand, 1, tare_ints shape;)                                                                                   \
     OPA(slice, 1, int64_t axis; int64_t begin; int64_t end; int64_t step;)                                             \
     OPA(slice_grad, 2, int64_t axis; int64_t begin; int64_t end; int64_t step;)                                        \
-    /* joining and cutting (concat.c) */                                                                               \
+    /* joining and cutting (concat.c, split.c) */                                                                      \
     OPA(concat, MANY, int64_t axis;)                                                                                   \
+    OPA(stack, MANY, int64_t axis;)                                                                                    \
     OPA(split, TO_MANY, int64_t axis; int64_t parts;)                                                                  \
     /* reductions (reduction.c, reduction_grad.c) */                                                                   \
     OPA(sum, 1, tare_ints axes; bool keep_dims;)                                                                       \
@@ -54,22 +100,50 @@
     OPA(mean, 1, tare_ints axes; bool keep_dims;)                                                                      \
     OPA(mean_grad, 2, tare_ints axes; bool keep_dims;)                                                                 \
     OP(sum_like, 2)                                                                                                    \
+    /* extremes (extreme.c) */                                                                                         \
+    OPA(max, 1, tare_ints axes; bool keep_dims;)                                                                       \
+    OPA(min, 1, tare_ints axes; bool keep_dims;)                                                                       \
+    OPA(argmax, 1, tare_ints axes; bool keep_dims;)                                                                    \
+    OPA(argmin, 1, tare_ints axes; bool keep_dims;)                                                                    \
+    OPA(max_grad, 3, tare_ints axes; bool keep_dims;)                                                                  \
+    /* variance (variance.c) */                                                                                        \
+    OPA(variance, 1, tare_ints axes; bool keep_dims; int64_t correction;)                                              \
+    OPA(variance_grad, 3, tare_ints axes; bool keep_dims; int64_t correction;)                                         \
+    /* norms (l2_norm.c, l2_normalise.c) */                                                                            \
+    OPA(l2_norm, 1, tare_ints axes; bool keep_dims;)                                                                   \
+    OPA(l2_normalise, 1, tare_ints axes; double epsilon;)                                                              \
+    OPA(l2_normalise_grad, 3, tare_ints axes; double epsilon;)                                                         \
+    /* softmax (softmax.c) */                                                                                          \
+    OPA(softmax, 1, int64_t axis;)                                                                                     \
+    OPA(softmax_grad, 2, int64_t axis;)                                                                                \
+    OPA(log_softmax, 1, int64_t axis;)                                                                                 \
+    OPA(log_softmax_grad, 2, int64_t axis;)                                                                            \
     /* losses (loss.c) */                                                                                              \
     OP(softmax_cross_entropy, 2)                                                                                       \
     OP(softmax_cross_entropy_grad, 3)                                                                                  \
+    /* losses of pairs (pair_loss.c) */                                                                                \
     OP(l2_loss, 2)                                                                                                     \
     OP(l2_loss_grad, 3)                                                                                                \
-    /* updates (update.c) */                                                                                           \
-    OPA(sgd, 4, double momentum; double weight_decay;)                                                                 \
-    OPA(adam, 5, double beta1; double beta2; double epsilon; double weight_decay;)                                     \
+    OP(l1_loss, 2)                                                                                                     \
+    OP(l1_loss_grad, 3)                                                                                                \
+    OPA(huber_loss, 2, double delta;)                                                                                  \
+    OPA(huber_loss_grad, 3, double delta;)                                                                             \
+    OP(sigmoid_cross_entropy, 2)                                                                                       \
+    OP(sigmoid_cross_entropy_grad, 3)                                                                                  \
+    /* updates (update.c, adam.c, rms.c) */                                                                            \
+    OPA(sgd, 4, double momentum; double weight_decay; bool nesterov;)                                                  \
+    OPA(adam, 5, double beta1; double beta2; double epsilon; double weight_decay; bool decoupled;)                     \
+    OPA(rmsprop, 4, double alpha; double epsilon; double weight_decay;)                                                \
+    OPA(adagrad, 4, double epsilon; double weight_decay;)                                                              \
     OPA(adam_rate, 2, double beta1; double beta2;)                                                                     \
     OP(increment, 1)                                                                                                   \
     /* randomness (dropout.c) */                                                                                       \
     OPA(dropout, 2, double rate; int64_t seed;)                                                                        \
     OPA(dropout_grad, 2, double rate;)                                                                                 \
-    /* rows by number (gather.c) */                                                                                    \
+    /* rows by number (gather.c, one_hot.c) */                                                                         \
     OP(gather, 2)                                                                                                      \
     OP(gather_grad, 3)                                                                                                 \
+    OPA(one_hot, 1, int64_t depth; tare_dtype dtype;)                                                                  \
     /* convolution (conv2d.c) */                                                                                       \
     OPA(conv2d, 3, TARE_CONV2D_FIELDS)                                                                                 \
     OPA(conv2d_grad_data, 3, TARE_CONV2D_FIELDS)                                                                       \
@@ -85,7 +159,6 @@
     OPA(batch_norm_inference, 5, double epsilon;)                                                                      \
     OPA(batch_norm_inference_grad, 5, double epsilon;)                                                                 \
     /* clipping by global norm (clip.c) */                                                                             \
-    OP(sum_of_squares, 1)                                                                                              \
     OP(clip_factor, 2)
 
 #endif

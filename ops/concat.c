@@ -1,8 +1,8 @@
-/* concat.c - joining along an axis (a kernel), and cutting into equal parts (views).
+/* concat.c - joining along an axis, or along a new one (stack).
  *
  * Seen from the axis an input is [outer, block]: the block is what lies behind the axis, and outer rows of it follow
  * each other at one stride. An input whose block is without gaps is read where it lies, so slices of rows and of
- * columns need no copy; others get one. */
+ * columns need no copy; others get one. Along a new axis each input is one block more, which changes nothing. */
 #include "view.h"
 
 #ifdef TARE_PASS_RECORDS
@@ -30,16 +30,26 @@ static int64_t input_at(const int64_t *g, int64_t at)
 static int concat_rows(const tare_call *c, int piece, int worker)
 {
     (void)worker;
-    const int64_t *g = c->g;
-    size_t item = tare_dtype_bytes((tare_dtype)g[G_DTYPE]);
+    const int64_t *g = c->g, item = (int64_t)tare_dtype_bytes((tare_dtype)g[G_DTYPE]);
     char *out = c->ptr[g[G_INPUTS]];
     int64_t i, end, run;
     tare_piece_range(c, piece, &i, &end);
+    if (i >= end)
+        return 0;
+    int64_t row = i / g[G_TOTAL], at = i % g[G_TOTAL], k = input_at(g, at);
     for (; i < end; i += run) {
-        int64_t row = i / g[G_TOTAL], at = i % g[G_TOTAL], k = input_at(g, at);
-        int64_t from = row * g[G_INPUT + 2 * k + 1] + at - end_of(g, k - 1);
         run = end_of(g, k) - at < end - i ? end_of(g, k) - at : end - i;
-        memcpy(out + i * (int64_t)item, (const char *)c->ptr[k] + from * (int64_t)item, (size_t)run * item);
+        const char *from = (const char *)c->ptr[k] + (row * g[G_INPUT + 2 * k + 1] + at - end_of(g, k - 1)) * item;
+        if (run * item == 4) /* single numbers, as a stack along the last axis has: no call */
+            memcpy(out + i * item, from, 4);
+        else
+            memcpy(out + i * item, from, (size_t)(run * item));
+        at += run;
+        if (at == g[G_TOTAL]) {
+            at = 0;
+            ++row;
+        }
+        k = at == 0 || at == end_of(g, k) ? input_at(g, at) : k;
     }
     return 0;
 }
@@ -87,26 +97,50 @@ static int concat_axis(const tare_args *a)
     return (int)(axis < 0 ? axis + a->in[0]->rank : axis);
 }
 
-static bool concat_fits(const tare_args *a)
+/* Counted in the result, which has one dimension more. */
+static int stack_axis(const tare_args *a)
+{
+    int64_t axis = ((const tare_stack_attr *)a->attr)->axis;
+    return (int)(axis < 0 ? axis + a->in[0]->rank + 1 : axis);
+}
+
+static bool fits_at(const tare_args *a, int axis)
 {
     int64_t block, stride;
     bool fits = true;
     for (int k = 0; k < a->n_in; ++k)
-        fits = fits && rows_of(a->in[k], concat_axis(a), &block, &stride);
+        fits = fits && rows_of(a->in[k], axis, &block, &stride);
     return fits;
 }
+static bool concat_fits(const tare_args *a)
+{
+    return fits_at(a, concat_axis(a));
+}
+static bool stack_fits(const tare_args *a)
+{
+    return fits_at(a, stack_axis(a));
+}
 
-static void prepare_concat(const tare_args *a, const tare_desc_ref *out, tare_work *w)
+static void prepare_at(const tare_args *a, int axis, const tare_desc_ref *out, tare_work *w)
 {
     int64_t at = 0, block;
     tare__prepare_pointwise(a, out, w);
     for (int k = 0; k < a->n_in; ++k) {
-        (void)rows_of(a->in[k], concat_axis(a), &block, &w->g[G_INPUT + 2 * k + 1]);
+        (void)rows_of(a->in[k], axis, &block, &w->g[G_INPUT + 2 * k + 1]);
         w->g[G_INPUT + 2 * k] = at += block;
     }
     w->g[G_INPUTS] = a->n_in;
     w->g[G_TOTAL] = at;
     w->n_g = G_INPUT + 2 * a->n_in;
+}
+
+static void prepare_concat(const tare_args *a, const tare_desc_ref *out, tare_work *w)
+{
+    prepare_at(a, concat_axis(a), out, w);
+}
+static void prepare_stack(const tare_args *a, const tare_desc_ref *out, tare_work *w)
+{
+    prepare_at(a, stack_axis(a), out, w);
 }
 
 static tare_status infer_concat(const tare_args *a, const tare_desc_out *out)
@@ -152,10 +186,16 @@ static void concat_gradient(tare_builder *b)
     }
 }
 
-#define AXIS_ATTR(op)                                                                                                  \
-    {                                                                                                                  \
-        "axis", TARE_ATTR_INT, offsetof(tare_##op##_attr, axis), -TARE_RANK, TARE_RANK - 1, "0", "the dimension"       \
-    }
+static int64_t join_concat(const tare_args *a, const tare_desc *out, int i, tare_desc *part)
+{
+    int axis = concat_axis(a);
+    int64_t before = 0;
+    for (int k = 0; k < i; ++k)
+        before += a->in[k]->dim[axis];
+    for (int k = 0; k < out->rank; ++k)
+        part->stride[k] = out->stride[k];
+    return before * out->stride[axis];
+}
 
 /* The last entry stands for all further inputs. */
 #define ANY_8                                                                                                          \
@@ -165,6 +205,22 @@ static void concat_gradient(tare_builder *b)
     }
 
 enum { ALL_DTYPES = TARE_BIT(TARE_DTYPE_COUNT) - 1 };
+
+#define JOINING_VARIANTS(name_)                                                                                        \
+    .variants = (const tare_variant[]){{.name = "rows",                                                                \
+                                        .dtypes = ALL_DTYPES,                                                          \
+                                        .in_strides = ANY_8,                                                           \
+                                        .fits = name_##_fits,                                                          \
+                                        .prepare = prepare_##name_,                                                    \
+                                        .run = concat_rows},                                                           \
+                                       {.name = "reference",                                                           \
+                                        .set = TARE_SET_REFERENCE,                                                     \
+                                        .dtypes = ALL_DTYPES,                                                          \
+                                        .in_strides = ANY_8,                                                           \
+                                        .fits = name_##_fits,                                                          \
+                                        .prepare = prepare_##name_,                                                    \
+                                        .run = concat_reference}},                                                     \
+    .n_variants = 2
 
 static const tare_sample concat_samples[] = {
     {TARE_SAMPLE_CHECK, "f32[3,5] f32[2,5]", NULL, NULL},
@@ -189,117 +245,91 @@ const tare_op tare_op_concat = {
     .doc = "y = x_0, x_1, ... one after the other along an axis; 1 to 32 inputs [...] that differ there alone",
     .n_in = -1,
     .n_out = 1,
-    .attrs = (const tare_attr[]){AXIS_ATTR(concat)},
+    .attrs = (const tare_attr[]){TARE_AXIS_ATTR(concat)},
     .n_attrs = 1,
     .attr_bytes = sizeof(tare_concat_attr),
     .infer = infer_concat,
     .gradient = concat_gradient,
-    .variants = (const tare_variant[]){{.name = "rows",
-                                        .dtypes = ALL_DTYPES,
-                                        .in_strides = ANY_8,
-                                        .fits = concat_fits,
-                                        .prepare = prepare_concat,
-                                        .run = concat_rows},
-                                       {.name = "reference",
-                                        .set = TARE_SET_REFERENCE,
-                                        .dtypes = ALL_DTYPES,
-                                        .in_strides = ANY_8,
-                                        .fits = concat_fits,
-                                        .prepare = prepare_concat,
-                                        .run = concat_reference}},
-    .n_variants = 2,
+    .join = join_concat,
+    JOINING_VARIANTS(concat),
     .samples = concat_samples,
     .n_samples = TARE_COUNT_OF(concat_samples),
 };
 
-/* ---- split
- * ---------------------------------------------------------------------------------------------------------------------*/
-static int split_outputs(const tare_args *a)
-{
-    int64_t parts = ((const tare_split_attr *)a->attr)->parts;
-    return parts >= 1 && parts <= TARE_VARIABLE ? (int)parts : 0;
-}
-
-static tare_status infer_split(const tare_args *a, const tare_desc_out *out)
+/* ---- stack
+ * ---------------------------------------------------------------------------------------------------------*/
+static tare_status infer_stack(const tare_args *a, const tare_desc_out *out)
 {
     const tare_desc *x = a->in[0];
-    const tare_split_attr *attr = a->attr;
-    char text[TARE_DESC_TEXT];
-    int axis, n = split_outputs(a);
-    if (n == 0)
-        return tare_op_error(a, TARE_BAD_ARGUMENT, "parts is %lld (need 1 to %d)", (long long)attr->parts,
-                             TARE_VARIABLE);
-    tare_status status = tare__view_axis(a, x, attr->axis, &axis);
+    char t0[TARE_DESC_TEXT], tk[TARE_DESC_TEXT];
+    if (x->rank == TARE_RANK)
+        return tare_op_error(a, TARE_BAD_SHAPE, "input 0 is %s (need at most %d dimensions)", tare_desc_text(x, t0),
+                             TARE_RANK - 1);
+    tare_desc d = *x; /* with the new axis, at first as the last one */
+    d.dim[d.rank++] = a->n_in;
+    tare_desc_pack(&d);
+    int axis;
+    tare_status status = tare__view_axis(a, &d, ((const tare_stack_attr *)a->attr)->axis, &axis);
     if (status != TARE_OK)
         return status;
-    if (x->dim[axis] % n)
-        return tare_op_error(a, TARE_BAD_SHAPE, "axis %d of %s is not made of %d equal parts", axis,
-                             tare_desc_text(x, text), n);
-    for (int o = 0; o < n && status == TARE_OK; ++o) {
-        *out[o] = *x;
-        out[o]->dim[axis] /= n;
-        status = tare__view_done(a, out[o]);
-    }
-    return status;
+    for (int k = 1; k < a->n_in; ++k)
+        if (a->in[k]->dtype != x->dtype || !tare_desc_same_shape(a->in[k], x))
+            return tare_op_error(a, a->in[k]->dtype != x->dtype ? TARE_BAD_DTYPE : TARE_BAD_SHAPE,
+                                 "input %d is %s %s, input 0 is %s %s (need the same)", k,
+                                 tare_dtype_name((tare_dtype)a->in[k]->dtype), tare_desc_text(a->in[k], tk),
+                                 tare_dtype_name((tare_dtype)x->dtype), tare_desc_text(x, t0));
+    for (int i = d.rank - 1; i > axis; --i)
+        d.dim[i] = d.dim[i - 1];
+    d.dim[axis] = a->n_in;
+    tare_desc_like(out[0], &d);
+    return tare__view_done(a, out[0]);
 }
 
-static int64_t split_offset(const tare_args *a, int o)
+/* dx_k = the k-th part of dy, without the axis */
+static void stack_gradient(tare_builder *b)
 {
-    const tare_desc *x = a->in[0];
-    const tare_split_attr *attr = a->attr;
-    int axis = 0;
-    if (tare__view_axis(a, x, attr->axis, &axis) != TARE_OK || tare_desc_count(x) == 0)
-        return 0; /* infer has passed the axis; nothing has no first element */
-    return o * (x->dim[axis] / attr->parts) * x->stride[axis];
+    tare_args a = tare_node_args(b->node);
+    int axis = stack_axis(&a);
+    for (int k = 0; k < b->node->n_in; ++k) {
+        if (!tare_wanted(b, k))
+            continue;
+        const tare_desc *x = &tare_input(b, k)->d;
+        tare_reshape_attr shape = {.shape = {.n = x->rank}};
+        memcpy(shape.shape.at, x->dim, (size_t)x->rank * sizeof *x->dim);
+        tare_value *part = tare_slice(b->mode, tare_head(b, 0), (tare_slice_attr){axis, k, k + 1, 1});
+        tare_contribute(b, k, tare_reshape(b->mode, part, shape));
+    }
 }
 
-/* dx = the heads one after the other; where none arrived, zeros: all parts look like the one that has a head */
-static void split_gradient(tare_builder *b)
-{
-    const tare_split_attr *attr = b->node->attr;
-    tare_value *head[TARE_VARIABLE], *some = NULL, *zeros = NULL;
-    for (int o = 0; o < b->node->n_out; ++o) {
-        head[o] = tare_head(b, o);
-        some = some ? some : head[o];
-    }
-    for (int o = 0; o < b->node->n_out; ++o) {
-        if (!head[o] && !zeros)
-            zeros = tare_fill(b->mode, some, (tare_fill_attr){0});
-        if (!head[o])
-            head[o] = zeros;
-    }
-    tare_contribute(b, 0, tare_concat(b->mode, head, b->node->n_out, (tare_concat_attr){attr->axis}));
-}
-
-static const tare_sample split_samples[] = {
-    {TARE_SAMPLE_CHECK, "f32[6,5]", "parts=3", NULL},
-    {TARE_SAMPLE_CHECK, "f32[3,8]", "axis=1,parts=4", NULL},
-    {TARE_SAMPLE_CHECK, "f32[3,4,2]", "axis=-2,parts=2", NULL},
-    {TARE_SAMPLE_CHECK, "f32[5]", "parts=1", NULL},
-    {TARE_SAMPLE_CHECK, "f32[0,4]", "parts=2", NULL},
-    {TARE_SAMPLE_CHECK, "f32[3,0]", "parts=3", NULL},
-    {TARE_SAMPLE_CHECK, "i32[4]<0,9>", "parts=4", NULL},
-    {TARE_SAMPLE_REJECT, "f32[7,2]", "parts=3", "axis 0 of [7,2] is not made of 3 equal parts"},
-    {TARE_SAMPLE_REJECT, "f32[7,2]", "axis=2", "axis 2 is not one of [7,2]"},
-    {TARE_SAMPLE_REJECT, "f32[7]", "parts=33", "parts is 33 (need 1 to 32)"},
+static const tare_sample stack_samples[] = {
+    {TARE_SAMPLE_CHECK, "f32[3,5] f32[3,5]", NULL, NULL},
+    {TARE_SAMPLE_CHECK, "f32[3,5] f32[3,5] f32[3,5]", "axis=1", NULL},
+    {TARE_SAMPLE_CHECK, "f32[3,5] f32[3,5]", "axis=-1", NULL},
+    {TARE_SAMPLE_CHECK, "f32[2,1,2,1,2]", "axis=-6", NULL},
+    {TARE_SAMPLE_CHECK, "f32[] f32[] f32[]", NULL, NULL},
+    {TARE_SAMPLE_CHECK, "f32[0,3] f32[0,3]", "axis=2", NULL},
+    {TARE_SAMPLE_CHECK, "f32[3,9000] f32[3,9000]", "axis=1", NULL},
+    {TARE_SAMPLE_CHECK, "i64[2,3]<-9,9> i64[2,3]<-9,9>", NULL, NULL},
+    {TARE_SAMPLE_CHECK, "u8[5] u8[5]", "axis=1", NULL},
+    {TARE_SAMPLE_BENCH, "f32[256,300] f32[256,300]", "axis=1", NULL},
+    {TARE_SAMPLE_REJECT, "f32[3] f32[4]", NULL, "input 1 is float32 [4], input 0 is float32 [3] (need the same)"},
+    {TARE_SAMPLE_REJECT, "f32[3] f64[3]", NULL, "input 1 is float64 [3], input 0 is float32 [3] (need the same)"},
+    {TARE_SAMPLE_REJECT, "f32[3] f32[3]", "axis=2", "axis 2 is not one of [3,2]"},
+    {TARE_SAMPLE_REJECT, "f32[1,1,1,1,1,1]", NULL, "need at most 5 dimensions"},
 };
 
-const tare_op tare_op_split = {
-    .name = "split",
-    .doc = "y_0, y_1, ... = x cut into equal parts along an axis; each a view",
-    .n_in = 1,
-    .n_out = -1,
-    .attrs = (const tare_attr[]){AXIS_ATTR(split),
-                                 {"parts", TARE_ATTR_INT, offsetof(tare_split_attr, parts), 1, TARE_VARIABLE, "2",
-                                  "into how many"}},
-    .n_attrs = 2,
-    .attr_bytes = sizeof(tare_split_attr),
-    .outputs = split_outputs,
-    .infer = infer_split,
-    .gradient = split_gradient,
-    .view = split_offset,
-    .samples = split_samples,
-    .n_samples = TARE_COUNT_OF(split_samples),
+const tare_op tare_op_stack = {
+    .name = "stack",
+    .doc = "y = x_0, x_1, ... one after the other along a new axis; 1 to 32 inputs [...] of one shape",
+    .n_in = -1,
+    .n_out = 1,
+    .attrs = (const tare_attr[]){TARE_AXIS_ATTR(stack)},
+    .n_attrs = 1,
+    .attr_bytes = sizeof(tare_stack_attr),
+    .infer = infer_stack,
+    .gradient = stack_gradient,
+    JOINING_VARIANTS(stack),
+    TARE_TABLE(samples, stack_samples),
 };
 
 #endif

@@ -43,7 +43,7 @@ enum { COPY_BLOCK = 16 };
         int64_t dim = g[TARE_WALK_DIM], stride = g[TARE_WALK_STRIDE], n;                                               \
         int64_t rows = g[TARE_WALK_DIM + 1], row_stride = g[TARE_WALK_STRIDE + 1];                                     \
         bool by_column = row_stride > -stride && row_stride < stride;                                                  \
-        for (tare_walk w = tare_walk_to(g, i); i < end; i += n) {                                                      \
+        for (tare_walk w = tare_walk_to(g, i, 1); i < end; i += n) {                                                   \
             const type *from = x + w.offset[0];                                                                        \
             if (by_column && w.index[0] == 0 && rows - w.index[1] >= COPY_BLOCK && end - i >= COPY_BLOCK * dim) {      \
                 n = COPY_BLOCK * dim;                                                                                  \
@@ -52,7 +52,7 @@ enum { COPY_BLOCK = 16 };
                         out[i + row * dim + column] = from[column * stride + row * row_stride];                        \
                 w.index[1] += COPY_BLOCK - 1;                                                                          \
                 w.offset[0] += (COPY_BLOCK - 1) * row_stride;                                                          \
-                tare_walk_on(&w, g, dim);                                                                              \
+                tare_walk_on(&w, g, dim, 1);                                                                           \
                 continue;                                                                                              \
             }                                                                                                          \
             n = tare_walk_row(&w, g, end - i);                                                                         \
@@ -61,7 +61,7 @@ enum { COPY_BLOCK = 16 };
             else                                                                                                       \
                 for (int64_t column = 0; column < n; ++column)                                                         \
                     out[i + column] = from[column * stride];                                                           \
-            tare_walk_on(&w, g, n);                                                                                    \
+            tare_walk_on(&w, g, n, 1);                                                                                 \
         }                                                                                                              \
     }
 COPY_STRIDED(copy_strided_1, uint8_t)
@@ -88,9 +88,9 @@ static int copy_reference(const tare_call *c, int piece, int worker)
     (void)worker;
     int64_t i, end, bytes = (int64_t)tare_dtype_bytes((tare_dtype)c->g[1]);
     tare_piece_range(c, piece, &i, &end);
-    for (tare_walk w = tare_walk_to(c->g, i); i < end; ++i) {
+    for (tare_walk w = tare_walk_to(c->g, i, 1); i < end; ++i) {
         memcpy((char *)c->ptr[1] + i * bytes, (const char *)c->ptr[0] + w.offset[0] * bytes, (size_t)bytes);
-        tare_walk_on(&w, c->g, 1);
+        tare_walk_on(&w, c->g, 1, 1);
     }
     return 0;
 }
@@ -158,23 +158,14 @@ static int fill_reference(const tare_call *c, int piece, int worker)
     double value = tare_unbits(c->g[2]);
     void *out = c->ptr[1];
     int64_t i, end;
-    for (tare_piece_range(c, piece, &i, &end); i < end; ++i) {
-        if (c->g[1] == TARE_U8)
-            ((uint8_t *)out)[i] = (uint8_t)value;
-        else if (c->g[1] == TARE_I32)
-            ((int32_t *)out)[i] = (int32_t)value;
-        else if (c->g[1] == TARE_I64)
-            ((int64_t *)out)[i] = (int64_t)value;
-        else
-            tare_put(out, c->g[1], i, value);
-    }
+    for (tare_piece_range(c, piece, &i, &end); i < end; ++i)
+        tare_put_number(out, c->g[1], i, value);
     return 0;
 }
 
-static tare_status fill_infer(const tare_args *a, const tare_desc_out *out)
+tare_status tare__check_value(const tare_args *a, int dtype, double value)
 {
-    double value = ((const tare_fill_attr *)a->attr)->value, low = 0, high = 255;
-    int dtype = a->in[0]->dtype;
+    double low = 0, high = 255;
     if (dtype == TARE_BYTES)
         return tare_op_error(a, TARE_BAD_DTYPE, "input 0 is bytes (need numbers)");
     if (dtype == TARE_I32 || dtype == TARE_I64) {
@@ -185,17 +176,16 @@ static tare_status fill_infer(const tare_args *a, const tare_desc_out *out)
     if (dtype != TARE_F32 && dtype != TARE_F64 && !whole)
         return tare_op_error(a, TARE_BAD_ARGUMENT, "value is %g (need a whole number that %s holds)", value,
                              tare_dtype_name((tare_dtype)dtype));
-    *out[0] = *a->in[0];
-    if (!out[0]->contiguous)
-        tare_desc_pack(out[0]);
     return TARE_OK;
 }
 
-static void prepare_fill(const tare_args *a, const tare_desc_ref *out, tare_work *w)
+static tare_status fill_infer(const tare_args *a, const tare_desc_out *out)
 {
-    tare__prepare_pointwise(a, out, w);
-    w->g[2] = tare_bits(((const tare_fill_attr *)a->attr)->value);
-    w->n_g = 3;
+    tare_status status = tare__check_value(a, a->in[0]->dtype, ((const tare_fill_attr *)a->attr)->value);
+    *out[0] = *a->in[0];
+    if (!out[0]->contiguous)
+        tare_desc_pack(out[0]);
+    return status;
 }
 
 const tare_op tare_op_fill = {
@@ -212,12 +202,12 @@ const tare_op tare_op_fill = {
     .not_differentiable = true,
     .stops_gradient = true,
     .variants = (const tare_variant[]){TARE_NATIVE(fill, "", .dtypes = TARE_BIT(TARE_F32),
-                                                   .in_strides = {TARE_STRIDES_ANY}, .prepare = prepare_fill),
+                                                   .in_strides = {TARE_STRIDES_ANY}, .prepare = tare__prepare_scalars),
                                        {.name = "reference",
                                         .set = TARE_SET_REFERENCE,
                                         .dtypes = ALL_DTYPES & ~TARE_BIT(TARE_BYTES),
                                         .in_strides = {TARE_STRIDES_ANY},
-                                        .prepare = prepare_fill,
+                                        .prepare = tare__prepare_scalars,
                                         .run = fill_reference}},
     .n_variants = TARE_N_NATIVE + 1,
     .samples =

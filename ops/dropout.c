@@ -45,27 +45,6 @@ static inline void draw(uint64_t seed, uint64_t stream, int64_t i, int32_t bits[
     }
 }
 
-/* A mask's bytes as lanes: all bits set where the byte is not 0. */
-typedef uint8_t bytes __attribute__((vector_size(TARE_LANES)));
-static inline tare_vi lanes_of(const uint8_t *mask, int64_t n)
-{
-    bytes b = {0};
-    if (n >= TARE_LANES)
-        memcpy(&b, mask, sizeof b);
-    else
-        memcpy(&b, mask, (size_t)n);
-    return __builtin_convertvector(b, tare_vi) != 0;
-}
-
-static inline void put_lanes(uint8_t *mask, tare_vi keep, int64_t n)
-{
-    bytes b = __builtin_convertvector(keep & 1, bytes);
-    if (n >= TARE_LANES)
-        memcpy(mask, &b, sizeof b);
-    else
-        memcpy(mask, &b, (size_t)n);
-}
-
 /* y = scale x where kept, else 0, for the next n lanes */
 static inline void keep_at(float *y, const float *x, tare_vi keep, float scale, int64_t n)
 {
@@ -95,7 +74,7 @@ int TARE_KERNEL(dropout)(const tare_call *c, int piece, int worker)
             tare_vi keep = drawn >= threshold;
             keep_at(y + i + k, x + i + k, keep, scale, end - i - k);
             if (mask)
-                put_lanes(mask + i + k, keep, end - i - k);
+                tare_store_mask_part(mask + i + k, keep, end - i - k);
         }
     }
     return 0;
@@ -111,7 +90,7 @@ int TARE_KERNEL(dropout_grad)(const tare_call *c, int piece, int worker)
     const float scale = (float)tare_unbits(c->g[G_SCALE]);
     int64_t i, end;
     for (tare_piece_range(c, piece, &i, &end); i < end; i += TARE_LANES)
-        keep_at(dx + i, dy + i, lanes_of(mask + i, end - i), scale, end - i);
+        keep_at(dx + i, dy + i, tare_load_mask(mask + i, end - i), scale, end - i);
     return 0;
 }
 

@@ -15,6 +15,17 @@ void tare__prepare_pointwise(const tare_args *a, const tare_desc_ref *out, tare_
     w->n_pieces = n > TARE_CHUNK ? (int32_t)((n + TARE_CHUNK - 1) / TARE_CHUNK) : 1;
 }
 
+void tare__prepare_scalars(const tare_args *a, const tare_desc_ref *out, tare_work *w)
+{
+    tare__prepare_pointwise(a, out, w);
+    for (int k = 0; k < a->op->n_attrs; ++k)
+        if (a->op->attrs[k].type == TARE_ATTR_FLOAT) {
+            double x;
+            memcpy(&x, (const char *)a->attr + a->op->attrs[k].offset, sizeof x);
+            w->g[w->n_g++] = tare_bits(x);
+        }
+}
+
 static inline tare_status infer_like(const tare_args *a, const tare_desc_out *out, bool same_shape)
 {
     const tare_desc *x = a->in[0];

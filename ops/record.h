@@ -47,6 +47,9 @@
 #define TARE_SAMPLES(...)                                                                                              \
     .samples = (const tare_sample[]){__VA_ARGS__}, .n_samples = TARE_COUNT_OF(((const tare_sample[]){__VA_ARGS__}))
 
+/* .attrs or .samples from a table, with their number. */
+#define TARE_TABLE(field, table) .field = table, .n_##field = TARE_COUNT_OF(table)
+
 #define TARE_COUNT_OF(array) (int)(sizeof(array) / sizeof *(array))
 
 /* Elements that one piece of a pointwise kernel handles: a multiple of every vector width, 64 KiB of float32. */
@@ -54,6 +57,8 @@ enum { TARE_CHUNK = 16384 };
 
 /* g[0] = elements of output 0, g[1] = its dtype; pieces of TARE_CHUNK elements. */
 void tare__prepare_pointwise(const tare_args *, const tare_desc_ref *out, tare_work *);
+/* The same, and behind it the attributes of type float, as bits of doubles, in their order. */
+void tare__prepare_scalars(const tare_args *, const tare_desc_ref *out, tare_work *);
 
 /* The piece's range [*begin, *end) of g[0] elements. */
 static inline void tare_piece_range(const tare_call *c, int piece, int64_t *begin, int64_t *end)
@@ -79,5 +84,21 @@ static inline void tare_put(void *p, int64_t dtype, int64_t i, double x)
     else
         ((float *)p)[i] = (float)x;
 }
+
+/* x, which the dtype holds (tare__check_value), as element i: any dtype but BYTES. */
+static inline void tare_put_number(void *p, int64_t dtype, int64_t i, double x)
+{
+    if (dtype == TARE_U8)
+        ((uint8_t *)p)[i] = (uint8_t)x;
+    else if (dtype == TARE_I32)
+        ((int32_t *)p)[i] = (int32_t)x;
+    else if (dtype == TARE_I64)
+        ((int64_t *)p)[i] = (int64_t)x;
+    else
+        tare_put(p, dtype, i, x);
+}
+
+/* The attribute `value` is a number that the dtype holds: any for floats, a whole one within bounds for integers. */
+tare_status tare__check_value(const tare_args *, int dtype, double value);
 
 #endif

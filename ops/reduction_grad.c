@@ -4,7 +4,7 @@
 #include "broadcast.h"
 #include "reduction.h"
 
-enum { G_DIVISOR = TARE_WALK_WORDS }; /* bits of a double: 1, or the count for a mean */
+enum { G_DIVISOR = TARE_WALK_WORDS(1) }; /* bits of a double: 1, or the count for a mean */
 
 /* out[i] = dy[i * stride] / divisor, i < n: stride 0 (inside a sum), 1 or any */
 static inline void spread_row(float *out, const float *dy, int64_t stride, int64_t n, tare_vf divisor, bool divides)
@@ -45,11 +45,11 @@ int TARE_KERNEL(spread)(const tare_call *c, int piece, int worker)
     double divisor = tare_unbits(g[G_DIVISOR]);
     int64_t i, end, n;
     tare_piece_range(c, piece, &i, &end);
-    for (tare_walk w = tare_walk_to(g, i); i < end; i += n) {
+    for (tare_walk w = tare_walk_to(g, i, 1); i < end; i += n) {
         n = tare_walk_row(&w, g, end - i);
         spread_row(out + i, dy + w.offset[0], g[TARE_WALK_STRIDE], n, tare_broadcast((float)divisor), divisor != 1);
         if (i + n < end)
-            tare_walk_on(&w, g, n);
+            tare_walk_on(&w, g, n, 1);
     }
     return 0;
 }
@@ -62,9 +62,9 @@ static int spread_reference(const tare_call *c, int piece, int worker)
     const int64_t *g = c->g;
     int64_t i, end;
     tare_piece_range(c, piece, &i, &end);
-    for (tare_walk w = tare_walk_to(g, i); i < end; ++i) {
+    for (tare_walk w = tare_walk_to(g, i, 1); i < end; ++i) {
         tare_put(c->ptr[2], g[1], i, tare_at(c->ptr[0], g[1], w.offset[0]) / tare_unbits(g[G_DIVISOR]));
-        tare_walk_on(&w, g, 1);
+        tare_walk_on(&w, g, 1, 1);
     }
     return 0;
 }

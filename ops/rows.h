@@ -1,8 +1,8 @@
 /* rows.h - what kernels over rows share: blocks of 16 lanes, and pieces of whole rows.
  *
  * A row is read in blocks of 16, however many vectors that is here; sums run in 16 partial sums that combine in one
- * fixed tree. So a result has the same bits on every instruction set. A piece is as many rows as make about TARE_CHUNK
- * elements, at least one: a row is never cut. */
+ * fixed tree. So a result has the same bits on every instruction set. A piece is as many rows as cost about as much
+ * as TARE_CHUNK elements, at least one: a row is never cut. */
 #ifndef TARE_OPS_ROWS_H
 #define TARE_OPS_ROWS_H
 
@@ -21,13 +21,19 @@ static inline tare_block tare_block_of(float x)
     return b;
 }
 
-/* All bits set in the lanes below n. */
-static inline tare_vi tare_lanes_below(int64_t n)
+/* 0, 1, 2 ... */
+static inline tare_vi tare_lanes(void)
 {
     static const int32_t lane[TARE_BLOCK] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     tare_vi v;
     memcpy(&v, lane, sizeof v);
-    return v < (int32_t)n;
+    return v;
+}
+
+/* All bits set in the lanes below n. */
+static inline tare_vi tare_lanes_below(int64_t n)
+{
+    return tare_lanes() < (int32_t)n;
 }
 
 /* The first n of 16 elements, `rest` after them: reads nothing beyond p[n - 1]. */
@@ -100,20 +106,21 @@ static inline tare_rows tare_rows_of(const tare_call *c, int piece)
     return (tare_rows){row, end < c->g[TARE_G_ROWS] ? end : c->g[TARE_G_ROWS], c->g[TARE_G_LENGTH]};
 }
 
-/* Pieces of rows [N,...] of `wide`, whose rows are not empty. */
-static inline void tare_rows_prepare(const tare_desc *wide, tare_work *w)
+/* Pieces of rows [N,...] of `wide`, whose rows are not empty, as even as can be. least: the elements that a row costs
+ * at least, where what is done once a row outweighs its elements. */
+static inline void tare_rows_prepare(const tare_desc *wide, int64_t least, tare_work *w)
 {
-    int64_t length = 1;
+    int64_t rows = wide->dim[0], length = 1;
     for (int i = 1; i < wide->rank; ++i)
         length *= wide->dim[i];
-    int64_t per_piece = length < TARE_CHUNK ? TARE_CHUNK / length : 1;
-    w->g[TARE_G_ROWS] = wide->dim[0];
+    int64_t cost = length > least ? length : least, per_piece = cost < TARE_CHUNK ? TARE_CHUNK / cost : 1;
+    int64_t n_pieces = rows > per_piece ? (rows + per_piece - 1) / per_piece : 1;
+    w->g[TARE_G_ROWS] = rows;
     w->g[TARE_G_LENGTH] = length;
-    w->g[TARE_G_PIECE] = per_piece;
+    w->g[TARE_G_PIECE] = (rows + n_pieces - 1) / n_pieces;
     w->g[TARE_G_DTYPE] = wide->dtype;
     w->n_g = TARE_G_COUNT;
-    if (wide->dim[0] > per_piece)
-        w->n_pieces = (int32_t)((wide->dim[0] + per_piece - 1) / per_piece);
+    w->n_pieces = (int32_t)n_pieces;
 }
 
 #endif

@@ -18,7 +18,7 @@
 #include <string.h>
 
 #if defined(TARE_PASS_AVX512) || defined(TARE_PASS_AVX2)
-#include <immintrin.h> /* for masked loads and stores alone */
+#include <immintrin.h> /* for masked loads and stores, masks of bytes and square roots alone */
 #endif
 
 #if defined(TARE_PASS_AVX512)
@@ -85,6 +85,63 @@ static inline void tare_store_part(float *p, tare_vf v, int64_t n)
         }
     }
 #endif
+}
+
+/* n <= TARE_LANES elements at any stride, zeros after them */
+static inline tare_vf tare_load_strided(const float *p, int64_t stride, int64_t n)
+{
+    float lane[TARE_LANES] = {0};
+    for (int64_t l = 0; l < n; ++l)
+        lane[l] = p[l * stride];
+    return tare_load(lane);
+}
+
+/* A mask in memory is of bytes, 0 or not; as lanes, all bits set where its byte is not 0. The first n lanes, or all
+ * where n is larger. Intrinsics, since the compiler widens and narrows bytes one by one. */
+static inline tare_vi tare_load_mask(const uint8_t *p, int64_t n)
+{
+#if defined(TARE_PASS_AVX512)
+    __m128i b = _mm_maskz_loadu_epi8((__mmask16)(n >= TARE_LANES ? 0xffff : (1u << n) - 1), p);
+    return (tare_vi)_mm512_cvtepu8_epi32(b) != 0;
+#else
+    uint8_t b[TARE_LANES] = {0};
+    if (n >= TARE_LANES)
+        memcpy(b, p, sizeof b);
+    else
+        memcpy(b, p, (size_t)n);
+#if defined(TARE_PASS_AVX2)
+    return (tare_vi)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)b)) != 0;
+#else
+    return (tare_vi){b[0], b[1], b[2], b[3]} != 0;
+#endif
+#endif
+}
+
+/* Bytes of 0 and 1. */
+static inline void tare_store_mask_part(uint8_t *p, tare_vi mask, int64_t n)
+{
+#if defined(TARE_PASS_AVX512)
+    _mm_mask_storeu_epi8(p, (__mmask16)(n >= TARE_LANES ? 0xffff : (1u << n) - 1),
+                         _mm512_cvtepi32_epi8((__m512i)(mask & 1)));
+#else
+    uint8_t b[TARE_LANES];
+#if defined(TARE_PASS_AVX2)
+    __m256i one = (__m256i)(mask & 1);
+    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(one), _mm256_extracti128_si256(one, 1));
+    _mm_storel_epi64((__m128i *)b, _mm_packs_epi16(words, words));
+#else
+    for (int l = 0; l < TARE_LANES; ++l)
+        b[l] = mask[l] & 1;
+#endif
+    if (n >= TARE_LANES)
+        memcpy(p, b, sizeof b);
+    else
+        memcpy(p, b, (size_t)n);
+#endif
+}
+static inline void tare_store_mask(uint8_t *p, tare_vi mask)
+{
+    tare_store_mask_part(p, mask, TARE_LANES);
 }
 
 /* a where the mask (of a vector comparison) is set, else b: bitwise, so that NaNs pass unchanged. */

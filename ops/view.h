@@ -13,4 +13,10 @@ tare_status tare__view_done(const tare_args *, tare_desc *out);
 /* "%s" of a shape given as an attribute, into text (TARE_DESC_TEXT bytes). */
 const char *tare__view_shape_text(const tare_ints *shape, char *text);
 
+/* The attribute that names it: the field axis of tare_<op>_attr. */
+#define TARE_AXIS_ATTR(op)                                                                                             \
+    {                                                                                                                  \
+        "axis", TARE_ATTR_INT, offsetof(tare_##op##_attr, axis), -TARE_RANK, TARE_RANK - 1, "0", "the dimension"       \
+    }
+
 #endif

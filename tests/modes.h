@@ -110,7 +110,7 @@ static inline void now_backward(tare_mode *m, const sample *s, tare_value *const
     tare_value *root[TARE_OPERANDS], *head[TARE_OPERANDS] = {0};
     int n = 0;
     for (int k = 0; k < o->n_out; ++k)
-        if (out[k] && headed(s->op, k, out[k]->d.dtype)) {
+        if (out[k] && out[k]->wants_gradient && headed(s->op, k, out[k]->d.dtype)) {
             void *data = malloc(tare_desc_bytes(&out[k]->d) + 1);
             head_fill(data, &out[k]->d, k);
             root[n] = out[k];
@@ -211,7 +211,7 @@ static inline void capture(tare_runtime *rt, later *g, const sample *s, outcome 
             continue;
         o->d[k] = out[k]->d;
         g->out_at[k] = result(g, out[k], &n_results, o);
-        if (headed(s->op, k, out[k]->d.dtype)) {
+        if (out[k]->wants_gradient && headed(s->op, k, out[k]->d.dtype)) {
             void *data = malloc(tare_desc_bytes(&out[k]->d) + 1);
             head_fill(data, &out[k]->d, k);
             root[n_roots] = out[k];

@@ -379,6 +379,19 @@ START_TEST(a_gradient_at_an_operator_without_one_is_an_error)
 }
 END_TEST
 
+START_TEST(integers_want_no_gradient)
+{
+    m->scope_begin(m, NULL);
+    tare_value *wide = tare_cast(m, tare_relu(m, w), (tare_cast_attr){TARE_F64});
+    tare_value *mask = tare_greater(m, w, v), *whole = tare_cast(m, w, (tare_cast_attr){TARE_I32});
+    ck_assert(wide->wants_gradient && !mask->wants_gradient && !whole->wants_gradient);
+    backward(tare_sum(m, wide, (tare_sum_attr){.axes = {0}}), false);
+    ck_assert_int_eq(w->gradient->d.dtype, TARE_F32);
+    expect_error(m->backward(m, &whole, NULL, 1, true), TARE_BAD_ARGUMENT, "depends on nothing that wants a gradient");
+    m->scope_end(m, NULL, 0);
+}
+END_TEST
+
 START_TEST(odd_roots_and_heads_are_refused)
 {
     tare_value *small = spine_random(rt, 1, (const int64_t[]){3}, 4), *scalar = spine_random(rt, 0, NULL, 4);
@@ -501,6 +514,7 @@ int main(void)
     tcase_add_test(tests, an_update_between_forward_and_backward_is_stale_and_both_are_named);
     tcase_add_test(tests, a_view_of_a_saved_value_changes_it_too);
     tcase_add_test(tests, a_gradient_at_an_operator_without_one_is_an_error);
+    tcase_add_test(tests, integers_want_no_gradient);
     tcase_add_test(tests, odd_roots_and_heads_are_refused);
     tcase_add_test(tests, a_root_of_another_tape_is_refused);
     tcase_add_test(tests, a_failed_backward_leaves_every_leaf_as_it_was);

@@ -1,0 +1,83 @@
+/* check_join.c - the checker's view of placement: a value whose joining node is not run is made by its parts. */
+#include "check_private.h"
+
+/* ---- wholes made of parts
+ * --------------------------------------------------------------------------------------------*/
+static tare_status wrong_join(const tare_value *v, const char *what)
+{
+    return tare_error(TARE_IMPOSSIBLE, "the plan is wrong: a part of value %d %s", v->id, what);
+}
+
+/* Part i lies in the whole where the record of the node that joins them says. */
+static tare_status check_part(tare_check *k, const tare_node *n, int i)
+{
+    const tare_value *y = n->operand[n->n_in], *x = n->operand[i], *placed = x ? k->plan->placed[x->id] : NULL;
+    const tare_value *whole = k->plan->placed[y->id] ? k->plan->placed[y->id] : y;
+    if (!placed || placed->base != y || k->part_of[x->id] >= 0 || x->base || x->node < k->plan->part.from)
+        return wrong_join(y, "is elsewhere, or there twice");
+    tare_args a = tare_node_args(n);
+    tare_desc part = x->d;
+    int64_t offset = n->op->join(&a, &whole->d, i, &part);
+    tare_desc_measure(&part);
+    bool same = offset == placed->view_offset && tare_desc_same_shape(&part, &placed->d);
+    for (int d = 0; d < part.rank; ++d)
+        same = same && part.stride[d] == placed->d.stride[d];
+    if (!same || (!part.contiguous && !tare_desc_outer(&part)))
+        return wrong_join(y, "has a place that is not its own");
+    k->part_of[x->id] = y->id;
+    return TARE_OK;
+}
+
+tare_status tare__check_joins(tare_check *k)
+{
+    const tare_plan *p = k->plan;
+    tare_status status = TARE_OK;
+    for (int32_t id = 0; id < k->n_values && status == TARE_OK; ++id) {
+        const tare_value *y = p->placed[id] ? p->placed[id]->base : NULL;
+        if (!y || k->joined[y->id])
+            continue;
+        const tare_node *n = &p->graph->program.node[y->node];
+        if (!n->op->join)
+            return wrong_join(y, "is placed, and its node joins nothing");
+        k->joined[y->id] = true;
+        for (int i = 0; i < n->n_in && status == TARE_OK; ++i)
+            status = check_part(k, n, i);
+    }
+    for (int32_t c = 0; c < p->n_calls && status == TARE_OK; ++c)
+        for (int o = p->node[c]->n_in; o < p->node[c]->n_in + p->node[c]->n_out; ++o)
+            if (p->node[c]->operand[o] && k->joined[p->node[c]->operand[o]->id])
+                return wrong_join(p->node[c]->operand[o], "is written by the joining node too");
+    return status;
+}
+
+/* All parts are there, each where the whole has it, and nobody has written over them. */
+tare_status tare__check_assemble(tare_check *k, const tare_value *y, int64_t address)
+{
+    const tare_node *n = &k->plan->graph->program.node[y->node];
+    int64_t item = (int64_t)tare_dtype_bytes((tare_dtype)y->d.dtype);
+    for (int i = 0; i < n->n_in; ++i) {
+        const tare_value *x = n->operand[i];
+        int64_t at = address + k->plan->placed[x->id]->view_offset * item;
+        if (k->joined[x->id] && k->where[x->id] == NOT_DEFINED && tare__check_assemble(k, x, at) != TARE_OK)
+            return TARE_IMPOSSIBLE;
+        if (k->where[x->id] != at || !tare__check_owns(k, region_of_root(k, x), x->id))
+            return wrong_join(y, "is missing, or was overwritten, when it is read");
+    }
+    k->where[y->id] = address;
+    tare__check_take(k, region_of_root(k, y), y->id);
+    return TARE_OK;
+}
+
+tare_status tare__check_assemble_inputs(tare_check *k, int32_t call, int32_t from)
+{
+    const tare_node *n = k->plan->node[call];
+    tare_status status = TARE_OK;
+    for (int i = 0; i < n->n_in && status == TARE_OK; ++i) {
+        if (!n->operand[i] || shape_only(n, i))
+            continue;
+        const tare_value *root = root_of(k, n->operand[i]);
+        if (k->joined[root->id] && k->where[root->id] == NOT_DEFINED)
+            status = tare__check_assemble(k, root, address_of(k->plan, from + i) - offset_of(k, n->operand[i]));
+    }
+    return status;
+}

@@ -1,0 +1,114 @@
+/* check_private.h - what the files of the checker share: who owns which cell of the arena, and where values lie. */
+#ifndef TARE_GRAPH_CHECK_PRIVATE_H
+#define TARE_GRAPH_CHECK_PRIVATE_H
+
+#include "graph_private.h"
+
+enum { NOBODY = -1, SCRATCH = -2 };           /* owners */
+enum { NOT_DEFINED = -1, NOT_IN_ARENA = -2 }; /* places of a root */
+
+typedef struct {
+    const tare_plan *plan;
+    int64_t *cut;             /* sorted distinct addresses; cell i = [cut[i], cut[i + 1]) */
+    int32_t *owner;           /* of each cell: a root's id */
+    int64_t *where;           /* root's id -> arena address, or one of the above */
+    int32_t *first, *last;    /* root's id -> calls */
+    int32_t *reader, *writer; /* root's id -> the latest node of the program that has read it, written it again */
+    int32_t *part_of;         /* root's id -> that of the root that it is a part of, or NOBODY */
+    bool *joined, *born;      /* root's id: it is made by its parts; it is counted as live */
+    int32_t n_cut, n_values;
+} tare_check;
+
+typedef struct {
+    int64_t address, bytes; /* of a row; address -1: not in the arena */
+    int64_t rows, step;     /* bytes from row to row */
+} tare_region;
+
+/* As the program has it, wherever the plan has put it. */
+static inline const tare_value *root_of(const tare_check *k, const tare_value *v)
+{
+    for (v = k->plan->graph->program.value[v->id]; v->base; v = v->base)
+        ;
+    return v;
+}
+
+/* The whole that a root is in the end a part of; itself, if none. */
+static inline int32_t whole_of(const tare_check *k, int32_t id)
+{
+    while (k->part_of[id] >= 0)
+        id = k->part_of[id];
+    return id;
+}
+
+static inline const tare_value *value_of(const tare_check *k, int32_t id)
+{
+    return k->plan->graph->program.value[id];
+}
+
+/* Bytes from its root's first. */
+static inline int64_t offset_of(const tare_check *k, const tare_value *v)
+{
+    int64_t offset = 0;
+    for (v = k->plan->graph->program.value[v->id]; v->base; v = v->base)
+        offset += v->view_offset * (int64_t)tare_dtype_bytes((tare_dtype)v->d.dtype);
+    return offset;
+}
+
+static inline int64_t value_bytes(const tare_value *v)
+{
+    return (int64_t)tare_desc_bytes(&v->d);
+}
+
+/* The address that an entry of the table says; -1: none in the arena. */
+static inline int64_t address_of(const tare_plan *p, int32_t entry)
+{
+    const tare_address *a = &p->address[entry];
+    return a->buffer < 0 || p->buffer[a->buffer].outside >= 0 ? -1 : p->buffer[a->buffer].offset + a->offset;
+}
+
+static inline tare_region one_row(int64_t address, int64_t bytes)
+{
+    return (tare_region){address, bytes, 1, 0};
+}
+
+/* What a root takes at an address: rows, where it lies so in what it is joined to. */
+static inline tare_region region_at(const tare_check *k, int64_t address, const tare_value *root)
+{
+    const tare_value *placed = k->plan->placed[root->id];
+    int64_t bytes = value_bytes(root);
+    if (!placed || placed->d.contiguous)
+        return one_row(address, bytes);
+    int64_t item = (int64_t)tare_dtype_bytes((tare_dtype)root->d.dtype), rows = placed->d.dim[0];
+    return (tare_region){address, bytes / rows, rows, placed->d.stride[0] * item};
+}
+
+static inline tare_region region_of_root(const tare_check *k, const tare_value *root)
+{
+    return region_at(k, k->where[root->id], root);
+}
+
+static inline bool shape_only(const tare_node *n, int i)
+{
+    return i < n->n_in && n->op->shape_only >> (i & 31) & 1;
+}
+
+/* ---- check_cells.c */
+/* Cuts the arena at every address that occurs; room for so many more cuts where rows are apart. */
+void tare__check_cut(tare_check *);
+size_t tare__check_row_cuts(const tare_plan *);
+void tare__check_take(tare_check *, tare_region, int32_t owner);
+/* Whether all cells are the root's, or that of a whole that it has become part of. */
+bool tare__check_owns(const tare_check *, tare_region, int32_t root);
+bool tare__check_meet(tare_region, tare_region);
+/* Entry i of a call: operands, then scratch of pieces and of workers. An alias: its root's, as far as that is defined.
+ * from: the call's first entry of the table. */
+tare_region tare__check_region(const tare_check *, int32_t call, int32_t from, int i);
+size_t tare__check_workers_bytes(const tare_plan *, const tare_work *);
+
+/* ---- check_join.c: wholes made of parts. That every part lies where its whole's record says; that they are there when
+ * the whole at `address`, or one that the call reads, is read first. */
+tare_status tare__check_joins(tare_check *);
+tare_status tare__check_assemble(tare_check *, const tare_value *whole, int64_t address);
+tare_status tare__check_assemble_inputs(tare_check *, int32_t call, int32_t from);
+
+#endif
