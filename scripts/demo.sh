@@ -23,7 +23,7 @@ measure() {
 if [ ! -d "$digits" ]; then
     step "$tare" data digits --out "$digits" --count 4000 --seed 1
 fi
-step "$tare" agree lenetp --modes all --steps 100 --data "$digits"
+step "$tare" agree lenetp --modes all --steps 100 --optimizer adam --data "$digits"
 rm -f "$out/results.jsonl" "$out/results.jsonl.part"
 measure "$tare" bench lenetp --modes all --quick --json "$out/results.jsonl"
 step "$tare" train lenetp --data "$digits" --epochs 1 --mode step
