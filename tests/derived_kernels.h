@@ -1,6 +1,7 @@
 /* derived_kernels.h - what follows from a record for its kernels, checked on every CHECK sample and usable variant:
  * the float64 reference's numbers within the record's tolerance; the same bits with the pieces in reverse order, at
- * other addresses, in place, and with other outputs absent; nothing written outside the outputs. */
+ * other addresses, in place, with other outputs absent, and with the rows of an operand apart where the variant says
+ * that it takes them so; nothing written outside the outputs, nor between their rows. */
 #ifndef TARE_TESTS_DERIVED_KERNELS_H
 #define TARE_TESTS_DERIVED_KERNELS_H
 
@@ -13,6 +14,8 @@ typedef struct {
     size_t offset;   /* elements from an aligned address at which each array begins */
     uint32_t shared; /* bit o: output o lies on the input that it may overwrite or is tied to */
     uint32_t absent; /* beyond the sample's */
+    uint64_t
+        apart; /* bit k: the rows of operand k (inputs, then outputs) lie GAP elements apart; between them is 0xff */
 } manner;
 
 typedef struct {
@@ -28,6 +31,39 @@ static inline void results_fini(results *r)
     for (int o = 0; o < r->n; ++o)
         free(r->data[o]);
     r->n = 0;
+}
+
+enum { GAP = 5 };
+
+/* The rows of dimension 0 put apart, or together again; whether what lies between them is still as it was. */
+static inline void rows_apart(tare_desc *d)
+{
+    d->stride[0] += GAP;
+    d->contiguous = false;
+}
+
+static inline size_t apart_bytes(const tare_desc *d)
+{
+    return (size_t)(d->dim[0] * d->stride[0]) * tare_dtype_bytes((tare_dtype)d->dtype);
+}
+
+static inline void rows_spread(const tare_desc *d, unsigned char *to, const unsigned char *from)
+{
+    size_t step = apart_bytes(d) / (size_t)d->dim[0], row = tare_desc_bytes(d) / (size_t)d->dim[0];
+    for (int64_t i = 0; i < d->dim[0]; ++i, to += step, from += row)
+        memcpy(to, from, row);
+}
+
+static inline bool rows_gather(const tare_desc *d, unsigned char *to, const unsigned char *from)
+{
+    size_t step = apart_bytes(d) / (size_t)d->dim[0], row = tare_desc_bytes(d) / (size_t)d->dim[0];
+    bool whole = true;
+    for (int64_t i = 0; i < d->dim[0]; ++i, to += row, from += step) {
+        memcpy(to, from, row);
+        for (size_t k = row; k < step; ++k)
+            whole = whole && from[k] == 0xff;
+    }
+    return whole;
 }
 
 enum { GUARD = 128, GUARD_BYTE = 0x5a };
@@ -68,11 +104,16 @@ static inline void kernel_run(report *r, const sample *s, const tare_variant *v,
 {
     const tare_op *op = s->op;
     const tare_desc *in[SAMPLE_INPUTS];
-    tare_desc *made[TARE_OPERANDS];
+    tare_desc *made[TARE_OPERANDS], laid[SAMPLE_INPUTS];
     guarded operand[SAMPLE_INPUTS + TARE_OPERANDS] = {0}, scratch = {0};
     void *ptr[SAMPLE_INPUTS + TARE_OPERANDS + 2] = {0};
     for (int i = 0; i < s->n_in; ++i)
-        in[i] = s->present[i] ? &s->d[i] : NULL;
+        in[i] = s->present[i] ? &laid[i] : NULL;
+    for (int i = 0; i < s->n_in; ++i) {
+        laid[i] = s->d[i];
+        if (how.apart >> i & 1)
+            rows_apart(&laid[i]);
+    }
     tare_args a = {op, s->attr, (const tare_desc_ref *)in, s->n_in, s->absent | how.absent, NULL};
     *out = (results){.n = (op->n_out >= 0 ? op->n_out : op->outputs(&a)) + op->n_aux};
     for (int o = 0; o < out->n; ++o)
@@ -82,6 +123,9 @@ static inline void kernel_run(report *r, const sample *s, const tare_variant *v,
         return;
     if (v->opaque)
         v->opaque(&a, (const tare_desc_out *)(made + out->n - op->n_aux));
+    for (int o = 0; o < out->n; ++o)
+        if (how.apart >> (s->n_in + o) & 1)
+            rows_apart(made[o]);
     tare_work w = {.n_pieces = 1};
     memset(w.g, 0xff, sizeof w.g);
     v->prepare(&a, (const tare_desc_ref *)made, &w);
@@ -90,14 +134,19 @@ static inline void kernel_run(report *r, const sample *s, const tare_variant *v,
         if (!s->present[i] || (op->shape_only >> i & 1))
             continue;
         size_t item = tare_dtype_bytes((tare_dtype)s->d[i].dtype);
-        operand[i] = guarded_take(tare_desc_bytes(&s->d[i]), how.offset * item, s->data[i]);
+        bool apart = how.apart >> i & 1;
+        operand[i] = guarded_take(apart ? apart_bytes(&laid[i]) : tare_desc_bytes(&s->d[i]), how.offset * item,
+                                  apart ? NULL : s->data[i]);
         ptr[i] = operand[i].block + operand[i].before;
+        if (apart)
+            rows_spread(&laid[i], ptr[i], s->data[i]);
     }
     for (int o = 0; o < out->n; ++o) {
         if (a.absent >> o & 1)
             continue;
         int k = s->n_in + o;
-        size_t bytes = tare_desc_bytes(made[o]), item = tare_dtype_bytes((tare_dtype)made[o]->dtype);
+        size_t bytes = how.apart >> k & 1 ? apart_bytes(made[o]) : tare_desc_bytes(made[o]);
+        size_t item = tare_dtype_bytes((tare_dtype)made[o]->dtype);
         if (how.shared >> o & 1) {
             ptr[k] = ptr[input_under(op, o) - 1];
             continue;
@@ -124,14 +173,27 @@ static inline void kernel_run(report *r, const sample *s, const tare_variant *v,
             continue;
         size_t bytes = tare_desc_bytes(made[o]);
         out->data[o] = malloc(bytes + 1);
-        if (bytes)
+        if (how.apart >> (s->n_in + o) & 1) {
+            if (!rows_gather(made[o], out->data[o], ptr[s->n_in + o]))
+                fault(r, "%s writes between the rows of output %d", v->name, o);
+        } else if (bytes)
             memcpy(out->data[o], ptr[s->n_in + o], bytes);
     }
     for (int i = 0; i < s->n_in; ++i) {
         bool written = false;
         for (int o = 0; o < out->n; ++o)
             written |= (how.shared >> o & 1) && input_under(op, o) - 1 == i;
-        if (ptr[i] && !written && memcmp(ptr[i], s->data[i], tare_desc_bytes(&s->d[i])) != 0)
+        if (!ptr[i] || written)
+            continue;
+        unsigned char *is = malloc(tare_desc_bytes(&s->d[i]) + 1);
+        bool whole = true;
+        if (how.apart >> i & 1)
+            whole = rows_gather(&laid[i], is, ptr[i]);
+        else
+            memcpy(is, ptr[i], tare_desc_bytes(&s->d[i]));
+        whole = whole && memcmp(is, s->data[i], tare_desc_bytes(&s->d[i])) == 0;
+        free(is);
+        if (!whole)
             fault(r, "%s writes to input %d", v->name, i);
     }
     bool whole = guarded_give(&scratch);
@@ -195,6 +257,36 @@ static inline void check_in_place(report *r, const sample *s, const tare_variant
         check_manner(r, s, v, wanted, (manner){.shared = all}, "all in place");
 }
 
+/* Each operand whose rows the variant takes apart alone, then all of them; the kernel stays the one that it is. */
+static inline void check_apart(report *r, const sample *s, const tare_variant *v, const results *wanted)
+{
+    uint64_t all = 0;
+    for (int k = 0; k < s->n_in + wanted->n; ++k) {
+        bool input = k < s->n_in;
+        int o = k - s->n_in;
+        if (input ? !s->present[k] || (s->op->shape_only >> k & 1) : !wanted->data[o])
+            continue;
+        const tare_desc *d = input ? &s->d[k] : &wanted->d[o];
+        int takes = input ? v->in_strides[k < TARE_OPERANDS ? k : TARE_OPERANDS - 1] : v->out_strides[o];
+        tare_desc laid = *d, *in[SAMPLE_INPUTS];
+        if (takes == TARE_STRIDES_CONTIGUOUS || d->rank < 2 || d->dim[0] < 2 || tare_desc_count(d) == 0)
+            continue;
+        rows_apart(&laid);
+        for (int i = 0; i < s->n_in; ++i)
+            in[i] = i == k ? &laid : s->present[i] ? (tare_desc *)&s->d[i] : NULL;
+        tare_args a = {s->op, s->attr, (const tare_desc_ref *)in, s->n_in, s->absent, NULL};
+        if (input && ((v->fits && !v->fits(&a)) || (v->fits_strides && !v->fits_strides(&a))))
+            continue;
+        check_manner(r, s, v, wanted, (manner){.apart = UINT64_C(1) << k}, "with the rows of an operand apart");
+        all |= UINT64_C(1) << k;
+    }
+    if (all & (all - 1) && v->out_strides[0]) {
+        check_manner(r, s, v, wanted, (manner){.apart = all}, "with the rows of all operands apart");
+        check_manner(r, s, v, wanted, (manner){.apart = all, .reversed = true, .offset = 1},
+                     "with all rows apart and pieces in reverse order");
+    }
+}
+
 /* Auxiliaries may always be absent; an output where inference allows it and another one stays. */
 static inline void check_absent(report *r, const sample *s, const tare_variant *v, const results *wanted)
 {
@@ -234,6 +326,7 @@ static inline void check_variant(report *r, const sample *s, const tare_variant 
         check_manner(r, s, v, &is, (manner){.reversed = true}, "with its pieces in reverse order");
         check_manner(r, s, v, &is, (manner){.offset = 1}, "at other addresses");
         check_in_place(r, s, v, &is);
+        check_apart(r, s, v, &is);
         check_absent(r, s, v, &is);
     }
     results_fini(&is);
