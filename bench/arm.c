@@ -161,9 +161,22 @@ tare_status tare__arm_open(tare__arm *a, const tare__task *task, const tare__set
     return status;
 }
 
+/* The learning rate of the step is written first, for however it is run. */
+static tare_status step_scheduled(tare__arm *a)
+{
+    tare_status status = tare_optimizer_advance(a->optimizer);
+    return status == TARE_OK ? a->scheduled(a) : status;
+}
+
 tare_status tare__arm_prepare(tare__arm *a)
 {
-    return a->setting.level[TARE__CAPTURE] == TARE__CAPTURE_STEP ? tare__arm_capture(a) : tare__arm_imperative(a);
+    tare_status status =
+        a->setting.level[TARE__CAPTURE] == TARE__CAPTURE_STEP ? tare__arm_capture(a) : tare__arm_imperative(a);
+    if (status == TARE_OK && a->optimizer && tare_optimizer_scheduled(a->optimizer)) {
+        a->scheduled = a->step;
+        a->step = step_scheduled;
+    }
+    return status;
 }
 
 void tare__arm_forget(tare__arm *a)

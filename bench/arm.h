@@ -50,9 +50,10 @@ struct tare__arm {
     const tare_call *call; /* the bare list, where api = kernels */
     int n_calls;
     tare_status (*step)(tare__arm *);
-    bool keep;             /* leave loss and outputs of a step to be observed */
-    bool expose;           /* gradients are results of the plan, even where the update is in it */
-    tare_value *y, *loss;  /* kept by the last step: handles of the arm's own */
+    tare_status (*scheduled)(tare__arm *); /* where the optimizer has a schedule: the step without it; NULL */
+    bool keep;                             /* leave loss and outputs of a step to be observed */
+    bool expose;                           /* gradients are results of the plan, even where the update is in it */
+    tare_value *y, *loss;                  /* kept by the last step: handles of the arm's own */
     tare_value **gradient; /* [n_parameters] graph: the results of the instance; NULL where there are none */
     int64_t bind_ns;       /* of making and binding the instance */
     int64_t lost;          /* closed: blocks that its runtime still had out; 0 */

@@ -6,6 +6,9 @@
 
 int tare__nets_run(const tare__line *);
 int tare__ops_run(const tare__line *);
+int tare__optimizers_run(const tare__line *);
+int tare__schedules_run(const tare__line *);
+int tare__initialisers_run(const tare__line *);
 int tare__modes_run(const tare__line *);
 int tare__factors_run(const tare__line *);
 int tare__summary_run(const tare__line *);

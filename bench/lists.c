@@ -1,5 +1,7 @@
-/* lists.c - `tare nets`, `ops`, `doctor`: what there is, one a line, name first. */
+/* lists.c - `tare nets`, `ops`, `optimizers`, `schedules`, `initialisers`, `doctor`: what there is, one a line, name
+ * first. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "../ops/ops.h"
 #include "arm.h"
@@ -26,13 +28,20 @@ static void print_row(bool json, json_t *row, const char *name, const char *rest
     json_decref(row);
 }
 
+/* ":lr=0.01,momentum=0.9": options with their defaults; of a choice the first word is it. */
+static void print_options(const tare_attr *options, int n, char *text, size_t bytes)
+{
+    size_t used = 0;
+    text[0] = 0;
+    for (int i = 0; i < n && used < bytes; ++i)
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s=%.*s", i ? "," : ":", options[i].name,
+                                 (int)strcspn(options[i].normal, "|"), options[i].normal);
+}
+
 static void print_net(const tare_net_type *type, bool json)
 {
-    char options[512] = "", rest[1024];
-    size_t used = 0;
-    for (int i = 0; i < type->n_options && used < sizeof options; ++i)
-        used += (size_t)snprintf(options + used, sizeof options - used, "%s%s=%s", i ? "," : ":", type->options[i].name,
-                                 type->options[i].normal);
+    char options[512], rest[1024];
+    print_options(type->options, type->n_options, options, sizeof options);
     snprintf(rest, sizeof rest, "batch %-4lld bench %s, training %s: %s", (long long)type->default_batch,
              loss_names[type->bench_loss], loss_names[type->training_loss], type->doc);
     char name[640];
@@ -50,6 +59,19 @@ static void print_op(const tare_op *op, bool json)
     print_row(json, row, op->name, op->doc);
 }
 
+static void print_optimizer(const tare_optimizer_type *type, bool json)
+{
+    char options[512], rest[1024];
+    print_options(type->options, type->n_options, options, sizeof options);
+    snprintf(rest, sizeof rest, "%s; %s", type->doc, options);
+    json_t *list = json_array();
+    for (int i = 0; i < type->n_options; ++i)
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "name", type->options[i].name, "default",
+                                              type->options[i].normal, "doc", type->options[i].doc));
+    json_t *row = json_pack("{s:s,s:s,s:o}", "name", type->name, "doc", type->doc, "options", list);
+    print_row(json, row, type->name, rest);
+}
+
 static int list(const tare__line *line, tare_kind kind)
 {
     bool json = tare__given(line, "json");
@@ -59,6 +81,8 @@ static int list(const tare__line *line, tare_kind kind)
     for (int i = 0; !code && i < rt->n_records[kind]; ++i) {
         if (kind == TARE_KIND_NET)
             print_net((const tare_net_type *)rt->record[kind][i], json);
+        else if (kind == TARE_KIND_OPTIMIZER)
+            print_optimizer((const tare_optimizer_type *)rt->record[kind][i], json);
         else
             print_op((const tare_op *)rt->record[kind][i], json);
     }
@@ -74,6 +98,30 @@ int tare__nets_run(const tare__line *line)
 int tare__ops_run(const tare__line *line)
 {
     return list(line, TARE_KIND_OPERATOR);
+}
+
+int tare__optimizers_run(const tare__line *line)
+{
+    return list(line, TARE_KIND_OPTIMIZER);
+}
+
+/* A table of names and sentences. */
+static int list_words(const tare__line *line, const tare_word *word, int n)
+{
+    for (int i = 0; i < n; ++i)
+        print_row(tare__given(line, "json"), json_pack("{s:s,s:s}", "name", word[i].name, "doc", word[i].doc),
+                  word[i].name, word[i].doc);
+    return TARE__RAN;
+}
+
+int tare__schedules_run(const tare__line *line)
+{
+    return list_words(line, tare_schedules, tare_n_schedules);
+}
+
+int tare__initialisers_run(const tare__line *line)
+{
+    return list_words(line, tare_initialisers, tare_n_initialisers);
 }
 
 /* The machine, build and library records that would go with every result. */

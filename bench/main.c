@@ -41,7 +41,7 @@ static const tare__option bench_options[] = {
 };
 static const tare__option agree_options[] = {
     {"batch", "N", NULL, "samples a step (the net's own number where not given)"},
-    {"optimizer", "NAME", "sgd", "the update: sgd, adam, sgd:momentum=0.9,..."},
+    {"optimizer", "NAME", "sgd", "the update: adam, sgd:momentum=0.9,... (tare optimizers)"},
     TARE__ARM_OPTIONS,
     {"steps", "K", "3", "steps from the seed"},
     {"data", "DIR", NULL, "real batches, one a step"},
@@ -56,7 +56,7 @@ static const tare__option train_options[] = {
     {"threads", "T", NULL, "the factor threads"},
     {"kernels", "K", NULL, "the factor kernels"},
     {"device", "D", NULL, "the factor device"},
-    {"optimizer", "NAME", "adam", "the update: sgd, adam, sgd:momentum=0.9,..."},
+    {"optimizer", "NAME", "adam", "the update: adam, sgd:momentum=0.9,... (tare optimizers)"},
     {"batch", "N", NULL, "samples a step (the net's own number where not given)"},
     {"save", "FILE", NULL, "write the parameters (safetensors)"},
     {"load", "FILE", NULL, "begin with these parameters"},
@@ -105,6 +105,9 @@ static const tare__option report_options[] = {{"out", "FILE", NULL, "the page"},
 static const tare__command commands[] = {
     {"nets", "", "lists the nets", 0, 0, list_options, tare__nets_run},
     {"ops", "", "lists the operators", 0, 0, list_options, tare__ops_run},
+    {"optimizers", "", "lists the update rules and their options", 0, 0, list_options, tare__optimizers_run},
+    {"schedules", "", "lists what an optimizer's option schedule can be", 0, 0, list_options, tare__schedules_run},
+    {"initialisers", "", "lists what a net's option init can be", 0, 0, list_options, tare__initialisers_run},
     {"modes", "", "lists the rungs and what each mirrors elsewhere", 0, 0, modes_options, tare__modes_run},
     {"factors", "", "lists the factors and their levels", 0, 0, list_options, tare__factors_run},
     {"summary", "NET", "layers, parameters, FLOPs and bytes of a net", 1, 1, summary_options, tare__summary_run},

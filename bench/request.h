@@ -10,7 +10,7 @@
 #define TARE__TASK_OPTIONS                                                                                             \
     {"batch", "N", NULL, "samples a step (the net's own number where not given)"},                                     \
     {                                                                                                                  \
-        "optimizer", "NAME", NULL, "with the update: sgd, adam, sgd:momentum=0.9,..."                                  \
+        "optimizer", "NAME", NULL, "with the update: adam, sgd:momentum=0.9,... (tare optimizers)"                     \
     }
 #define TARE__ARM_OPTIONS                                                                                              \
     {"modes", "A,B,...", "all", "rungs to run"}, {"factor", "F=L,...", NULL, "flips that apply to all arms"},          \

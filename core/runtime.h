@@ -21,6 +21,8 @@ extern "C" {
     X(parses, "attribute strings parsed")                                                                              \
     X(infers, "shape and dtype inferences")                                                                            \
     X(guards, "input signatures compared with a captured one")                                                         \
+    X(misses, "signatures not met before, or evicted since")                                                           \
+    X(evictions, "captured signatures let go for others")                                                              \
     X(storage_takes, "storages taken for results and scratch")                                                         \
     X(allocations, "blocks taken from the system")                                                                     \
     X(tape_nodes, "nodes recorded on a tape")                                                                          \

@@ -223,16 +223,13 @@ static tare_status execute(tare_mode *m, const tare_node *n)
     (void)m;
     tare_backward *w = (tare_backward *)(uintptr_t)n->op->own;
     const tare_capture_options *o = &w->entry->captured->options;
-    tare_status status = tare__captured_arena(w->instance, o->keep);
+    tare_status status = tare__captured_arena_take(w->entry->captured, w->instance);
     if (status != TARE_OK)
         return status;
     const tare_lease *l = n->operand[w->n_head + w->n_partial]->address;
     place_all(w, n, l);
     status = tare__captured_replay(w->instance, n, o->bound);
-    if (!o->keep) {
-        tare_storage_drop(w->instance->arena);
-        w->instance->arena = NULL;
-    }
+    tare__captured_arena_give(w->entry->captured, w->instance);
     return status;
 }
 
@@ -253,7 +250,7 @@ static tare_status build(tare_entry *e, tare_backward *w)
     if (status == TARE_OK)
         status = tare__plan_part(g, &part, NULL, &w->plan);
     if (status == TARE_OK)
-        status = tare__instance_make(w->plan, e->captured->options.keep, &w->instance);
+        status = tare__instance_make(w->plan, false, &w->instance);
     if (status == TARE_OK)
         status = map(w);
     tare_mode_clear(gm);

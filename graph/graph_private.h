@@ -93,7 +93,8 @@ struct tare_plan {
 
 struct tare_instance {
     const tare_plan *plan;
-    tare_storage *arena; /* NULL between the calls of an instance that does not keep it */
+    tare_storage *arena;  /* NULL between the calls of one that belongs to a captured function */
+    const void *resolved; /* the arena's base that the table was written for */
     tare_call *call;     /* the head of one block with all tables */
     void **ptr;          /* all calls' addresses, in order */
     tare_value **bound;  /* by outside place: ref and hold, or NULL */

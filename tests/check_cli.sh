@@ -34,7 +34,11 @@ expect() {
 # ---- lists and help
 expect 0 'tare [0-9]' --version
 expect 0 'bench' --help
-for command in nets ops modes factors summary bench agree train predict data plan graph report doctor; do
+expect 0 '^adamw .*schedule=constant' optimizers
+expect 0 '^cosine' schedules
+expect 0 '^orthogonal' initialisers
+expect 0 '"name":"he_normal"' initialisers --json
+for command in nets ops optimizers schedules initialisers modes factors summary bench agree train predict data plan graph report doctor; do
     expect 0 "tare $command" "$command" --help
     expect 2 'unknown option' "$command" --nonsense
 done
@@ -78,6 +82,8 @@ expect 2 'too few words' bench
 expect 2 'a word too many' bench chain mlp
 expect 2 'exclude one another' bench chain --infer --forward
 expect 2 'gradients' bench chain --infer --optimizer sgd
+expect 2 'cosine needs steps' agree chain --optimizer sgd:schedule=cosine
+expect 2 'need one of xavier_uniform' summary chain:init=random
 expect 2 'two arms' bench chain --arm a=step --arm a=symbol
 expect 2 'NAME=RUNG' bench chain --arm step
 expect 2 'no gradient' bench chain --modes functional --factor autograd=off
@@ -95,6 +101,7 @@ for net in chain mlp mlp_mnist; do
 done
 expect 0 'nothing to compare' agree chain --modes step
 expect 0 'agree bit for bit' agree mlp --batch 3 --optimizer adam --steps 2
+expect 0 'agree bit for bit' agree chain:init=orthogonal --optimizer adamw:schedule=cosine,steps=3,warmup=1,clip=1
 expect 0 'agree bit for bit' agree chain --factor kernels=reference
 expect 0 'kernels@3' agree mlp --batch 64 --steps 1 --threads 1,2,3
 expect 0 'agree bit for bit' agree mlp --batch 64 --steps 1 --threads 2,7 --factor kernels=reference --modes step,functional
