@@ -1,6 +1,7 @@
 /* derived_kernels.c - what follows from a record for its kernels, checked on every CHECK sample and usable variant: the
  * float64 reference's numbers within the record's tolerance; the same bits with the pieces in reverse order, at other
- * addresses, in place, and with other outputs absent; nothing written outside the outputs. */
+ * addresses, in place, with other outputs absent, and with the rows of an operand apart where the variant says that it
+ * takes them so; nothing written outside the outputs, nor between their rows. */
 #include "derived_private.h"
 #include "elements.h"
 #include "kernel_run.h"
@@ -52,6 +53,44 @@ static void check_in_place(tare__findings *f, const tare__case *s, const tare_va
         tare__tested(f, "%s in place", v->name);
 }
 
+/* Whether the variant says that it takes operand k with its rows apart, and stays the one that fits. */
+static bool takes_apart(const tare__case *s, const tare_variant *v, const tare__kernel_out *wanted, int k)
+{
+    bool input = k < s->n_in;
+    int o = k - s->n_in;
+    if (input ? !s->present[k] || (s->op->shape_only >> k & 1) : !wanted->data[o] || o >= TARE_OPERANDS)
+        return false;
+    tare_desc laid = input ? s->d[k] : wanted->d[o];
+    int takes = input ? v->in_strides[k < TARE_OPERANDS ? k : TARE_OPERANDS - 1] : v->out_strides[o];
+    if (takes == TARE_STRIDES_CONTIGUOUS || laid.rank < 2 || laid.dim[0] < 2 || tare_desc_count(&laid) == 0)
+        return false;
+    const tare_desc *in[TARE__CASE_INPUTS];
+    tare__rows_apart(&laid);
+    for (int i = 0; i < s->n_in; ++i)
+        in[i] = i == k ? &laid : s->present[i] ? &s->d[i] : NULL;
+    tare_args a = {s->op, s->attr, (const tare_desc_ref *)in, s->n_in, s->absent, NULL};
+    return !input || ((!v->fits || v->fits(&a)) && (!v->fits_strides || v->fits_strides(&a)));
+}
+
+/* Each such operand alone, then all of them. */
+static void check_apart(tare__findings *f, const tare__case *s, const tare_variant *v, const tare__kernel_out *wanted)
+{
+    uint64_t all = 0;
+    for (int k = 0; k < s->n_in + wanted->n; ++k) {
+        if (!takes_apart(s, v, wanted, k))
+            continue;
+        check_manner(f, s, v, wanted, (tare__manner){.apart = UINT64_C(1) << k}, "with the rows of an operand apart");
+        all |= UINT64_C(1) << k;
+    }
+    if (all & (all - 1) && v->out_strides[0]) {
+        check_manner(f, s, v, wanted, (tare__manner){.apart = all}, "with the rows of all operands apart");
+        check_manner(f, s, v, wanted, (tare__manner){.apart = all, .reversed = true, .offset = 1},
+                     "with all rows apart and pieces in reverse order");
+    }
+    if (all)
+        tare__tested(f, "%s with rows apart", v->name);
+}
+
 /* Auxiliaries may always be absent; an output where inference allows it and another one stays. */
 static void check_absent(tare__findings *f, const tare__case *s, const tare_variant *v, const tare__kernel_out *wanted)
 {
@@ -96,6 +135,7 @@ static void check_variant(tare__findings *f, const tare__case *s, const tare_var
         check_manner(f, s, v, &is, (tare__manner){.offset = 1}, "at other addresses");
         tare__tested(f, "%s in another order, at other addresses", v->name);
         check_in_place(f, s, v, &is);
+        check_apart(f, s, v, &is);
         check_absent(f, s, v, &is);
     }
     tare__kernel_out_fini(&is);

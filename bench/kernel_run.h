@@ -11,6 +11,7 @@ typedef struct {
     size_t offset;   /* elements from an aligned address at which each array begins */
     uint32_t shared; /* bit o: output o lies on the input that it may overwrite or is tied to */
     uint32_t absent; /* beyond the case's */
+    uint64_t apart;  /* bit k: the rows of operand k (inputs, then outputs) lie apart; between them is 0xff */
 } tare__manner;
 
 typedef struct {
@@ -27,7 +28,11 @@ static inline int tare__input_under(const tare_op *op, int o)
     return o >= TARE_OPERANDS ? 0 : op->ties[o] ? op->ties[o] : op->overwrites[o];
 }
 
-/* Infers, prepares and runs one variant. A write to an input or outside the arrays is a fault. The caller ends *out. */
+/* The rows of dimension 0 put apart. */
+void tare__rows_apart(tare_desc *);
+
+/* Infers, prepares and runs one variant. A write to an input, outside the arrays or between rows is a fault. The caller
+ * ends *out. */
 void tare__kernel_run(tare__findings *, const tare__case *, const tare_variant *, tare__manner, tare__kernel_out *out);
 void tare__kernel_out_fini(tare__kernel_out *);
 /* Faults where a run of the variant, done in the way that `how` says, has other bits. */

@@ -46,10 +46,11 @@ void tare__dispatch_ties(const tare__apply *);
 tare_status tare__dispatch_block(tare_mode *, tare__apply *);
 tare_status tare__dispatch_execute(tare_mode *, const tare__apply *);
 
-/* With strided inputs: of the set that contiguous ones would have (ours, BLAS, reference), the first variant that takes
- * them as they are; else the one that contiguous ones would have, and in *copies the inputs that it does not take. */
+/* With strided inputs, or outputs whose rows are apart (`apart`, by bit): of the set that contiguous ones would have
+ * (ours, BLAS, reference), the first variant that takes them as they are; else the one that contiguous ones would have,
+ * and in *copies the inputs that it does not take; NULL if those are outputs. */
 const tare_variant *tare__choose_strided(const tare_kernels *, const tare_args *, uint32_t dtype, uint32_t strided,
-                                         uint32_t *copies);
+                                         uint32_t apart, uint32_t *copies);
 
 static inline const tare_variant *tare__choose(const tare_kernels *k, const tare_args *a, uint32_t dtype)
 {
@@ -69,7 +70,7 @@ tare__variant_for(tare_mode *m, tare__apply *c, const tare_kernels *k, uint32_t 
     if (__builtin_expect(!strided, 1))
         c->variant = tare__choose(k, &c->args, dtype);
     else
-        c->variant = tare__choose_strided(k, &c->args, dtype, strided & ~c->args.op->shape_only, &copies);
+        c->variant = tare__choose_strided(k, &c->args, dtype, strided & ~c->args.op->shape_only, 0, &copies);
     if (__builtin_expect(!c->variant, 0))
         return tare__dispatch_no_kernel(&c->args, k->op != NULL);
     if (!(flags & TARE_DISPATCH_PLAIN) && c->variant->opaque)

@@ -94,17 +94,25 @@ static bool takes(const tare_variant *v, const tare_args *a, uint32_t strided, u
     return fits && (!(strided & ~copies) || !v->fits_strides || v->fits_strides(&with));
 }
 
+static bool writes(const tare_variant *v, uint32_t apart)
+{
+    bool all = true;
+    for (int o = 0; apart >> o; ++o)
+        all = all && (!(apart >> o & 1) || (o < TARE_OPERANDS && v->out_strides[o] == TARE_STRIDES_OUTER));
+    return all;
+}
+
 const tare_variant *tare__choose_strided(const tare_kernels *k, const tare_args *a, uint32_t dtype, uint32_t strided,
-                                         uint32_t *copies)
+                                         uint32_t apart, uint32_t *copies)
 {
     const tare_variant *best = k->variant, *end = k->variant + k->n;
     while (best < end && !((best->dtypes & dtype) && takes(best, a, strided, strided)))
         ++best;
     *copies = 0;
     for (const tare_variant *v = best; v < end; ++v)
-        if ((v->dtypes & dtype) && v->set == best->set && takes(v, a, strided, 0))
+        if ((v->dtypes & dtype) && v->set == best->set && takes(v, a, strided, 0) && writes(v, apart))
             return v;
-    if (best == end)
+    if (best == end || apart)
         return NULL;
     *copies = strided; /* less those that it takes as they are */
     for (uint32_t s = strided; s; s &= s - 1)

@@ -220,9 +220,12 @@ static tare_status apply(tare_captured *c, tare_mode *m, tare_value *const *give
         ++c->n_entries;
     }
     tare_status status = m->error ? m->error : apply_entry(e, m, in, given, out);
-    for (int i = 0; i < n_in; ++i)
+    for (int i = 0; i < n_in; ++i) {
+        if (in[i] != given[i] && in[i]->moved) /* a copy that several segments have read */
+            tare__give_up(m, in[i], TARE_DISPATCH_RUN);
         if (given[i]->moved) /* the operator has seen its copy, or there was no operator */
             tare__give_up(m, given[i], TARE_DISPATCH_RUN);
+    }
     return status == TARE_OK ? TARE_OK : refuse(m, out, c->n_out, status);
 }
 

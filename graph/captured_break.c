@@ -185,7 +185,12 @@ tare_status tare__captured_break(tare_entry *e)
 tare_status tare__captured_apply_segments(tare_entry *e, tare_mode *m, tare_value *const *in, tare_value **result)
 {
     tare_status status = TARE_OK;
+    bool moved[e->n_in + 1]; /* not before the last segment has run: any of them may read it */
     memset(e->value, 0, (size_t)e->graph->program.n_values * sizeof *e->value);
+    for (int i = 0; i < e->n_in; ++i) {
+        moved[i] = in[i]->moved;
+        in[i]->moved = false;
+    }
     for (int i = e->n_in - 1; i >= 0; --i)
         e->value[e->graph->external[e->external[i]].symbol->id] = in[i];
     for (int32_t k = 0; k < e->n_segments && status == TARE_OK; ++k) {
@@ -199,6 +204,11 @@ tare_status tare__captured_apply_segments(tare_entry *e, tare_mode *m, tare_valu
     }
     for (int32_t o = 0; o < e->n_out && status == TARE_OK; ++o)
         result[o] = e->value[passed_id(e, e->output[o])->id];
+    for (int i = 0; i < e->n_in; ++i) {
+        for (int32_t o = 0; o < e->n_out && status == TARE_OK; ++o)
+            moved[i] = moved[i] && result[o] != in[i]; /* handed on through a break */
+        in[i]->moved |= moved[i];
+    }
     return status;
 }
 

@@ -90,14 +90,7 @@ static tare_status dispatch_call(tare_instance *r, int32_t c)
     tare_runtime *rt = r->plan->runtime;
     const tare_node *n = r->plan->node[c];
     tare_args a = tare_node_args(n);
-    const tare_desc *first = n->operand[0] ? &n->operand[0]->d : &n->operand[n->n_in]->d;
-    const tare_kernels *k = tare_runtime_kernels(rt, n->op);
-    uint32_t strided = 0, copies;
-    for (int i = 0; i < n->n_in; ++i)
-        strided |= n->operand[i] && !n->operand[i]->d.contiguous ? 1u << i : 0;
-    /* the copies that strides ask for are nodes of the program already */
-    const tare_variant *v = strided ? tare__choose_strided(k, &a, TARE_BIT(first->dtype), strided, &copies)
-                                    : tare__choose(k, &a, TARE_BIT(first->dtype));
+    const tare_variant *v = tare__plan_variant(rt, n);
     tare_work w;
     w.n_g = 0;
     w.n_pieces = 1;

@@ -10,8 +10,8 @@
  * Aliases (views, ties) are one value: the root of their chain of bases. An operand that is an alias stands for all of
  * its root's bytes, and lies within them at every element.
  *
- * A value whose joining node is not run (check_join.c asks the node's record where each part lies) is made by its parts:
- * they own their rows of it, and when it is first read all of them must be there; from then on it owns them. */
+ * A value whose joining node is not run (check_join.c asks the node's record where each part lies) is made by its
+ * parts: they own their rows of it, and when it is first read all of them must be there; from then on it owns them. */
 #include <string.h>
 
 #include "check_private.h"
@@ -90,6 +90,8 @@ static tare_status check_places(const tare_check *k, int32_t call, int32_t from)
     int total = n->n_in + n->n_out + n->n_aux;
     if (!same_call(&p->call[call], n))
         return wrong(k, call, "the call is another node's");
+    if (!tare__check_operands(k, call))
+        return wrong(k, call, "its operands are another node's, or lie as its variant does not take them");
     for (int i = 0; i < total; ++i) {
         bool none = !n->operand[i] || shape_only(n, i);
         if (none ? p->address[from + i].buffer >= 0 : !in_place(k, from + i, n->operand[i]))
@@ -108,18 +110,10 @@ static tare_status check_places(const tare_check *k, int32_t call, int32_t from)
 
 /* ---- order: a value that is written again (ties) is read and written in the order of the program
  * -------------------------------------------------------------------------------------------------------------*/
-static int32_t index_of(const tare_node *n)
-{
-    int o = n->n_in;
-    while (!n->operand[o])
-        ++o;
-    return n->operand[o]->node;
-}
-
 static tare_status check_order(tare_check *k, int32_t call)
 {
     const tare_node *n = k->plan->node[call];
-    int32_t index = index_of(n);
+    int32_t index = tare__check_index(n);
     for (int pass = 0; pass < 2; ++pass) { /* look first: a node may read what it writes */
         for (int i = 0; i < n->n_in + n->n_out + n->n_aux; ++i) {
             const tare_value *v = n->operand[i];
@@ -327,8 +321,7 @@ static tare_status walk(tare_check *k)
 tare_status tare__plan_check(const tare_plan *p)
 {
     tare_arena arena = {.memory = &p->runtime->memory};
-    size_t entries = (size_t)p->n_address * 2 + 1 + tare__check_row_cuts(p),
-           values = (size_t)p->n_values;
+    size_t entries = (size_t)p->n_address * 2 + 1 + tare__check_row_cuts(p), values = (size_t)p->n_values;
     tare_check k = {.plan = p, .n_values = p->n_values};
     k.cut = tare_arena_take(&arena, entries * sizeof *k.cut);
     k.owner = tare_arena_take(&arena, entries * sizeof *k.owner);

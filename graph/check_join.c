@@ -1,5 +1,37 @@
-/* check_join.c - the checker's view of placement: a value whose joining node is not run is made by its parts. */
+/* check_join.c - the checker's view of placement: a value whose joining node is not run is made by its parts, and who
+ * touches a part takes it as it lies. */
 #include "check_private.h"
+
+/* ---- operands
+ * ----------------------------------------------------------------------------------------------------------------*/
+static bool takes(tare_strides strides, const tare_desc *d)
+{
+    bool forward = true;
+    for (int i = 0; i < d->rank; ++i)
+        forward = forward && d->stride[i] >= 0;
+    return d->contiguous || strides == TARE_STRIDES_ANY || (strides == TARE_STRIDES_FORWARD && forward) ||
+           (strides == TARE_STRIDES_OUTER && tare_desc_outer(d));
+}
+
+/* The program's operands, looking as they lie, and a variant of the set chosen there that takes them so. */
+bool tare__check_operands(const tare_check *k, int32_t call)
+{
+    const tare_plan *p = k->plan;
+    const tare_node *n = p->node[call], *is = &p->graph->program.node[tare__check_index(n)];
+    const tare_variant *v = n->variant;
+    const tare_kernels *usable = tare_runtime_kernels(p->runtime, n->op);
+    bool right =
+        n->op == is->op && v >= usable->variant && v < usable->variant + usable->n && v->set == is->variant->set;
+    for (int i = 0; i < n->n_in + n->n_out + n->n_aux && right; ++i) {
+        const tare_value *x = n->operand[i], *wanted = is->operand[i];
+        wanted = wanted && p->placed[wanted->id] ? p->placed[wanted->id] : wanted;
+        int at = i < n->n_in ? i : i - n->n_in;
+        at = at < TARE_OPERANDS ? at : TARE_OPERANDS - 1;
+        tare_strides strides = (tare_strides)(i < n->n_in ? v->in_strides[at] : v->out_strides[at]);
+        right = x == wanted && (!x || shape_only(n, i) || takes(strides, &x->d));
+    }
+    return right;
+}
 
 /* ---- wholes made of parts
  * --------------------------------------------------------------------------------------------*/

@@ -87,6 +87,15 @@ static inline tare_region region_of_root(const tare_check *k, const tare_value *
     return region_at(k, k->where[root->id], root);
 }
 
+/* The index in the program of the node that a call runs. */
+static inline int32_t tare__check_index(const tare_node *n)
+{
+    int o = n->n_in;
+    while (!n->operand[o])
+        ++o;
+    return n->operand[o]->node;
+}
+
 static inline bool shape_only(const tare_node *n, int i)
 {
     return i < n->n_in && n->op->shape_only >> (i & 31) & 1;
@@ -108,6 +117,8 @@ size_t tare__check_workers_bytes(const tare_plan *, const tare_work *);
 /* ---- check_join.c: wholes made of parts. That every part lies where its whole's record says; that they are there when
  * the whole at `address`, or one that the call reads, is read first. */
 tare_status tare__check_joins(tare_check *);
+/* Whether the operands of the call are its node's, and its variant takes them as they lie. */
+bool tare__check_operands(const tare_check *, int32_t call);
 tare_status tare__check_assemble(tare_check *, const tare_value *whole, int64_t address);
 tare_status tare__check_assemble_inputs(tare_check *, int32_t call, int32_t from);
 

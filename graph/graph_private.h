@@ -140,6 +140,8 @@ void tare__plan_dce(const tare_graph *, const tare_part *, bool *live);
 /* placement.c: makes the inputs of joining nodes lie in their outputs where all can, sets p->placed and takes those
  * nodes out of live. */
 tare_status tare__plan_placement(tare_plan *, bool *live);
+/* placement.c: the variant that runs a node on its operands as they lie, without copies; NULL: none. */
+const tare_variant *tare__plan_variant(tare_runtime *, const tare_node *);
 /* plan.c: whether the value is a result that lies outside. */
 bool tare__plan_patched(const tare_plan *, const tare_value *);
 

@@ -1,10 +1,11 @@
 /* placement.c - a pass: the inputs of a joining node (concatenation) are made where they lie in its output, and nothing
  * is left to run.
  *
- * Needs: which nodes are live, their variants. Provides: p->placed, and joining nodes out of live. A part without gaps
- * can be anybody's; one whose rows are apart only where the variants that make and read it take such strides and stay
- * the ones chosen. All inputs of a node or none. A value that this part does not make, that lies outside, is a view, is
- * tied, or is joined twice is not placed. Joined values may be joined again. */
+ * Needs: which nodes are live. Provides: p->placed, and joining nodes out of live. A part without gaps can be
+ * anybody's; one whose rows are apart only where those who make and read it have variants that take such strides as
+ * they are, which changes no bit (tare_variant.fits_strides). All inputs of a node or none. A value that this part does
+ * not make, that lies outside, is a view, is tied, or is joined twice is not placed. Joined values may be joined again.
+ */
 #include <string.h>
 
 #include "graph_private.h"
@@ -29,49 +30,50 @@ static bool is_result(const tare_plan *p, const tare_value *v)
 
 /* ---- the variants that touch a part whose rows are apart
  * ---------------------------------------------------------------------------------------*/
-/* Whether the node that makes v can write there. */
-static bool makes(const pass *s, const tare_value *v)
+const tare_variant *tare__plan_variant(tare_runtime *rt, const tare_node *n)
 {
-    const tare_node *n = &s->p->graph->program.node[v->node];
-    int o = 0;
-    while (n->operand[n->n_in + o] != v)
-        ++o;
-    return o < n->n_out && o < TARE_OPERANDS && n->variant && n->variant->out_strides[o] == TARE_STRIDES_OUTER;
-}
-
-/* Whether the node would be run by the same variant, without copies, if v looked like `part`. */
-static bool reads(const pass *s, const tare_node *n, const tare_value *v, const tare_desc *part)
-{
-    if (n->op->view || !n->variant)
-        return false;
-    const tare_desc *in[n->n_in];
-    uint32_t strided = 0, copies;
-    for (int i = 0; i < n->n_in; ++i) {
-        const tare_value *x = n->operand[i];
-        const tare_value *placed = x ? s->p->placed[x->id] : NULL;
-        in[i] = x == v ? part : placed ? &placed->d : x ? &x->d : NULL;
-        strided |= in[i] && !in[i]->contiguous ? 1u << i : 0;
-    }
+    uint32_t strided = 0, apart = 0, copies = 0;
+    for (int i = 0; i < n->n_in; ++i)
+        strided |= n->operand[i] && !n->operand[i]->d.contiguous && !tare__plan_shape_only(n, i) ? 1u << i : 0;
+    for (int o = 0; o < n->n_out + n->n_aux; ++o)
+        apart |= n->operand[n->n_in + o] && !n->operand[n->n_in + o]->d.contiguous ? 1u << o : 0;
     tare_args a = tare_node_args(n);
-    a.in = (const tare_desc_ref *)in;
-    const tare_desc *first = in[0] ? in[0] : &n->operand[n->n_in]->d;
-    const tare_kernels *k = tare_runtime_kernels(s->p->runtime, n->op);
-    return tare__choose_strided(k, &a, TARE_BIT(first->dtype), strided & ~n->op->shape_only, &copies) == n->variant &&
-           copies == 0;
+    const tare_desc *first = n->operand[0] ? &n->operand[0]->d : &n->operand[n->n_in]->d;
+    const tare_kernels *k = tare_runtime_kernels(rt, n->op);
+    const tare_variant *v = strided || apart
+                                ? tare__choose_strided(k, &a, TARE_BIT(first->dtype), strided, apart, &copies)
+                                : tare__choose(k, &a, TARE_BIT(first->dtype));
+    return copies ? NULL : v;
 }
 
-static bool all_read(const pass *s, const tare_value *v, const tare_desc *part, const tare_node *joining)
+/* Whether the node has such a variant if v looked like `part`, beside all that is placed already. */
+static bool runs(const pass *s, const tare_node *n, const tare_value *v, const tare_desc *part)
+{
+    int total = n->n_in + n->n_out + n->n_aux;
+    tare_value *operand[total + 1], as_part = *v;
+    tare_node placed = *n;
+    as_part.d = *part;
+    for (int k = 0; k < total; ++k) {
+        tare_value *x = n->operand[k];
+        operand[k] = x == v ? &as_part : x && s->p->placed[x->id] ? s->p->placed[x->id] : x;
+    }
+    placed.operand = operand;
+    return n->variant && tare__plan_variant(s->p->runtime, &placed);
+}
+
+/* The node that makes v, and those that read it. */
+static bool all_run(const pass *s, const tare_value *v, const tare_desc *part, const tare_node *joining)
 {
     const tare_program *program = &s->p->graph->program;
-    for (int32_t i = v->node + 1; i < s->p->part.to; ++i) {
+    bool run = runs(s, &program->node[v->node], v, part);
+    for (int32_t i = v->node + 1; i < s->p->part.to && run; ++i) {
         const tare_node *n = &program->node[i];
         bool reader = false;
         for (int k = 0; k < n->n_in; ++k)
             reader |= n->operand[k] == v;
-        if (reader && n != joining && lives(s, i) && !reads(s, n, v, part))
-            return false;
+        run = !reader || n == joining || !lives(s, i) || runs(s, n, v, part);
     }
-    return true;
+    return run;
 }
 
 /* ---- one joining node
@@ -98,7 +100,7 @@ static bool part_of(const pass *s, const tare_node *n, const tare_desc *out, int
     *part = v->d;
     *offset = n->op->join(&a, out, k, part);
     tare_desc_measure(part);
-    return part->contiguous || (tare_desc_outer(part) && !is_result(s->p, v) && makes(s, v) && all_read(s, v, part, n));
+    return part->contiguous || (tare_desc_outer(part) && !is_result(s->p, v) && all_run(s, v, part, n));
 }
 
 static tare_status join(pass *s, int32_t node, bool *live)
@@ -125,14 +127,14 @@ static tare_status join(pass *s, int32_t node, bool *live)
         placed->view_offset = offset;
         p->placed[v->id] = placed;
     }
-    bool read = true; /* also by those who read several of the parts */
+    bool run = true; /* also those who touch several of the parts */
     for (int k = 0; k < n->n_in; ++k) {
         const tare_desc *d = &p->placed[n->operand[k]->id]->d;
-        read = read && (d->contiguous || all_read(s, n->operand[k], d, n));
+        run = run && (d->contiguous || all_run(s, n->operand[k], d, n));
     }
-    for (int k = 0; k < n->n_in && !read; ++k)
+    for (int k = 0; k < n->n_in && !run; ++k)
         p->placed[n->operand[k]->id] = NULL;
-    live[node - p->part.from] = !read;
+    live[node - p->part.from] = !run;
     return TARE_OK;
 }
 

@@ -39,6 +39,7 @@ static bool place_operands(tare_plan *p, tare_node *n)
         operand[k] = v && p->placed[v->id] ? p->placed[v->id] : v;
     }
     n->operand = operand;
+    n->variant = operand ? tare__plan_variant(p->runtime, n) : NULL;
     return operand != NULL;
 }
 

@@ -29,7 +29,7 @@ static inline tare_vf scale_of(tare_vf x, tare_vf factor)
 {
     return factor * x;
 }
-TARE_POINTWISE(scale, 1, 1, scale_of)
+TARE_POINTWISE_BOTH(scale, 1, 1, scale_of)
 
 #ifdef TARE_PASS_RECORDS
 

@@ -301,6 +301,15 @@ static void stack_gradient(tare_builder *b)
     }
 }
 
+/* A part lacks the axis; what lies behind it keeps its strides. */
+static int64_t join_stack(const tare_args *a, const tare_desc *out, int i, tare_desc *part)
+{
+    int axis = stack_axis(a);
+    for (int k = 0; k < part->rank; ++k)
+        part->stride[k] = out->stride[k < axis ? k : k + 1];
+    return i * out->stride[axis];
+}
+
 static const tare_sample stack_samples[] = {
     {TARE_SAMPLE_CHECK, "f32[3,5] f32[3,5]", NULL, NULL},
     {TARE_SAMPLE_CHECK, "f32[3,5] f32[3,5] f32[3,5]", "axis=1", NULL},
@@ -328,6 +337,7 @@ const tare_op tare_op_stack = {
     .attr_bytes = sizeof(tare_stack_attr),
     .infer = infer_stack,
     .gradient = stack_gradient,
+    .join = join_stack,
     JOINING_VARIANTS(stack),
     TARE_TABLE(samples, stack_samples),
 };

@@ -11,9 +11,9 @@ static inline tare_vf neg_of(tare_vf x)
 {
     return -x;
 }
-TARE_POINTWISE(neg, 1, 0, neg_of)
-TARE_POINTWISE(exp, 1, 0, tare_exp_of)
-TARE_POINTWISE(log, 1, 0, tare_log_of)
+TARE_POINTWISE_BOTH(neg, 1, 0, neg_of)
+TARE_POINTWISE_BOTH(exp, 1, 0, tare_exp_of)
+TARE_POINTWISE_BOTH(log, 1, 0, tare_log_of)
 
 static inline tare_vf sqrt_of(tare_vf x)
 {

@@ -4,7 +4,8 @@
  * function(x [, y, z] [, a, b]) maps the vectors of n inputs (same shape, contiguous, float32) and q scalars, which are
  * the operator's attributes of type float in their order, to output 0: floats, or a mask of bytes. A kernel takes one
  * chunk a piece; the tail runs the same function on a zero-filled vector, so that an element's bits do not depend on
- * where it stands.
+ * where it stands. TARE_POINTWISE_BOTH adds the same for operands whose rows are apart (TARE_STRIDES_OUTER), as parts
+ * of a joined value and slices of columns have them: a variant of its own, so that the common call pays nothing.
  *
  * By name: an operator's vector formula is name_of, its formula in float64 name_at, its gradient operator name_grad. */
 #ifndef TARE_OPS_POINTWISE_H
@@ -37,6 +38,13 @@ enum { TARE_G_SCALAR = 2 };
 #define TARE_STORE(p, v)         _Generic((p), float * : tare_store, uint8_t * : tare_store_mask)(p, v)
 #define TARE_STORE_PART(p, v, n) _Generic((p), float * : tare_store_part, uint8_t * : tare_store_mask_part)(p, v, n)
 
+/* [i, end) of the inputs and of out */
+#define TARE_POINTWISE_RANGE(n, q, function)                                                                           \
+    for (; i + TARE_LANES <= end; i += TARE_LANES)                                                                     \
+        TARE_STORE(out + i, function(TARE_LOADS_##n(TARE_LOAD_FULL) TARE_PASS_##q));                                   \
+    if (i < end)                                                                                                       \
+        TARE_STORE_PART(out + i, function(TARE_LOADS_##n(TARE_LOAD_PART) TARE_PASS_##q), end - i);
+
 #define TARE_POINTWISE_TO(type, name, n, q, function)                                                                  \
     TARE_KERNEL_DECLARE(name);                                                                                         \
     int TARE_KERNEL(name)(const tare_call *c, int piece, int worker)                                                   \
@@ -46,18 +54,43 @@ enum { TARE_G_SCALAR = 2 };
         TARE_SCALARS_##q type *out = c->ptr[n];                                                                        \
         int64_t i, end;                                                                                                \
         tare_piece_range(c, piece, &i, &end);                                                                          \
-        for (; i + TARE_LANES <= end; i += TARE_LANES)                                                                 \
-            TARE_STORE(out + i, function(TARE_LOADS_##n(TARE_LOAD_FULL) TARE_PASS_##q));                               \
-        if (i < end)                                                                                                   \
-            TARE_STORE_PART(out + i, function(TARE_LOADS_##n(TARE_LOAD_PART) TARE_PASS_##q), end - i);                 \
+        TARE_POINTWISE_RANGE(n, q, function)                                                                           \
         return 0;                                                                                                      \
     }
 #define TARE_POINTWISE(name, n, q, function) TARE_POINTWISE_TO(float, name, n, q, function)
 
+/* The same where rows are apart: a piece is a number of rows. Behind the scalars stand the words of
+ * tare__prepare_apart: rows, elements a row, rows a piece, and for each operand the elements from row to row. */
+enum { TARE_APART_ROWS, TARE_APART_LENGTH, TARE_APART_PIECE, TARE_APART_STRIDE };
+#define TARE_ROWS_TO_1(row) p0 += (row)*stride[0]
+#define TARE_ROWS_TO_2(row) TARE_ROWS_TO_1(row), p1 += (row)*stride[1]
+#define TARE_ROWS_TO_3(row) TARE_ROWS_TO_2(row), p2 += (row)*stride[2]
+#define TARE_POINTWISE_APART(name, n, q, function)                                                                     \
+    TARE_KERNEL_DECLARE(name##_apart);                                                                                 \
+    int TARE_KERNEL(name##_apart)(const tare_call *c, int piece, int worker)                                           \
+    {                                                                                                                  \
+        (void)worker;                                                                                                  \
+        TARE_POINTERS_##n;                                                                                             \
+        TARE_SCALARS_##q float *out = c->ptr[n];                                                                       \
+        const int64_t *g = c->g + TARE_G_SCALAR + q, *stride = g + TARE_APART_STRIDE;                                  \
+        int64_t row = piece * g[TARE_APART_PIECE], last = row + g[TARE_APART_PIECE];                                   \
+        last = last < g[TARE_APART_ROWS] ? last : g[TARE_APART_ROWS];                                                  \
+        TARE_ROWS_TO_##n(row), out += row * stride[n];                                                                 \
+        for (; row < last; ++row, TARE_ROWS_TO_##n(1), out += stride[n]) {                                             \
+            int64_t i = 0, end = g[TARE_APART_LENGTH];                                                                 \
+            TARE_POINTWISE_RANGE(n, q, function)                                                                       \
+        }                                                                                                              \
+        return 0;                                                                                                      \
+    }
+
+#define TARE_POINTWISE_BOTH(name, n, q, function)                                                                      \
+    TARE_POINTWISE(name, n, q, function)                                                                               \
+    TARE_POINTWISE_APART(name, n, q, function)
+
 /* The kernels of an operator of one input and of its gradient, a function of dy and x or y. */
 #define TARE_POINTWISE_KERNELS(name, q)                                                                                \
-    TARE_POINTWISE(name, 1, q, name##_of)                                                                              \
-    TARE_POINTWISE(name##_grad, 2, q, name##_grad_of)
+    TARE_POINTWISE_BOTH(name, 1, q, name##_of)                                                                         \
+    TARE_POINTWISE_BOTH(name##_grad, 2, q, name##_grad_of)
 
 /* The reference of the same: a double function of doubles. */
 #define TARE_ATS_1 tare_at(c->ptr[0], c->g[1], i)
@@ -73,15 +106,20 @@ enum { TARE_G_SCALAR = 2 };
         return 0;                                                                                                      \
     }
 
-/* The four variants of a pointwise operator: native ones for float32, the reference for both. */
+/* The variants of a pointwise operator: native ones for float32, at first for operands without gaps, then for rows that
+ * are apart, which a contiguous call never meets; the reference for both dtypes. */
 #define TARE_PREPARE_0 tare__prepare_pointwise
 #define TARE_PREPARE_1 tare__prepare_scalars
 #define TARE_PREPARE_2 tare__prepare_scalars
 #define TARE_POINTWISE_VARIANTS(kernel, reference, q)                                                                  \
     .variants =                                                                                                        \
         (const tare_variant[]){TARE_NATIVE(kernel, "", .dtypes = TARE_BIT(TARE_F32), .prepare = TARE_PREPARE_##q),     \
+                               TARE_NATIVE(kernel##_apart, "apart_", .dtypes = TARE_BIT(TARE_F32),                     \
+                                           .fits = tare__fits_apart,                                                   \
+                                           .in_strides = {TARE_STRIDES_OUTER, TARE_STRIDES_OUTER, TARE_STRIDES_OUTER}, \
+                                           .out_strides = {TARE_STRIDES_OUTER}, .prepare = tare__prepare_apart),       \
                                TARE_REFERENCE(reference, .prepare = TARE_PREPARE_##q)},                                \
-    .n_variants = TARE_N_NATIVE + 1
+    .n_variants = 2 * TARE_N_NATIVE + 1
 
 /* The record of an operator of one input; further fields follow. */
 #define TARE_UNARY(name_, q, infer_, doc_, samples_, ...)                                                              \

@@ -26,6 +26,26 @@ void tare__prepare_scalars(const tare_args *a, const tare_desc_ref *out, tare_wo
         }
 }
 
+bool tare__fits_apart(const tare_args *a)
+{
+    return a->in[0]->rank > 1 && tare_desc_count(a->in[0]) > 0;
+}
+
+void tare__prepare_apart(const tare_args *a, const tare_desc_ref *out, tare_work *w)
+{
+    tare__prepare_scalars(a, out, w);
+    int64_t rows = out[0]->dim[0], length = w->g[0] / rows, per_piece = length < TARE_CHUNK ? TARE_CHUNK / length : 1;
+    w->n_pieces = (int32_t)((rows + per_piece - 1) / per_piece);
+    int64_t *g = w->g + w->n_g;
+    *g++ = rows;
+    *g++ = length;
+    *g++ = (rows + w->n_pieces - 1) / w->n_pieces; /* as even as can be */
+    for (int i = 0; i < a->n_in; ++i)
+        *g++ = a->in[i]->stride[0];
+    *g++ = out[0]->stride[0];
+    w->n_g = (int32_t)(g - w->g);
+}
+
 static inline tare_status infer_like(const tare_args *a, const tare_desc_out *out, bool same_shape)
 {
     const tare_desc *x = a->in[0];

@@ -60,6 +60,11 @@ void tare__prepare_pointwise(const tare_args *, const tare_desc_ref *out, tare_w
 /* The same, and behind it the attributes of type float, as bits of doubles, in their order. */
 void tare__prepare_scalars(const tare_args *, const tare_desc_ref *out, tare_work *);
 
+/* Rows of dimension 0 that may be apart, for the kernels of TARE_POINTWISE_APART (pointwise.h): of what has a dimension
+ * within the rows, and elements. */
+bool tare__fits_apart(const tare_args *);
+void tare__prepare_apart(const tare_args *, const tare_desc_ref *out, tare_work *);
+
 /* The piece's range [*begin, *end) of g[0] elements. */
 static inline void tare_piece_range(const tare_call *c, int piece, int64_t *begin, int64_t *end)
 {

@@ -1,9 +1,10 @@
 /* programs.h - random programs over the mode seam, to be built in every mode and compared bit for bit.
  *
  * A program is a function of its number alone: shapes, fan-out, shared parameters, nested scopes, values given up,
- * views, joins, values that nobody reads, branches without a gradient; and where it has a net (program_net.h), layers
- * with state and randomness and captured functions with several results. The same code builds it in every mode, so that
- * only what lies below the seam can differ. Draws are statements of their own: C leaves the order of arguments open. */
+ * views, joins, branches, breaks, values that nobody reads, branches without a gradient; and where it has a net
+ * (program_net.h), layers with state and randomness and captured functions with several results. The same code builds
+ * it in every mode, so that only what lies below the seam can differ. Draws are statements of their own: C leaves the
+ * order of arguments open. */
 #ifndef TARE_TESTS_PROGRAMS_H
 #define TARE_TESTS_PROGRAMS_H
 
@@ -78,8 +79,9 @@ static inline tare_value *program_bias(const program_builder *b, int of)
  * --------------------------------------------------------------------------------------------*/
 static inline tare_value *program_activate(program_builder *b, program_term *t)
 {
-    static tare_value *(*const plain[])(tare_mode *, tare_value *) = {
-        tare_relu, tare_tanh, tare_sigmoid, tare_softsign, tare_softplus, tare_silu, tare_abs, tare_detach};
+    static tare_value *(*const plain[])(tare_mode *, tare_value *) = {tare_relu,     tare_tanh,     tare_sigmoid,
+                                                                      tare_softsign, tare_softplus, tare_silu,
+                                                                      tare_abs,      tare_detach,   tare_graph_break};
     enum { N_PLAIN = sizeof plain / sizeof *plain };
     int64_t how = program_below(b, N_PLAIN + 3);
     tare_value *x = program_last(t);
@@ -192,6 +194,33 @@ static inline tare_value *program_join(program_builder *b, program_term *t)
     return tare_apply1(m, &tare_op_concat, &(tare_concat_attr){.axis = axis}, part, 2);
 }
 
+/* Branches joined, which a plan may make in their places: now and then one of them is joined itself, or read again. */
+static inline tare_value *program_branches(program_builder *b, program_term *t)
+{
+    tare_mode *m = b->m;
+    tare_value *part[4], *y;
+    int64_t how = program_below(b, 4), w = b->width[t->of], axis = program_below(b, 3);
+    int n = 2 + (int)program_below(b, 3);
+    for (int i = 0; i < n; ++i) {
+        program_term branch = {.x = program_below(b, 2) ? t->x : program_pick(b, t->of), .of = t->of};
+        part[i] = program_activate(b, &branch);
+    }
+    if (how == 0) { /* the mean of them */
+        y = tare_apply1(m, &tare_op_stack, &(tare_stack_attr){axis}, part, n);
+        return tare_mean(m, y, (tare_mean_attr){.axes = {1, {axis}}});
+    }
+    axis %= 2;
+    if (how == 1) { /* two of them first, and their sum beside it */
+        tare_value *first = tare_apply1(m, &tare_op_concat, &(tare_concat_attr){axis}, part, 2);
+        y = tare_add(m, part[0], part[1]);
+        part[0] = first;
+        part[1] = y;
+    }
+    y = tare_relu(m, tare_apply1(m, &tare_op_concat, &(tare_concat_attr){axis}, part, n));
+    int64_t length = axis ? w : b->rows, begin = program_below(b, n) * length;
+    return tare_slice(m, y, (tare_slice_attr){.axis = axis, .begin = begin, .end = begin + length, .step = 1});
+}
+
 /* What has no elements: a sum over no rows, a product over no columns. */
 static inline tare_value *program_empty(program_builder *b, program_term *t)
 {
@@ -213,7 +242,8 @@ static inline void program_apply(program_builder *b)
 {
     static program_kind *const kinds[] = {program_activate,  program_activate,  program_product, program_product,
                                           program_broadcast, program_broadcast, program_pair,    program_pair,
-                                          program_view,      program_view,      program_join,    program_empty};
+                                          program_view,      program_view,      program_join,    program_empty,
+                                          program_branches,  program_branches};
     int at = (int)program_below(b, b->n);
     program_term t = {.x = b->list[at], .of = b->of[at]};
     t.gives_up = at >= b->mark && program_below(b, 4) == 0;

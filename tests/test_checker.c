@@ -2,7 +2,7 @@
  *
  * A copy of a plan's tables is changed in one place, in every place where it makes sense, and the checker must say so;
  * where a change may be harmless, whether it is stands in the test, from lifetimes measured here. */
-#include "../graph/graph_private.h"
+#include "plan_copy.h"
 #include "training.h"
 
 static tare_runtime *rt;
@@ -19,13 +19,6 @@ static const subject subjects[] = {{"chain:depth=3,width=33", "adam", TARE_LOSS_
                                    {"mlp:hidden=70-9", NULL, TARE_LOSS_L2, 300}};
 enum { N_SUBJECTS = sizeof subjects / sizeof *subjects };
 
-static void *copied(const void *from, size_t bytes)
-{
-    void *to = malloc(bytes + 1);
-    memcpy(to, from, bytes);
-    return to;
-}
-
 static void setup(void)
 {
     rt = spine_start(TARE_KERNELS_NATIVE, TARE_STORAGE_POOL);
@@ -39,21 +32,12 @@ static void begin(int i)
 
 static void fresh(void)
 {
-    copy = *t.plan;
-    copy.address = copied(copy.address, (size_t)copy.n_address * sizeof *copy.address);
-    copy.buffer = copied(copy.buffer, (size_t)copy.n_buffer * sizeof *copy.buffer);
-    copy.call = copied(copy.call, (size_t)copy.n_calls * sizeof *copy.call);
-    copy.node = copied(copy.node, (size_t)copy.n_calls * sizeof *copy.node);
-    copy.outside = copied(copy.outside, (size_t)copy.n_outside * sizeof *copy.outside);
+    plan_copy(&copy, t.plan);
 }
 
 static void let_go(void)
 {
-    free(copy.address);
-    free(copy.buffer);
-    free(copy.call);
-    free(copy.node);
-    free(copy.outside);
+    plan_copy_fini(&copy);
 }
 
 static void teardown(void)
@@ -64,9 +48,7 @@ static void teardown(void)
 
 static void expect_found(const char *what, int at)
 {
-    tare_status status = tare__plan_check(&copy);
-    ck_assert_msg(status == TARE_IMPOSSIBLE, "%s %d: %s (%s)", what, at, tare_status_name(status),
-                  status ? tare_error_text() : "the checker saw nothing");
+    expect_fault(&copy, what, at);
 }
 
 static bool placed(const tare_plan *p, int32_t b)
