@@ -34,6 +34,8 @@
     X(DCE, "dce", true, "on off", "pass: nodes that nothing reads are dropped")                                        \
     X(IN_PLACE, "in-place", true, "on off", "pass: a result takes over the storage of an input")                       \
     X(PLACEMENT, "placement", true, "on off", "pass: what is joined is made in its place, nothing is copied")          \
+    X(ORDER, "order", true, "program eager-update least-peak best",                                                    \
+      "of a plan's calls: the program's, updates as soon as they can, what grows least first, what needs least")       \
     X(UPDATE, "update", true, "parameter plan", "the optimizer: run parameter by parameter, or part of the plan")
 
 typedef enum {
@@ -53,6 +55,7 @@ enum { TARE__STORAGE_POOL, TARE__STORAGE_MALLOC, TARE__STORAGE_PLANNED };
 enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP, TARE__JOINT_SPLIT };
 enum { TARE__AUTOGRAD_OFF, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH };
 enum { TARE__ON, TARE__OFF };
+enum { TARE__ORDER_PROGRAM, TARE__ORDER_EAGER_UPDATE, TARE__ORDER_LEAST_PEAK, TARE__ORDER_BEST };
 
 typedef struct {
     const char *name, *levels;

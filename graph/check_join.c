@@ -36,7 +36,7 @@ tare_status tare__check_joins(tare_check *k)
         const tare_value *y = p->placed[id] ? p->placed[id]->base : NULL;
         if (!y || k->joined[y->id])
             continue;
-        const tare_node *n = &p->graph->program.node[y->node];
+        const tare_node *n = &p->program->node[y->node];
         if (!n->op->join)
             return wrong_join(y, "is placed, and its node joins nothing");
         k->joined[y->id] = true;
@@ -53,7 +53,7 @@ tare_status tare__check_joins(tare_check *k)
 /* All parts are there, each where the whole has it, and nobody has written over them. */
 tare_status tare__check_assemble(tare_check *k, const tare_value *y, int64_t address)
 {
-    const tare_node *n = &k->plan->graph->program.node[y->node];
+    const tare_node *n = &k->plan->program->node[y->node];
     int64_t item = (int64_t)tare_dtype_bytes((tare_dtype)y->d.dtype);
     for (int i = 0; i < n->n_in; ++i) {
         const tare_value *x = n->operand[i];

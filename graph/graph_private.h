@@ -71,6 +71,12 @@ struct tare_plan {
     tare_part part;            /* result: a copy in the arena */
     int32_t n_input, n_values; /* placeholders and values when the plan was made: the graph may go on */
     int32_t n_calls, n_address, n_buffer, n_outside;
+    const tare_program *program; /* the graph's */
+    tare_plan_order order_taken;
+    int64_t refcount_before; /* the peak of reference counting in the order of the program, where another is taken */
+    int32_t n_order;
+    int32_t *order;         /* the live nodes, views too, as they are run: indices in the program */
+    const tare_node **made; /* node - part.from -> the plan's own, with its work; NULL: a view, or dead */
     const tare_node **node; /* by call */
     tare_call *call;        /* run, combine, g, n_pieces; ptr is the instance's */
     tare_address *address;  /* all calls' entries, in order */
@@ -133,13 +139,21 @@ int32_t tare__graph_external(const tare_graph *, const tare_value *concrete);
 tare_status tare__plan_part(tare_graph *, const tare_part *, const tare_plan_options *, tare_plan **out);
 
 /* passes.c: live[i] says whether node part.from + i can reach a result or an effect. */
-void tare__plan_dce(const tare_graph *, const tare_part *, bool *live);
+void tare__plan_dce(const tare_program *, const tare_part *, bool *live);
 
 /* placement.c: makes the inputs of joining nodes lie in their outputs where all can, sets p->placed and takes those
  * nodes out of live. */
 tare_status tare__plan_placement(tare_plan *, bool *live);
 /* plan.c: whether the value is a result that lies outside. */
 bool tare__plan_patched(const tare_plan *, const tare_value *);
+
+/* calls.c: p->order as the program has it and p->made, of the live nodes; p->node, the calls of those in p->order that
+ * are live, operands where p->placed has them. */
+tare_status tare__plan_nodes(tare_plan *, const bool *live);
+tare_status tare__plan_list(tare_plan *, const bool *live);
+
+/* order.c: p->order anew, from that of the program. NO_MEMORY. */
+tare_status tare__plan_order(tare_plan *, tare_plan_order, bool in_place);
 
 /* buffers.c: buffers, lifetimes and in-place results for the live nodes, whose works are known; NO_MEMORY. */
 tare_status tare__plan_buffers(tare_plan *, const bool *live, bool in_place);

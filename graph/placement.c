@@ -32,7 +32,7 @@ static bool is_result(const tare_plan *p, const tare_value *v)
 /* Whether the node that makes v can write there. */
 static bool makes(const pass *s, const tare_value *v)
 {
-    const tare_node *n = &s->p->graph->program.node[v->node];
+    const tare_node *n = &s->p->program->node[v->node];
     int o = 0;
     while (n->operand[n->n_in + o] != v)
         ++o;
@@ -62,7 +62,7 @@ static bool reads(const pass *s, const tare_node *n, const tare_value *v, const 
 
 static bool all_read(const pass *s, const tare_value *v, const tare_desc *part, const tare_node *joining)
 {
-    const tare_program *program = &s->p->graph->program;
+    const tare_program *program = s->p->program;
     for (int32_t i = v->node + 1; i < s->p->part.to; ++i) {
         const tare_node *n = &program->node[i];
         bool reader = false;
@@ -104,7 +104,7 @@ static bool part_of(const pass *s, const tare_node *n, const tare_desc *out, int
 static tare_status join(pass *s, int32_t node, bool *live)
 {
     tare_plan *p = s->p;
-    const tare_node *n = &p->graph->program.node[node];
+    const tare_node *n = &p->program->node[node];
     tare_value *y = n->operand[n->n_in];
     const tare_desc *out = p->placed[y->id] ? &p->placed[y->id]->d : &y->d;
     tare_desc part;
@@ -141,7 +141,7 @@ tare_status tare__plan_placement(tare_plan *p, bool *live)
     pass s = {p, live};
     tare_status status = TARE_OK;
     for (int32_t i = p->part.to - 1; i >= p->part.from && status == TARE_OK; --i)
-        if (lives(&s, i) && p->graph->program.node[i].op->join)
+        if (lives(&s, i) && p->program->node[i].op->join)
             status = join(&s, i, live);
     return status;
 }

@@ -6,71 +6,6 @@
 
 #include "graph_private.h"
 
-/* ---- works: what prepare() leaves, once for all instances
- * ------------------------------------------------------------------*/
-static tare_status prepare_node(tare_plan *p, tare_node *n)
-{
-    tare_args a = tare_node_args(n);
-    tare_work w, *kept;
-    w.n_g = 0;
-    w.n_pieces = 1;
-    w.piece_bytes = w.worker_bytes = 0;
-    n->variant->prepare(&a, (const tare_desc_ref *)(n->operand + n->n_in), &w);
-    size_t bytes = offsetof(tare_work, g) + (size_t)w.n_g * sizeof *w.g; /* the words in use alone: calls lie close */
-    kept = tare_arena_take(&p->arena, bytes);
-    if (!kept)
-        return TARE_NO_MEMORY;
-    n->work = memcpy(kept, &w, bytes);
-    return TARE_OK;
-}
-
-/* Operands that lie in what they are joined to look as they do there. */
-static bool place_operands(tare_plan *p, tare_node *n)
-{
-    int total = n->n_in + n->n_out + n->n_aux;
-    bool any = false;
-    for (int k = 0; k < total; ++k)
-        any |= n->operand[k] && p->placed[n->operand[k]->id];
-    if (!any)
-        return true;
-    tare_value **operand = tare_arena_take(&p->arena, (size_t)total * sizeof(tare_value *));
-    for (int k = 0; operand && k < total; ++k) {
-        tare_value *v = n->operand[k];
-        operand[k] = v && p->placed[v->id] ? p->placed[v->id] : v;
-    }
-    n->operand = operand;
-    return operand != NULL;
-}
-
-/* The live nodes with a kernel become the calls, in program order. */
-static tare_status list_calls(tare_plan *p, const bool *live)
-{
-    const tare_program *program = &p->graph->program;
-    p->n_calls = p->n_address = 0;
-    p->node = tare_arena_take(&p->arena, (size_t)(p->part.to - p->part.from) * sizeof *p->node);
-    if (!p->node)
-        return TARE_NO_MEMORY;
-    for (int32_t i = p->part.from; i < p->part.to; ++i) {
-        if (!live[i - p->part.from] || program->node[i].op->view)
-            continue;
-        tare_node *n = tare_arena_take(&p->arena, sizeof *n); /* of our own: the program may grow and move */
-        if (!n)
-            return TARE_NO_MEMORY;
-        *n = program->node[i];
-        if (!place_operands(p, n))
-            return TARE_NO_MEMORY;
-        if (!n->variant) {
-            tare_args a = tare_node_args(n);
-            return tare_op_error(&a, TARE_IMPOSSIBLE, "an operator without a kernel cannot be planned");
-        }
-        if (prepare_node(p, n) != TARE_OK)
-            return TARE_NO_MEMORY;
-        p->n_address += n->n_in + n->n_out + n->n_aux + 2;
-        p->node[p->n_calls++] = n;
-    }
-    return TARE_OK;
-}
-
 /* ---- packing
  * ---------------------------------------------------------------------------------------------------------------*/
 static tare_status pack_with(tare_plan *p, const tare_packer *packer, tare_interval *interval)
@@ -200,7 +135,7 @@ static void lap(int64_t *then, int64_t *spent)
 static bool joins(const tare_plan *p, const bool *live)
 {
     for (int32_t i = p->part.from; i < p->part.to; ++i)
-        if (live[i - p->part.from] && p->graph->program.node[i].op->join)
+        if (live[i - p->part.from] && p->program->node[i].op->join)
             return true;
     return false;
 }
@@ -209,14 +144,20 @@ static bool joins(const tare_plan *p, const bool *live)
  * than reference counting would. What is said of other strategies is of the program as it is. */
 static tare_status lay(tare_plan *p, bool *live, const tare_plan_options *o)
 {
-    size_t values = (size_t)p->graph->program.n_values * sizeof *p->placed;
+    size_t values = (size_t)p->program->n_values * sizeof *p->placed;
     p->placed = tare_arena_take(&p->arena, values);
     if (!p->placed)
         return TARE_NO_MEMORY;
     memset(p->placed, 0, values);
-    tare_status status = list_calls(p, live);
+    tare_status status = tare__plan_nodes(p, live);
+    if (status == TARE_OK)
+        status = tare__plan_order(p, o->order, !o->no_in_place);
+    if (status == TARE_OK)
+        status = tare__plan_list(p, live);
     if (status == TARE_OK)
         status = tare__plan_buffers(p, live, !o->no_in_place);
+    if (p->order_taken != TARE_ORDER_PROGRAM)
+        p->bytes.refcount = p->refcount_before;
     if (status != TARE_OK || o->no_placement || !joins(p, live))
         return status;
     tare_plan apart = *p;
@@ -226,10 +167,10 @@ static tare_status lay(tare_plan *p, bool *live, const tare_plan_options *o)
     memcpy(joined, live, (size_t)(p->part.to - p->part.from));
     status = tare__plan_placement(p, joined);
     if (status == TARE_OK)
-        status = list_calls(p, joined);
+        status = tare__plan_list(p, joined);
     if (status == TARE_OK)
         status = tare__plan_buffers(p, joined, !o->no_in_place);
-    if (status == TARE_OK && p->bytes.lower_bound > apart.bytes.refcount) {
+    if (status == TARE_OK && p->bytes.lower_bound > apart.bytes.lower_bound_no_inplace) {
         memset(p->placed, 0, values);
         tare_arena arena = p->arena;
         *p = apart;
@@ -250,7 +191,7 @@ static tare_status make(tare_plan *p, const tare_plan_options *o)
         return TARE_NO_MEMORY;
     memset(live, true, nodes);
     if (!o->no_dce)
-        tare__plan_dce(p->graph, &p->part, live);
+        tare__plan_dce(p->program, &p->part, live);
     tare_status status = lay(p, live, o);
     lap(&then, &p->times.passes_ns);
     if (status == TARE_OK)
@@ -288,6 +229,7 @@ tare_status tare__plan_part(tare_graph *g, const tare_part *part, const tare_pla
         return TARE_NO_MEMORY;
     p->runtime = rt;
     p->graph = g;
+    p->program = &g->program;
     p->n_input = g->n_input;
     p->n_values = g->program.n_values;
     p->arena.memory = &rt->memory;
@@ -329,6 +271,11 @@ tare_plan_bytes tare_plan_size(const tare_plan *p)
 tare_capture_times tare_plan_times(const tare_plan *p)
 {
     return p->times;
+}
+
+tare_plan_order tare_plan_order_of(const tare_plan *p)
+{
+    return p->order_taken;
 }
 
 int tare_plan_blocks(const tare_plan *p, const tare_plan_block **out)
