@@ -10,7 +10,7 @@
 #include "record.h"
 
 /* X(NAME, text, exact, levels, doc): the levels, parted by blanks, in the order of the enumerations below; or 1..N, all
- * whole numbers up to N. */
+ * whole numbers up to N; or off bytes, where off is 0 and a number with B, KiB, MiB or GiB is so many whole KiB. */
 #define TARE__FACTORS(X)                                                                                               \
     X(API, "api", true, "functional kernels block hybridblock invoke",                                                 \
       "how an operator is reached: layer functions, the bare call, layer objects, hybrid objects, by name")            \
@@ -36,6 +36,8 @@
     X(PLACEMENT, "placement", true, "on off", "pass: what is joined is made in its place, nothing is copied")          \
     X(ORDER, "order", true, "program eager-update least-peak best",                                                    \
       "of a plan's calls: the program's, updates as soon as they can, what grows least first, what needs least")       \
+    X(RECOMPUTE, "recompute", true, "off bytes",                                                                       \
+      "values made again for the backward part where the arena would be larger: off, or a budget as 220MiB")           \
     X(UPDATE, "update", true, "parameter plan", "the optimizer: run parameter by parameter, or part of the plan")
 
 typedef enum {

@@ -31,29 +31,35 @@ static tare_node *own_node(tare_plan *p, const tare_node *from)
     return prepare_node(p, n) == TARE_OK ? n : NULL;
 }
 
-/* The live nodes in the order of the program, and a copy of each that has a kernel. */
+/* The live nodes in the order of the program. */
+static tare_status list_order(tare_plan *p, const bool *live)
+{
+    p->order = tare_arena_take(&p->arena, (size_t)(p->part.to - p->part.from) * sizeof *p->order);
+    if (!p->order)
+        return TARE_NO_MEMORY;
+    for (int32_t i = p->part.from; i < p->part.to; ++i)
+        if (live[i - p->part.from])
+            p->order[p->n_order++] = i;
+    return TARE_OK;
+}
+
 tare_status tare__plan_nodes(tare_plan *p, const bool *live)
 {
-    const tare_program *program = p->program;
     size_t nodes = (size_t)(p->part.to - p->part.from);
-    p->order = tare_arena_take(&p->arena, nodes * sizeof *p->order);
     p->made = tare_arena_take(&p->arena, nodes * sizeof *p->made);
-    if (!p->order || !p->made)
+    if (!p->made || (!p->order && list_order(p, live) != TARE_OK))
         return TARE_NO_MEMORY;
-    for (int32_t i = p->part.from; i < p->part.to; ++i) {
-        const tare_node *n = &program->node[i];
-        p->made[i - p->part.from] = NULL;
-        if (!live[i - p->part.from])
-            continue;
-        p->order[p->n_order++] = i;
+    memset(p->made, 0, nodes * sizeof *p->made);
+    for (int32_t i = 0; i < p->n_order; ++i) {
+        const tare_node *n = &p->program->node[p->order[i]];
         if (n->op->view)
             continue;
         if (!n->variant) {
             tare_args a = tare_node_args(n);
             return tare_op_error(&a, TARE_IMPOSSIBLE, "an operator without a kernel cannot be planned");
         }
-        p->made[i - p->part.from] = own_node(p, n);
-        if (!p->made[i - p->part.from])
+        p->made[p->order[i] - p->part.from] = own_node(p, n);
+        if (!p->made[p->order[i] - p->part.from])
             return TARE_NO_MEMORY;
     }
     return TARE_OK;

@@ -299,7 +299,8 @@ tare_status tare__plan_check(const tare_plan *p)
 {
     tare_arena arena = {.memory = &p->runtime->memory};
     size_t entries = (size_t)p->n_address * 2 + 1 + tare__check_row_cuts(p), values = (size_t)p->n_values;
-    tare_check k = {.plan = p, .n_values = p->n_values, .last_end = -1, .last_write = -1};
+    tare_check k = {
+        .plan = p, .n_values = p->n_values, .n_values_graph = p->n_values_graph, .last_end = -1, .last_write = -1};
     k.cut = tare_arena_take(&arena, entries * sizeof *k.cut);
     k.owner = tare_arena_take(&arena, entries * sizeof *k.owner);
     k.where = tare_arena_take(&arena, values * sizeof *k.where);
@@ -321,7 +322,9 @@ tare_status tare__plan_check(const tare_plan *p)
         memset(k.part_of, 0xff, values * sizeof *k.part_of);
         memset(k.joined, false, values);
         memset(k.born, false, values);
-        status = tare__check_homes(&k);
+        status = tare__check_repeats(&k);
+        if (status == TARE_OK)
+            status = tare__check_homes(&k);
         if (status == TARE_OK)
             status = tare__check_joins(&k);
         tare__check_cut(&k);

@@ -27,7 +27,8 @@ tare_status tare__check_homes(tare_check *k)
         k->home[i] = i;
     int32_t n = 0;
     for (int32_t i = 0; i < g->n_external; ++i)
-        if (g->external[i].concrete && g->external[i].symbol->id < k->n_values)
+        if (g->external[i].concrete && g->external[i].symbol->id < k->n_values &&
+            value_of(k, g->external[i].symbol->id) == g->external[i].symbol)
             e[n++] = (external){(uintptr_t)g->external[i].concrete->storage, g->external[i].symbol->id};
     qsort(e, (size_t)n, sizeof *e, by_storage);
     for (int32_t i = 1; i < n; ++i)

@@ -5,12 +5,23 @@
  * it would have written in the order of the program. That all else is read while it is there the cells prove. */
 #include "check_private.h"
 
-static int32_t index_of(const tare_node *n)
+static int32_t own_index(const tare_node *n)
 {
     int o = n->n_in;
     while (!n->operand[o])
         ++o;
     return n->operand[o]->node;
+}
+
+static bool repeats(const tare_check *k, const tare_node *n)
+{
+    return own_index(n) >= k->plan->n_nodes;
+}
+
+/* In the graph's program; a repetition reads what the first read. */
+static int32_t index_of(const tare_check *k, const tare_node *n)
+{
+    return repeats(k, n) ? k->plan->repeats[own_index(n) - k->plan->n_nodes] : own_index(n);
 }
 
 /* Whole numbers that an operator has not noted for itself (as an auxiliary) may be bad data. */
@@ -36,7 +47,8 @@ static tare_status check_ends(tare_check *k, int32_t call, int32_t index)
     bool ties = false;
     for (int o = 0; o < n->n_out && o < TARE_OPERANDS; ++o)
         ties |= n->op->ties[o] && n->operand[n->n_in + o];
-    bool ends = !ties && (reads_numbers(k, n) || n->op->effects & TARE_EFFECT_STATE);
+    bool again = repeats(k, n); /* and has met the same data without an error */
+    bool ends = !ties && !again && (reads_numbers(k, n) || n->op->effects & TARE_EFFECT_STATE);
     if (((ties || ends) && k->last_end > index) || (ends && k->last_write > index))
         return tare__check_wrong(k, call, "a run that ends early would have written something else");
     k->last_end = ends && index > k->last_end ? index : k->last_end;
@@ -47,7 +59,7 @@ static tare_status check_ends(tare_check *k, int32_t call, int32_t index)
 tare_status tare__check_order(tare_check *k, int32_t call)
 {
     const tare_node *n = k->plan->node[call];
-    int32_t index = index_of(n);
+    int32_t index = index_of(k, n);
     for (int pass = 0; pass < 2; ++pass) { /* look first: a node may read what it writes */
         for (int i = 0; i < n->n_in + n->n_out + n->n_aux; ++i) {
             const tare_value *v = n->operand[i];

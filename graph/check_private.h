@@ -19,6 +19,7 @@ typedef struct {
     int32_t *part_of;             /* root's id -> that of the root that it is a part of, or NOBODY */
     bool *joined, *born;          /* root's id: it is made by its parts; it is counted as live */
     int32_t n_cut, n_values;
+    int32_t n_values_graph; /* the others are the plan's own */
 } tare_check;
 
 typedef struct {
@@ -97,6 +98,9 @@ static inline bool shape_only(const tare_node *n, int i)
 /* ---- check.c: the error of a call; check_order.c: that the call comes where it may. */
 tare_status tare__check_wrong(const tare_check *, int32_t call, const char *what);
 tare_status tare__check_order(tare_check *, int32_t call);
+
+/* ---- check_repeat.c: that the plan's own nodes repeat the graph's. */
+tare_status tare__check_repeats(tare_check *);
 
 /* ---- check_cells.c */
 /* Fills home; NO_MEMORY. */

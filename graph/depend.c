@@ -50,14 +50,15 @@ static tare_status find_homes(builder *b, tare_arena *arena)
     }
     for (int32_t k = 0; k < g->n_external; ++k) {
         const tare_value *concrete = g->external[k].concrete;
-        if (!concrete || !concrete->storage)
+        const tare_value *symbol = g->external[k].symbol; /* the graph may have grown */
+        if (!concrete || !concrete->storage || symbol->id >= program->n_values || program->value[symbol->id] != symbol)
             continue;
         uint32_t at = (uint32_t)((uintptr_t)concrete->storage >> 6) & (slots - 1);
         while (slot[at] >= 0 && g->external[slot[at]].concrete->storage != concrete->storage)
             at = (at + 1) & (slots - 1);
         if (slot[at] < 0)
             slot[at] = k;
-        b->home[g->external[k].symbol->id] = g->external[slot[at]].symbol->id;
+        b->home[symbol->id] = g->external[slot[at]].symbol->id;
     }
     return TARE_OK;
 }
@@ -138,7 +139,8 @@ static void put_node(builder *b, int32_t place)
             writes(b, home_of(b, n->operand[n->n_in + o]), place);
     if (ties)
         reads(b, failing, place);
-    else if (!n->op->view && (may_fail(p->program, n) || n->op->effects & TARE_EFFECT_STATE))
+    else if (!n->op->view && p->order[place] < p->n_nodes && /* a repetition meets no data that the first did not */
+             (may_fail(p->program, n) || n->op->effects & TARE_EFFECT_STATE))
         writes(b, failing, place);
 }
 

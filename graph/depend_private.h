@@ -1,5 +1,5 @@
-/* depend_private.h - what every order of a plan's nodes keeps (see depend.c): read by the orders and by the bound over all of
- * them. */
+/* depend_private.h - what every order of a plan's nodes keeps (see depend.c): read by the orders and by the bound over
+ * all of them. */
 #ifndef TARE_GRAPH_DEPEND_PRIVATE_H
 #define TARE_GRAPH_DEPEND_PRIVATE_H
 

@@ -2,8 +2,9 @@
  *
  * While a node runs, all that must come before it has run and all that must come after it has not (depend.c). So what
  * the former make and the latter read, or a result, is there, whatever the order; and so are the node's own operands,
- * its scratch. At the end all results are. The greatest of these sums bounds every arena of every order from below. What may be written
- * in place is counted once, and a part that may lie in the whole that it is joined to (placement) not beside it.
+ * its scratch. At the end all results are. The greatest of these sums bounds every arena of every order from below.
+ * What may be written in place is counted once, and a part that may lie in the whole that it is joined to (placement)
+ * not beside it.
  *
  * Two bits for each pair of nodes: beyond MOST nodes there is no floor. */
 #include <string.h>

@@ -49,6 +49,10 @@ typedef enum { TARE_ORDER_PROGRAM, TARE_ORDER_EAGER_UPDATE, TARE_ORDER_LEAST_PEA
 typedef struct {
     bool no_dce, no_in_place, no_placement; /* switch a pass off */
     tare_plan_order order;
+    /* A budget of bytes for the arena; 0: off. Where it would be larger, values are made again for the backward part:
+     * of the plans within the budget the one that repeats least is taken, else the smallest, which is the plain one
+     * where repeating does not help. Some thirty plans are made. */
+    int64_t recompute;
     const char *packer; /* registered packer; NULL: the default */
 } tare_plan_options;
 

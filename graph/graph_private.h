@@ -68,10 +68,13 @@ typedef struct {
 struct tare_plan {
     tare_runtime *runtime;
     const tare_graph *graph;
-    tare_part part;            /* result: a copy in the arena */
-    int32_t n_input, n_values; /* placeholders and values when the plan was made: the graph may go on */
+    tare_part part;                  /* result: a copy in the arena */
+    int32_t n_nodes, n_values_graph; /* of the graph's program */
+    int32_t n_input, n_values;       /* placeholders and values when the plan was made: the graph may go on */
     int32_t n_calls, n_address, n_buffer, n_outside;
-    const tare_program *program; /* the graph's */
+    const tare_program *program; /* the graph's, or the plan's own: with nodes appended that repeat others */
+    int32_t *repeats;            /* of the plan's own nodes, from the end of the graph's: which each repeats */
+    double repeated_steps;       /* of the nodes that are repeated */
     tare_plan_order order_taken;
     int64_t refcount_before; /* the peak of reference counting in the order of the program, where another is taken */
     int32_t n_order;
@@ -151,6 +154,15 @@ bool tare__plan_patched(const tare_plan *, const tare_value *);
  * are live, operands where p->placed has them. */
 tare_status tare__plan_nodes(tare_plan *, const bool *live);
 tare_status tare__plan_list(tare_plan *, const bool *live);
+
+/* recompute.c: p->program, p->order, p->repeats, p->part, for a plan of a whole graph that has a backward part. A node
+ * is repeated where it takes at most so many steps (of arithmetic, and bytes moved) for each byte that it makes; what
+ * crosses the borders of the forward part's segments is kept. NO_MEMORY. */
+typedef struct {
+    double most_steps;
+    int n_segments; /* 0: nothing is repeated */
+} tare_recompute;
+tare_status tare__plan_recompute(tare_plan *, const bool *live, tare_recompute);
 
 /* order.c: p->order anew, from that of the program. NO_MEMORY. */
 tare_status tare__plan_order(tare_plan *, tare_plan_order, bool in_place);

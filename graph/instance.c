@@ -66,7 +66,7 @@ static int32_t outside_of_external(const tare_plan *p, int32_t external)
 static bool shares_written(const tare_instance *r, int32_t outside, const tare_value *v)
 {
     const tare_plan *p = r->plan;
-    if (p->order_taken == TARE_ORDER_PROGRAM)
+    if (p->order_taken == TARE_ORDER_PROGRAM && p->program == &p->graph->program)
         return false;
     for (int32_t e = 0; e < p->n_outside; ++e) {
         if (e == outside || !r->bound[e] || r->bound[e]->storage != v->storage)

@@ -182,17 +182,19 @@ static tare_status lay(tare_plan *p, bool *live, const tare_plan_options *o)
     return status;
 }
 
-static tare_status make(tare_plan *p, const tare_plan_options *o)
+static tare_status make(tare_plan *p, const tare_plan_options *o, tare_recompute how)
 {
     int64_t then = tare__graph_now_ns();
     size_t nodes = (size_t)(p->part.to - p->part.from);
-    bool *live = tare_arena_take(&p->arena, nodes + 1);
+    bool *live = tare_arena_take(&p->arena, 2 * nodes + 1); /* room for nodes that are repeated */
     if (!live)
         return TARE_NO_MEMORY;
-    memset(live, true, nodes);
+    memset(live, true, 2 * nodes);
     if (!o->no_dce)
         tare__plan_dce(p->program, &p->part, live);
-    tare_status status = lay(p, live, o);
+    tare_status status = how.n_segments ? tare__plan_recompute(p, live, how) : TARE_OK;
+    if (status == TARE_OK)
+        status = lay(p, live, o);
     lap(&then, &p->times.passes_ns);
     if (status == TARE_OK)
         status = pack(p, o->packer);
@@ -221,7 +223,8 @@ static tare_status keep_part(tare_plan *p, const tare_part *part)
     return TARE_OK;
 }
 
-tare_status tare__plan_part(tare_graph *g, const tare_part *part, const tare_plan_options *options, tare_plan **out)
+static tare_status plan_once(tare_graph *g, const tare_part *part, const tare_plan_options *options, tare_recompute how,
+                             tare_plan **out)
 {
     tare_runtime *rt = g->mode.runtime;
     tare_plan *p = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, sizeof *p);
@@ -232,17 +235,64 @@ tare_status tare__plan_part(tare_graph *g, const tare_part *part, const tare_pla
     p->program = &g->program;
     p->n_input = g->n_input;
     p->n_values = g->program.n_values;
+    p->n_nodes = g->program.n;
+    p->n_values_graph = g->program.n_values;
     p->arena.memory = &rt->memory;
     p->times = g->times;
     p->times.trace_ns = tare__graph_now_ns() - g->started_ns - g->times.gradient_ns;
     tare_status status = keep_part(p, part);
     if (status == TARE_OK)
-        status = make(p, options ? options : &(tare_plan_options){0});
+        status = make(p, options, how);
     if (status != TARE_OK) {
         tare_plan_free(p);
         return status;
     }
-    ++rt->counts.plans;
+    *out = p;
+    return TARE_OK;
+}
+
+/* Within the budget what repeats least is better, beyond it what is smaller. */
+static bool better(const tare_plan *a, const tare_plan *b, int64_t budget)
+{
+    bool within[] = {a->bytes.arena <= budget, b->bytes.arena <= budget};
+    if (within[0] != within[1])
+        return within[0];
+    return within[0] ? a->repeated_steps < b->repeated_steps : a->bytes.arena < b->bytes.arena;
+}
+
+/* Planned with cheap nodes repeated and with expensive ones too, in several numbers of segments: the best stays. */
+static tare_status plan_within(tare_graph *g, const tare_part *part, const tare_plan_options *o, tare_plan **best)
+{
+    static const double steps[] = {4, 16, 64, 256, 1e300};
+    static const int segments[] = {1, 2, 4, 8, 16, 32};
+    enum { STEPS = sizeof steps / sizeof *steps, SEGMENTS = sizeof segments / sizeof *segments };
+    for (int i = 0; i < STEPS * SEGMENTS && ((*best)->repeated_steps > 0 || (*best)->bytes.arena > o->recompute); ++i) {
+        tare_plan *again;
+        tare_recompute how = {steps[i / SEGMENTS], segments[i % SEGMENTS]};
+        tare_status status = plan_once(g, part, o, how, &again);
+        if (status != TARE_OK)
+            return status;
+        bool taken = better(again, *best, o->recompute);
+        tare_plan_free(taken ? *best : again);
+        *best = taken ? again : *best;
+    }
+    return TARE_OK;
+}
+
+tare_status tare__plan_part(tare_graph *g, const tare_part *part, const tare_plan_options *options, tare_plan **out)
+{
+    const tare_plan_options *o = options ? options : &(tare_plan_options){0};
+    tare_plan *p;
+    tare_status status = plan_once(g, part, o, (tare_recompute){0}, &p);
+    if (status != TARE_OK)
+        return status;
+    if (o->recompute > 0 && g->n_forward > 0 && part->from == 0)
+        status = plan_within(g, part, o, &p);
+    if (status != TARE_OK) {
+        tare_plan_free(p);
+        return status;
+    }
+    ++g->mode.runtime->counts.plans;
     *out = p;
     return TARE_OK;
 }
