@@ -29,6 +29,10 @@ check-full: check
 	cmake --build --preset tsan -j $(JOBS)
 	ctest --preset tsan
 	ctest --preset full
+	scripts/prepare.sh aarch64
+	cmake --preset aarch64
+	cmake --build --preset aarch64 -j $(JOBS)
+	ctest --preset aarch64
 
 # What needs a clock.
 bench-check: build

@@ -33,12 +33,12 @@ typedef struct {
 static tare_status feed(void *owner, tare__arm *arm, int step)
 {
     session *s = owner;
-    const tare_dataset_part *train = &s->data.set.train;
+    const tare_dataset_part *train = &s->data.train;
     int64_t n = train->x.dims[0], n_batches = n / arm->batch;
     if (n_batches < 1)
         return tare_error(TARE_BAD_ARGUMENT, "a batch of %lld is more than the %lld training samples",
                           (long long)arm->batch, (long long)n);
-    tare_status status = step == 0 ? tare__samples_fit(train, arm->net, arm->loss_kind) : TARE_OK;
+    tare_status status = step == 0 ? tare__samples_fit(&s->data, arm->net, arm->loss_kind) : TARE_OK;
     tare_batch batch = {.count = arm->batch, .first = step % n_batches * arm->batch};
     return status == TARE_OK ? tare__samples_feed(&s->data, train, &batch, arm) : status;
 }

@@ -28,13 +28,9 @@ static tare_status make_runtime(tare__arm *a)
         .open_device = a->task.open_device,
         .device_owner = a->task.device_owner,
     };
-    tare_status status = tare_start(&options, &a->rt);
-    if (status == TARE_OK)
-        status = tare_nets_register(a->rt);
+    tare_status status = tare__start(&options, &a->task.plugins, &a->rt);
     if (status == TARE_OK && a->task.net_type)
         status = tare_register(a->rt, TARE_KIND_NET, a->task.net_type);
-    if (status == TARE_OK)
-        status = tare_graph_register(a->rt);
     return status;
 }
 
@@ -132,17 +128,39 @@ static tare_status net_through_file(tare__arm *a)
     return status;
 }
 
+/* What an arm reads of a net's record; a plug-in's may lack any of it. */
+static tare_status check_type(const tare_net_type *type)
+{
+    const char *lacks = !type->input || !type->output     ? "input and output"
+                        : !type->forward[TARE_API_DIRECT] ? "forward"
+                        : type->default_batch < 1         ? "default_batch"
+                                                          : NULL;
+    return lacks ? tare_error(TARE_BAD_ARGUMENT, "net '%s' cannot be run: its record has no %s", type->name, lacks)
+                 : TARE_OK;
+}
+
+static tare_loss loss_of(const tare__task *task, const tare_net_type *type)
+{
+    if (task->outputs_only)
+        return TARE_LOSS_ONES;
+    return task->training_loss ? type->training_loss : type->bench_loss;
+}
+
 static tare_status open_parts(tare__arm *a)
 {
     tare_status status = make_runtime(a);
-    if (status == TARE_OK && a->setting.level[TARE__SOURCE] == TARE__SOURCE_FILE && !tare_net_is_file(a->task.net))
-        status = net_through_file(a);
-    else if (status == TARE_OK)
-        status = tare_net_new(a->rt, a->task.net, a->task.seed, &a->net);
+    bool through_file = a->setting.level[TARE__SOURCE] == TARE__SOURCE_FILE && !tare_net_is_file(a->task.net);
+    if (status == TARE_OK)
+        status = through_file ? net_through_file(a) : tare_net_new(a->rt, a->task.net, a->task.seed, &a->net);
+    if (status == TARE_OK)
+        status = check_type(a->net->type);
     if (status != TARE_OK)
         return status;
+    a->label = through_file ? a->net->type->doc : a->net->label;
     a->batch = a->task.batch ? a->task.batch : a->net->type->default_batch;
-    a->loss_kind = a->task.training_loss ? a->net->type->training_loss : a->net->type->bench_loss;
+    a->loss_kind = loss_of(&a->task, a->net->type);
+    if (a->task.optimizer && !*a->task.optimizer)
+        a->task.optimizer = tare_net_optimizer(a->net);
     a->gradient = tare__take((size_t)a->net->n_parameters, sizeof(tare_value *));
     tare_status (*const part[])(tare__arm *) = {make_input, make_target, make_head};
     for (int i = 0; i < 3 && status == TARE_OK; ++i)
@@ -161,9 +179,22 @@ tare_status tare__arm_open(tare__arm *a, const tare__task *task, const tare__set
     return status;
 }
 
+/* The learning rate of the step is written first, for however it is run. */
+static tare_status step_scheduled(tare__arm *a)
+{
+    tare_status status = tare_optimizer_advance(a->optimizer);
+    return status == TARE_OK ? a->scheduled(a) : status;
+}
+
 tare_status tare__arm_prepare(tare__arm *a)
 {
-    return a->setting.level[TARE__CAPTURE] == TARE__CAPTURE_STEP ? tare__arm_capture(a) : tare__arm_imperative(a);
+    tare_status status =
+        a->setting.level[TARE__CAPTURE] == TARE__CAPTURE_STEP ? tare__arm_capture(a) : tare__arm_imperative(a);
+    if (status == TARE_OK && a->optimizer && tare_optimizer_scheduled(a->optimizer)) {
+        a->scheduled = a->step;
+        a->step = step_scheduled;
+    }
+    return status;
 }
 
 void tare__arm_forget(tare__arm *a)

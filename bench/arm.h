@@ -10,18 +10,22 @@
 
 #include "../graph/graph.h"
 #include "../nets/net.h"
+#include "plugins.h"
 #include "rung.h"
 
 typedef enum { TARE__TRAIN, TARE__FORWARD, TARE__INFER } tare__work;
 extern const char *const tare__work_names[]; /* train, forward, infer */
 
 typedef struct {
-    const char *net;               /* as the user wrote it */
-    const tare_net_type *net_type; /* its type, where it is not a built-in one; NULL */
+    const char *net; /* as tare_net_new takes it: of a plug-in's file, its net's name */
+    tare__plugins plugins;
+    const tare_net_type *net_type; /* its type, where neither a built-in one nor a plug-in's; NULL */
+    bool no_layers;                /* the net has no layer objects */
     int64_t batch;                 /* 0: the net's own */
     tare__work work;
-    const char *optimizer; /* NULL: none */
+    const char *optimizer; /* NULL: none; "": the net's own */
     bool training_loss;    /* the net's training loss, not its bench head */
+    bool outputs_only;     /* no loss at all */
     uint64_t seed;
     tare_device_open *open_device; /* NULL: the CPU */
     void *device_owner;
@@ -36,6 +40,7 @@ struct tare__arm {
     tare_loss loss_kind;
     tare_runtime *rt;
     tare_net *net;
+    const char *label;         /* of the net with all its options, whichever file it came through; borrowed from it */
     tare_optimizer *optimizer; /* NULL: none */
     tare_value *x, *target,
         *head;       /* resident; target NULL where the loss has none, head NULL where nothing is derived */
@@ -50,9 +55,10 @@ struct tare__arm {
     const tare_call *call; /* the bare list, where api = kernels */
     int n_calls;
     tare_status (*step)(tare__arm *);
-    bool keep;             /* leave loss and outputs of a step to be observed */
-    bool expose;           /* gradients are results of the plan, even where the update is in it */
-    tare_value *y, *loss;  /* kept by the last step: handles of the arm's own */
+    tare_status (*scheduled)(tare__arm *); /* where the optimizer has a schedule: the step without it; NULL */
+    bool keep;                             /* leave loss and outputs of a step to be observed */
+    bool expose;                           /* gradients are results of the plan, even where the update is in it */
+    tare_value *y, *loss;                  /* kept by the last step: handles of the arm's own */
     tare_value **gradient; /* [n_parameters] graph: the results of the instance; NULL where there are none */
     int64_t bind_ns;       /* of making and binding the instance */
     int64_t lost;          /* closed: blocks that its runtime still had out; 0 */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../core/version.h"
+#include "help.h"
 
 const tare__option tare__common_options[] = {
     {"seed", "S", "1", "seed of weights, inputs and labels"},
@@ -52,6 +53,18 @@ char *tare__print(const char *format, ...)
     va_end(again);
     va_end(list);
     return text;
+}
+
+struct tare__kept {
+    void **block;
+    int n;
+};
+
+void *tare__keep(const tare__line *line, void *block)
+{
+    struct tare__kept *k = line->kept;
+    k->block = tare__more(k->block, (size_t)k->n + 1, sizeof *k->block);
+    return k->block[k->n++] = block;
 }
 
 /* ---- errors --------------------------------------------------------------------------------------------------*/
@@ -139,48 +152,13 @@ const char *tare__nearest(const char *word, const char *const *name, int n, char
     return text;
 }
 
-/* ---- help ----------------------------------------------------------------------------------------------------*/
-
-static void print_options(const tare__option *options)
-{
-    for (; options->name; ++options) {
-        if (!options->doc) /* hidden */
-            continue;
-        char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", options->name, options->argument ? " " : "",
-                 options->argument ? options->argument : "");
-        printf("  %-24s %s", left, options->doc);
-        if (options->normal)
-            printf(" [%s]", options->normal);
-        printf("\n");
-    }
-}
-
-static int print_help(const tare__command *command)
-{
-    printf("tare %s %s\n%s\n\n", command->name, command->usage, command->doc);
-    print_options(command->options);
-    print_options(tare__common_options);
-    return TARE__RAN;
-}
-
-static int print_commands(const tare__command *commands)
-{
-    printf("tare: the same net on the same kernels, imperatively and as a static graph; and what lies between.\n\n");
-    for (const tare__command *each = commands; each->name; ++each)
-        printf("  %-9s %s\n", each->name, each->doc);
-    printf("\ntare COMMAND --help says more.\n\n");
-    print_options(tare__common_options);
-    return TARE__RAN;
-}
+/* ---- parsing -------------------------------------------------------------------------------------------------*/
 
 static int print_version(void)
 {
     printf("tare %s (%s)\n", tare_version(), tare_commit());
     return TARE__RAN;
 }
-
-/* ---- parsing -------------------------------------------------------------------------------------------------*/
 
 static const tare__option *find_option(const tare__command *command, const char *name, size_t length)
 {
@@ -255,7 +233,7 @@ static int run(tare__line *line, int argc, char **argv)
     if (code)
         return code;
     if (tare__given(line, "help"))
-        return print_help(line->command);
+        return tare__help_command(line->command);
     if (tare__given(line, "version"))
         return print_version();
     code = check_words(line);
@@ -273,7 +251,8 @@ static int unknown_command(const tare__command *commands, const char *name)
     const char *names[64];
     int n = 0;
     for (const tare__command *each = commands; each->name && n < 64; ++each)
-        names[n++] = each->name;
+        if (each->doc)
+            names[n++] = each->name;
     char text[TARE__NEAREST];
     return tare__usage(NULL, "unknown command '%s'%s", name, tare__nearest(name, names, n, text));
 }
@@ -283,7 +262,7 @@ int tare__command_main(const tare__command *commands, int argc, char **argv)
     if (argc < 2)
         return tare__usage(NULL, "a command is wanted: tare --help lists them");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
-        return print_commands(commands);
+        return tare__help_all(commands);
     if (strcmp(argv[1], "--version") == 0)
         return print_version();
     const tare__command *command = commands;
@@ -291,12 +270,16 @@ int tare__command_main(const tare__command *commands, int argc, char **argv)
         ++command;
     if (!command->name)
         return unknown_command(commands, argv[1]);
-    tare__line line = {.command = command, .argc = argc, .argv = argv};
+    struct tare__kept kept = {0};
+    tare__line line = {.command = command, .commands = commands, .argc = argc, .argv = argv, .kept = &kept};
     line.word = tare__take((size_t)argc, sizeof *line.word);
     line.given = tare__take((size_t)argc, sizeof *line.given);
     int code = run(&line, argc, argv);
     free(line.word);
     free(line.given);
+    while (kept.n > 0)
+        free(kept.block[--kept.n]);
+    free(kept.block);
     return code;
 }
 

@@ -16,7 +16,7 @@ enum { TARE__RAN = 0, TARE__FAILED = 1, TARE__USAGE = 2, TARE__UNTRUSTED = 3 };
 
 typedef struct {
     const char *name;     /* without the dashes */
-    const char *argument; /* its name in the help; NULL: a switch */
+    const char *argument; /* its name in the help, which says what it is (completion.c); NULL: a switch */
     const char *normal;   /* the value when it is not given; NULL: none */
     const char *doc;
 } tare__option;
@@ -25,16 +25,18 @@ typedef struct tare__line tare__line;
 typedef struct {
     const char *name;
     const char *usage;           /* the positionals, "NET" */
-    const char *doc;             /* a sentence */
+    const char *doc;             /* a sentence; NULL: hidden */
     int n_min, n_max;            /* positionals; n_max -1: any number */
     const tare__option *options; /* ended by a NULL name */
     int (*run)(const tare__line *);
+    const char *more; /* for --help and the manual (help.h): what it prints, examples */
 } tare__command;
 
 /* A command line, parsed. Words are borrowed from argv. */
 struct tare__line {
     const tare__command *command;
-    int argc; /* the whole line, for records and for starting it again */
+    const tare__command *commands; /* the table that it is in */
+    int argc;                      /* the whole line, for records and for starting it again */
     char **argv;
     const char **word; /* positionals */
     int n_words;
@@ -43,6 +45,7 @@ struct tare__line {
         const char *value; /* NULL of a switch */
     } * given;
     int n_given;
+    struct tare__kept *kept; /* tare__keep */
 };
 
 /* Options that every subcommand takes. */
@@ -60,6 +63,9 @@ const char *tare__each(const tare__line *, const char *option, int *at);
  * neither value nor default. */
 int tare__integer(const tare__line *, const char *option, int64_t low, int64_t high, int64_t *out);
 int tare__number(const tare__line *, const char *option, double low, double high, double *out);
+
+/* Hands a block over to the line, which frees it after the subcommand's end; returns it. */
+void *tare__keep(const tare__line *, void *block);
 
 /* "tare bench: ..." as one line on stderr; answers TARE__USAGE, TARE__FAILED. */
 int tare__usage(const tare__line *, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,20 +1,48 @@
 /* facts.c - nodes, FLOPs, bytes, counts, peaks (see facts.h). */
 #include "facts.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+double tare__node_flops(const tare_node *n)
+{
+    tare_args args = tare_node_args(n);
+    return n->op->flops ? n->op->flops(&args, (const tare_desc_ref *)(n->operand + n->n_in)) : 0;
+}
+
+double tare__node_bytes(const tare_node *n)
+{
+    double bytes = 0;
+    for (int i = 0; i < n->n_in + n->n_out; ++i)
+        bytes += n->operand[i] ? (double)tare_desc_bytes(&n->operand[i]->d) : 0;
+    return bytes;
+}
 
 double tare__program_flops(const tare_program *p)
 {
     double flops = 0;
-    for (int i = 0; i < p->n; ++i) {
-        const tare_node *n = &p->node[i];
-        if (!n->op || !n->op->flops)
-            continue;
-        tare_args args = tare_node_args(n);
-        flops += n->op->flops(&args, (const tare_desc_ref *)(n->operand + n->n_in));
-    }
+    for (int i = 0; i < p->n; ++i)
+        flops += p->node[i].op ? tare__node_flops(&p->node[i]) : 0;
     return flops;
+}
+
+/* Nodes that are alike are added up: a net of many layers has few kinds. */
+static void take_work(const tare_program *p, tare__facts *facts)
+{
+    facts->work = tare__take((size_t)p->n + 1, sizeof *facts->work);
+    for (int i = 0; i < p->n; ++i) {
+        if (!p->node[i].op || !p->node[i].variant)
+            continue;
+        tare__node_work one = {tare__node_flops(&p->node[i]), tare__node_bytes(&p->node[i]), 1};
+        int w = 0;
+        while (w < facts->n_work && memcmp(&facts->work[w], &one, offsetof(tare__node_work, n)) != 0)
+            ++w;
+        if (w == facts->n_work)
+            facts->work[facts->n_work++] = one;
+        else
+            ++facts->work[w].n;
+    }
 }
 
 static int64_t bytes_of(const tare_value *v)
@@ -60,6 +88,7 @@ tare_status tare__facts_take(const tare__task *task, tare__facts *facts)
     facts->batch = arm.batch;
     facts->nodes = tare_graph_nodes(arm.graph);
     facts->flops = tare__program_flops(tare_graph_program(arm.graph));
+    take_work(tare_graph_program(arm.graph), facts);
     facts->plan = tare_plan_size(arm.plan);
     status = tare_plan_floor(arm.plan, &facts->order_free);
     take_bytes(&arm, facts);
@@ -84,6 +113,7 @@ tare_status tare__facts_take(const tare__task *task, tare__facts *facts)
 void tare__facts_free(tare__facts *facts)
 {
     free(facts->label);
+    free(facts->work);
     *facts = (tare__facts){0};
 }
 

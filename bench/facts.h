@@ -3,6 +3,7 @@
 #define TARE_BENCH_FACTS_H
 
 #include "arm.h"
+#include "figures.h"
 
 typedef struct {
     char *label; /* the net with all its options, owned */
@@ -11,14 +12,19 @@ typedef struct {
     double flops; /* 2 x multiply-adds of the products: forward and wanted gradients */
     int64_t parameter_bytes, optimizer_bytes, input_bytes;
     int64_t order_free; /* the floor of all orders of that plan; -1: none */
+    tare__node_work *work; /* of the nodes with a kernel, alike ones together; owned */
+    int n_work;
     tare_plan_bytes plan; /* of forward and backward, gradients kept to the end: what an imperative step holds */
 } tare__facts;
 
 tare_status tare__facts_take(const tare__task *, tare__facts *);
 void tare__facts_free(tare__facts *);
 
-/* FLOPs of a program's nodes; operators with a kernel. */
+/* FLOPs of a program's nodes. */
 double tare__program_flops(const tare_program *);
+/* Of one node: FLOPs, and the bytes that it reads and writes. */
+double tare__node_flops(const tare_node *);
+double tare__node_bytes(const tare_node *);
 
 /* Counts of one step of a prepared arm, after two that warm it up. */
 tare_status tare__arm_count(tare__arm *, tare_counts *step);

@@ -1,5 +1,6 @@
-/* lists.c - `tare nets`, `ops`, `doctor`: what there is, one a line, name first. */
+/* lists.c - `tare nets`, `ops`, `optimizers`, `schedules`, `initialisers`: what there is, one a line, name first. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "../ops/ops.h"
 #include "arm.h"
@@ -7,12 +8,10 @@
 
 static const char *const loss_names[] = {"ones", "L2", "softmax cross-entropy"};
 
-static tare_status start(tare_runtime **rt)
+/* A plug-in's record may have no doc. */
+static const char *doc_of(const char *doc)
 {
-    tare_status status = tare_start(NULL, rt);
-    if (status == TARE_OK)
-        status = tare_nets_register(*rt);
-    return status == TARE_OK ? tare_graph_register(*rt) : status;
+    return doc ? doc : "";
 }
 
 static void print_row(bool json, json_t *row, const char *name, const char *rest)
@@ -26,39 +25,62 @@ static void print_row(bool json, json_t *row, const char *name, const char *rest
     json_decref(row);
 }
 
+/* "name:key=normal,..." into text, of a choice the first word; what follows the name is returned. */
+static const char *with_options(char *text, size_t bytes, const char *name, const tare_attr *attr, int n)
+{
+    size_t used = (size_t)snprintf(text, bytes, "%s", name), begin = used < bytes ? used : 0;
+    for (int i = 0; i < n && used < bytes; ++i)
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s=%.*s", i ? "," : ":", attr[i].name,
+                                 (int)strcspn(attr[i].normal, "|"), attr[i].normal);
+    return text + begin;
+}
+
 static void print_net(const tare_net_type *type, bool json)
 {
-    char options[512] = "", rest[1024];
-    size_t used = 0;
-    for (int i = 0; i < type->n_options && used < sizeof options; ++i)
-        used += (size_t)snprintf(options + used, sizeof options - used, "%s%s=%s", i ? "," : ":", type->options[i].name,
-                                 type->options[i].normal);
+    char name[640], rest[1024];
+    const char *options = with_options(name, sizeof name, type->name, type->options, type->n_options);
     snprintf(rest, sizeof rest, "batch %-4lld bench %s, training %s: %s", (long long)type->default_batch,
-             loss_names[type->bench_loss], loss_names[type->training_loss], type->doc);
-    char name[640];
-    snprintf(name, sizeof name, "%s%s", type->name, options);
+             loss_names[type->bench_loss], loss_names[type->training_loss], doc_of(type->doc));
     json_t *row = json_pack("{s:s,s:s,s:I,s:s,s:s,s:s}", "name", type->name, "options", options, "batch",
                             (json_int_t)type->default_batch, "bench_loss", loss_names[type->bench_loss],
-                            "training_loss", loss_names[type->training_loss], "doc", type->doc);
+                            "training_loss", loss_names[type->training_loss], "doc", doc_of(type->doc));
     print_row(json, row, name, rest);
 }
 
 static void print_op(const tare_op *op, bool json)
 {
     json_t *row = json_pack("{s:s,s:i,s:i,s:i,s:s}", "name", op->name, "inputs", op->n_in, "outputs", op->n_out,
-                            "variants", op->n_variants, "doc", op->doc);
-    print_row(json, row, op->name, op->doc);
+                            "variants", op->n_variants, "doc", doc_of(op->doc));
+    print_row(json, row, op->name, doc_of(op->doc));
+}
+
+static void print_optimizer(const tare_optimizer_type *type, bool json)
+{
+    char name[640], rest[1024];
+    const char *options = with_options(name, sizeof name, type->name, type->options, type->n_options);
+    snprintf(rest, sizeof rest, "%s; %s", doc_of(type->doc), options);
+    json_t *all = json_array();
+    for (int i = 0; i < type->n_options; ++i)
+        json_array_append_new(all, json_pack("{s:s,s:s,s:s}", "name", type->options[i].name, "default",
+                                             type->options[i].normal, "doc", type->options[i].doc));
+    json_t *row = json_pack("{s:s,s:s,s:o}", "name", type->name, "doc", doc_of(type->doc), "options", all);
+    print_row(json, row, type->name, rest);
 }
 
 static int list(const tare__line *line, tare_kind kind)
 {
     bool json = tare__given(line, "json");
     tare_runtime *rt = NULL;
-    tare_status status = start(&rt);
-    int code = status == TARE_OK ? TARE__RAN : tare__status_failed(line, status);
+    tare__plugins plugins;
+    int code = tare__plugins_read(line, &plugins);
+    tare_status status = code ? TARE_OK : tare__start(NULL, &plugins, &rt);
+    if (status != TARE_OK)
+        code = tare__status_usage(line, status);
     for (int i = 0; !code && i < rt->n_records[kind]; ++i) {
         if (kind == TARE_KIND_NET)
             print_net((const tare_net_type *)rt->record[kind][i], json);
+        else if (kind == TARE_KIND_OPTIMIZER)
+            print_optimizer((const tare_optimizer_type *)rt->record[kind][i], json);
         else
             print_op((const tare_op *)rt->record[kind][i], json);
     }
@@ -71,30 +93,31 @@ int tare__nets_run(const tare__line *line)
     return list(line, TARE_KIND_NET);
 }
 
+int tare__optimizers_run(const tare__line *line)
+{
+    return list(line, TARE_KIND_OPTIMIZER);
+}
+
 int tare__ops_run(const tare__line *line)
 {
     return list(line, TARE_KIND_OPERATOR);
 }
 
-/* The machine, build and library records that would go with every result. */
-int tare__doctor_run(const tare__line *line)
+/* A table of names and sentences. */
+static int list_words(const tare__line *line, const tare_word *word, int n)
 {
-    json_t *all =
-        json_pack("{s:o,s:o,s:o}", "machine", tare__machine(), "build", tare__build(), "libraries", tare__libraries());
-    if (tare__given(line, "json")) {
-        json_dumpf(all, stdout, JSON_COMPACT);
-        printf("\n");
-    }
-    const char *group, *key;
-    json_t *fields, *value;
-    if (!tare__given(line, "json")) {
-        json_object_foreach(all, group, fields) json_object_foreach(fields, key, value)
-        {
-            char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-            printf("%-10s %-13s %s\n", group, key, json_is_string(value) ? json_string_value(value) : text);
-            free(text);
-        }
-    }
-    json_decref(all);
+    for (int i = 0; i < n; ++i)
+        print_row(tare__given(line, "json"), json_pack("{s:s,s:s}", "name", word[i].name, "doc", word[i].doc),
+                  word[i].name, word[i].doc);
     return TARE__RAN;
+}
+
+int tare__schedules_run(const tare__line *line)
+{
+    return list_words(line, tare_schedules, tare_n_schedules);
+}
+
+int tare__initialisers_run(const tare__line *line)
+{
+    return list_words(line, tare_initialisers, tare_n_initialisers);
 }

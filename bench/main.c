@@ -21,6 +21,7 @@
     }
 
 static const tare__option list_options[] = {JSON_LINES, END};
+static const tare__option record_list_options[] = {JSON_LINES, TARE__PLUGIN_OPTION, END};
 static const tare__option modes_options[] = {
     JSON_LINES, {"markdown", NULL, NULL, "the whole ladder, as docs/MODES.md has it"}, END};
 static const tare__option summary_options[] = {TARE__TASK_OPTIONS, JSON_LINES, WORK, END};
@@ -30,18 +31,31 @@ static const tare__option bench_options[] = {
     TARE__ARM_OPTIONS,
     {"arm", "NAME=RUNG,F=L,...", NULL, "one more arm, with flips of its own"},
     {"rounds", "R", "60", "rounds in all processes together"},
-    {"time", "SECONDS", NULL, "stop after this time instead"},
+    {"time", "SECONDS", NULL, "stop after this time instead (each cell of a grid)"},
     {"quick", NULL, NULL, "--time 10"},
-    {"processes", "P", "6", "processes, one after the other"},
+    {"processes", "P", "10", "processes, one after the other; fewer by themselves where the time is short"},
+    {"trust", "PERCENT", "1", "how far the same arm, measured twice, may differ from itself"},
     {"order-seed", "S", "1", "seed of the order of arms"},
+    {"fraction", "N", "1", "of a grid, the regular fraction of one in N cells"},
+    {"shard", "I/N", NULL, "of a grid, the I-th of N shards; their files are merged by concatenation"},
     JSON_FILE,
-    {"child", "K", NULL, NULL},
-    {"share", "SECONDS", NULL, NULL},
+    {"csv", "DIR", NULL, "write the records of --json as tables too, one a kind"},
     END,
 };
+static const tare__option measure_options[] = {END};
+static const tare__option verify_options[] = {END};
+static const tare__option compare_options[] = {
+    {"trust", "PERCENT", "1", "how far the machine's sgemm may differ between the files"},
+    {"by", "machine", NULL, "compare runs of the same machine only, machine by machine"},
+    {"across", NULL, NULL, "compare different machines all the same"},
+    {"partial", NULL, NULL, "use what is valid in a file that was cut short"},
+    END,
+};
+static const tare__option doctor_options[] = {JSON_LINES, {"time", "SECONDS", "5", "for the measured part"}, END};
 static const tare__option agree_options[] = {
     {"batch", "N", NULL, "samples a step (the net's own number where not given)"},
-    {"optimizer", "NAME", "sgd", "the update: sgd, adam, sgd:momentum=0.9,..."},
+    TARE__PLUGIN_OPTION,
+    {"optimizer", "OPTIMIZER", "sgd", "the update: adam, sgd:momentum=0.9,... (tare optimizers)"},
     TARE__ARM_OPTIONS,
     {"steps", "K", "3", "steps from the seed"},
     {"data", "DIR", NULL, "real batches, one a step"},
@@ -49,25 +63,32 @@ static const tare__option agree_options[] = {
     END,
 };
 static const tare__option train_options[] = {
-    {"data", "DIR", NULL, "images in MNIST's format, or x_*.npy and y_*.npy"},
-    {"epochs", "E", "1", "times through the training set"},
-    {"mode", "RUNG", "step", "how a step runs"},
-    {"factor", "F=L,...", NULL, "flips"},
-    {"threads", "T", NULL, "the factor threads"},
-    {"kernels", "K", NULL, "the factor kernels"},
-    {"device", "D", NULL, "the factor device"},
-    {"optimizer", "NAME", "adam", "the update: sgd, adam, sgd:momentum=0.9,..."},
-    {"batch", "N", NULL, "samples a step (the net's own number where not given)"},
-    {"save", "FILE", NULL, "write the parameters (safetensors)"},
-    {"load", "FILE", NULL, "begin with these parameters"},
-    {"json", "FILE", NULL, "write a record an epoch"},
+    {"data", "DIR|FILE", NULL, "MNIST's four files (.gz too), or X_train.npy, Y_train.npy, X_test.npy, Y_test.npy"},
+    {"epochs", "E", NULL, "times through the training data [1]"},
+    TARE__SETTING_OPTIONS("step"),
+    {"optimizer", "OPTIMIZER", NULL, "the update: adam, sgd:momentum=0.9,... (the net's own; tare optimizers)"},
+    {"batch", "N", NULL, "samples a step (the net's own number); those that fill no batch are left out of the epoch"},
+    TARE__PLUGIN_OPTION,
+    {"validation", "SHARE|DIR", NULL, "hold out this share of the training data, or take DIR's test set"},
+    {"early-stop", "P", NULL, "stop after P epochs without a lower validation loss; take the best epoch's weights"},
+    {"no-shuffle", NULL, NULL, "the samples in the order of their file, in every epoch"},
+    {"order-seed", "S", NULL, "seed of the order of samples (the seed where not given)"},
+    {"checkpoint", "FILE", NULL, "write all that going on takes, after each epoch and when interrupted"},
+    {"checkpoint-every", "N", NULL, "besides, after every N steps"},
+    {"resume", "FILE", NULL, "go on from a checkpoint; what is not given here is as it was there"},
+    {"save", "FILE", NULL, "write the weights in the end (safetensors)"},
+    {"load", "FILE", NULL, "begin with these weights"},
+    {"json", "FILE", NULL, "write a record an epoch; with --resume they are added"},
     END,
 };
 static const tare__option predict_options[] = {
-    {"load", "FILE", NULL, "parameters (safetensors); a saved net has its own"},
-    {"data", "DIR", NULL, "as for train; its test set is used"},
-    {"batch", "N", NULL, "samples at a time"},
-    {"out", "FILE", NULL, "write the outputs (npy)"},
+    {"load", "FILE", NULL, "weights (safetensors) or a checkpoint; a saved net has its own"},
+    {"data", "DIR|FILE", NULL, "a data set as for train, whose test set is used; or an array of inputs"},
+    TARE__SETTING_OPTIONS("functional"),
+    {"batch", "N", NULL, "samples at a time (the net's own number where not given)"},
+    TARE__PLUGIN_OPTION,
+    {"out", "FILE", NULL, "write the outputs, a row a sample: FILE.npy, FILE.csv"},
+    {"json", "FILE", NULL, "write the score as a record"},
     END,
 };
 static const tare__option data_options[] = {
@@ -81,7 +102,9 @@ static const tare__option plan_options[] = {
     {"factor", "F=L,...", NULL, "flips of the rung step"},
     {"csv", "FILE", NULL, "write a net's intervals: id,lower,upper,size,offset"},
     {"out", "FILE", NULL, "write the plan of a CSV file"},
-    {"capacity", "BYTES", NULL, "fail where the plan is higher"},
+    {"capacity", "BYTES", NULL, "of a CSV file: a plan within so many bytes, or none"},
+    {"budget", "SECONDS", NULL, "search so long at most (else a number of steps, the same everywhere)"},
+    {"packers", "A,B|all", NULL, "packers to compare, the lowest plan kept [portfolio]"},
     {"verify", "FILE", NULL, "check a plan: id,lower,upper,size,offset"},
     END,
 };
@@ -101,26 +124,85 @@ static const tare__option step_options[] = {
     JSON_FILE,
     END,
 };
-static const tare__option report_options[] = {{"out", "FILE", NULL, "the page"}, END};
+static const tare__option check_options[] = {TARE__PLUGIN_OPTION, END};
+static const tare__option no_options[] = {END};
+static const tare__option report_options[] = {
+    {"out", "FILE", NULL, "the page"},
+    {"csv", "DIR", NULL, "tables, one a kind of record"},
+    {"by", "machine", NULL, "runs of a machine together, under its name"},
+    {"partial", NULL, NULL, "use what is valid in a file that was cut short"},
+    END,
+};
 
 static const tare__command commands[] = {
-    {"nets", "", "lists the nets", 0, 0, list_options, tare__nets_run},
-    {"ops", "", "lists the operators", 0, 0, list_options, tare__ops_run},
-    {"modes", "", "lists the rungs and what each mirrors elsewhere", 0, 0, modes_options, tare__modes_run},
-    {"factors", "", "lists the factors and their levels", 0, 0, list_options, tare__factors_run},
-    {"summary", "NET", "layers, parameters, FLOPs and bytes of a net", 1, 1, summary_options, tare__summary_run},
-    {"bench", "NET", "times arms against each other, interleaved", 1, 1, bench_options, tare__bench_run},
-    {"agree", "NET", "runs every rung and compares all results bit for bit", 1, 1, agree_options, tare__agree_run},
-    {"train", "NET", "trains on a data set", 1, 1, train_options, tare__train_run},
-    {"predict", "NET", "runs a trained net on a data set", 1, 1, predict_options, tare__predict_run},
-    {"data", "KIND", "writes a data set in its real format: digits, regression", 1, 1, data_options, tare__data_run},
+    {"nets", "", "lists the nets", 0, 0, record_list_options, tare__nets_run,
+     "A line a net: its name with its options and what they are unless given, the batch, and the losses."},
+    {"ops", "", "lists the operators", 0, 0, record_list_options, tare__ops_run, NULL},
+    {"optimizers", "", "lists the optimizers", 0, 0, record_list_options, tare__optimizers_run,
+     "A line an optimizer, with its options: --optimizer sgd:momentum=0.9,lr=0.01"},
+    {"schedules", "", "lists what an optimizer's option schedule can be", 0, 0, list_options, tare__schedules_run,
+     "  tare train mlp_mnist --data digits --optimizer adam:schedule=cosine,steps=1000,warmup=100"},
+    {"initialisers", "", "lists what a net's option init can be", 0, 0, list_options, tare__initialisers_run,
+     "  tare train mlp_mnist:init=he_normal --data digits"},
+    {"modes", "", "lists the rungs and what each mirrors elsewhere", 0, 0, modes_options, tare__modes_run,
+     "A rung is a way of running a net, from looking operators up by name to replaying a bare list of kernel calls: a "
+     "named setting of the factors (tare factors)."},
+    {"factors", "", "lists the factors and their levels", 0, 0, list_options, tare__factors_run,
+     "A factor is one mechanism that can be flipped alone: --factor storage=malloc. A flip that means nothing on a "
+     "rung is refused. Exact: the results are bitwise the same at all levels."},
+    {"summary", "NET", "layers, parameters, FLOPs and bytes of a net", 1, 1, summary_options, tare__summary_run,
+     "  tare summary mlp --batch 64 --optimizer adam"},
+    {"bench", "NET", "times arms against each other, interleaved", 1, 1, bench_options, tare__bench_command,
+     "Arms run in turn, in shuffled rounds, in several processes. Printed are the least and the median time of a step, "
+     "the ratio to the bare kernel calls with its 95 % interval, exact counts of what a step does beside its kernels, "
+     "and the digest of its kernel calls.\n"
+     "  tare bench chain --modes all\n"
+     "  tare bench mlp --modes block,step --optimizer adam --threads 2 --json mlp.jsonl\n"
+     "  tare bench chain --arm pool=functional --arm heap=functional,storage=malloc"},
+    {"agree", "NET", "runs every rung and compares all results bit for bit", 1, 1, agree_options, tare__agree_run,
+     "A line a rung with digests of loss, outputs, gradients, parameters, state and kernel calls. A bit that differs, "
+     "a "
+     "value that is not finite, or results that are constant are a failure.\n"
+     "  tare agree mlp --threads 1,2,3\n"
+     "  tare agree ./mine.c --modes all"},
+    {"train", "NET", "trains on a data set", 1, 1, train_options, tare__train_run,
+     "  tare data digits --out digits\n"
+     "  tare train mlp_mnist --data digits --epochs 3 --mode step --save digits.safetensors"},
+    {"predict", "NET", "runs a trained net on a data set", 1, 1, predict_options, tare__predict_run,
+     "  tare predict mlp_mnist --data digits --load digits.safetensors --out scores.npy"},
+    {"data", "KIND", "writes a data set in its real format: digits, regression", 1, 1, data_options, tare__data_run,
+     NULL},
     {"plan", "[NET | FILE.csv]", "plans memory: of a net, of intervals in a file; checks a plan", 0, 1, plan_options,
-     tare__plan_run},
+     tare__plan_run,
+     "A file has rows id,lower,upper,size: a block lives in [lower, upper). A plan has an offset in each row besides.\n"
+     "  tare plan mlp --optimizer adam --csv mlp.csv\n"
+     "  tare plan blocks.csv --capacity 1048576 --out planned.csv\n"
+     "  tare plan --verify planned.csv"},
     {"graph", "NET", "writes a net: a picture of its captured program, or files to be loaded again", 1, 1,
-     graph_options, tare__graph_run},
-    {"step", "NET", "shows one step event by event, two arms side by side", 1, 1, step_options, tare__step_run},
-    {"report", "FILE.jsonl...", "makes one page of records", 1, -1, report_options, tare__report_run},
-    {"doctor", "", "what this machine and this build are", 0, 0, list_options, tare__doctor_run},
+     graph_options, tare__graph_run,
+     "  tare graph mlp --dot mlp.dot\n"
+     "  tare graph mlp --save mlp.json"},
+    {"step", "NET", "shows one step event by event, two arms side by side", 1, 1, step_options, tare__step_run,
+     "  tare step mlp --arms functional,step --layer dense0"},
+    {"check", "[OP | FILE.so]...", "runs all tests that follow from an operator's record", 0, -1, check_options,
+     tare__check_run,
+     "A line a test: each kernel against the float64 reference, in place and in other orders; gradients against "
+     "differences; what a gradient needs; both modes, captured, with threads, bit for bit; what must be refused; every "
+     "allocation failing. Without words: all operators. --quiet prints failures alone.\n"
+     "  tare check relu tanh\n"
+     "  tare check ./mine.c"},
+    {"report", "FILE.jsonl...", "makes one page of records", 1, -1, report_options, tare__report_run,
+     "  tare report mlp.jsonl --out mlp.html"},
+    {"compare", "A.jsonl B.jsonl", "contrasts between the runs of two files", 2, 2, compare_options, tare__compare_run,
+     "  tare compare before.jsonl after.jsonl"},
+    {"verify", "FILE.jsonl...", "computes every figure again from the raw blocks", 1, -1, verify_options,
+     tare__verify_run, NULL},
+    {"doctor", "", "what this machine can measure, and what would help", 0, 0, doctor_options, tare__doctor_run, NULL},
+    {"measure", "", NULL, 0, 0, measure_options, tare__measure_run, NULL},
+    {"completion", "bash", "prints what a shell completes the command with", 1, -1, no_options, tare__completion_run,
+     "  source <(tare completion bash)"},
+    {"manual", "", "prints the manual page", 0, 0, no_options, tare__manual_run,
+     "  tare manual >tare.1; man -l tare.1"},
     {0},
 };
 

@@ -1,31 +1,44 @@
-/* measure.h - one process of a run: opens all arms, warms them up, times blocks in shuffled rounds.
+/* measure.h - one process of a run: `tare measure`, started by the protocol and told on its standard input what to do.
  *
- * It is the command itself, started again by `tare bench` with the same words and the hidden option --child K. What it
- * finds goes to standard output, a JSON object a line: {"opened": arm, ...} for each arm, {"round": r, ...} for each
- * block. Nothing is written while a block is timed.
+ * Its lines go to standard output, a JSON object each. One that opens an arm says {"opened": arm, ...} and ends. One
+ * that times opens all arms, warms them up (see warm.h), and says {"block": arm, "round": r, ...} for every block and
+ * {"done": rounds, ...} at the end. Nothing is written while a block is timed.
  *
- * A block is the mean of as many steps as fill BLOCK_NS. A round is one block of every arm and of sgemm, in an order of
- * its own. A round is dropped, by a rule that stands before the first one, when the hypervisor stole more than
- * TARE__STEAL_SHARE of its time from the machine, or when the process was put aside (involuntary switches) for more
- * than TARE__ASIDE_SHARE of it. */
+ * A block is the mean of as many steps as fill BLOCK_NS. A round is one block of every arm and of the machine's rates,
+ * in an order of its own. A round is dropped, by a rule that stands before the first one, when the hypervisor stole
+ * more than TARE__STEAL_SHARE of its time from the machine, or when the process was put aside (involuntary switches)
+ * for more than TARE__ASIDE_SHARE of it. */
 #ifndef TARE_BENCH_MEASURE_H
 #define TARE_BENCH_MEASURE_H
 
-#include "request.h"
+#include "blocks.h"
+#include "rates.h"
+#include "wire.h"
 
 enum { TARE__BLOCK_NS = 20000000 };
 #define TARE__STEAL_SHARE 0.02
 #define TARE__ASIDE_SHARE 0.01
 
+/* All that one process times: arms numbered as in the schedule, then the rates. */
 typedef struct {
-    int process;    /* 0.. */
-    int rounds;     /* to run */
-    double seconds; /* stop beginning rounds after this time; 0: never */
-    int64_t order_seed;
-    int gemm_threads; /* of sgemm */
-} tare__schedule;
+    tare__wire wire;
+    tare__arm *arm; /* [wire.specs.n] */
+    tare__rates rates;
+    int n;          /* arms and rates */
+    int64_t *steps; /* [n]: a block's */
+    int64_t begin_ns;
+} tare__session;
 
-/* Runs it; an exit code. The arms are numbered as in specs, sgemm comes last. */
-int tare__measure(const tare__line *, const tare__task *, const tare__specs *, const tare__schedule *);
+const char *tare__session_name(const tare__session *, int i);
+/* Runs a block until it is full: s->steps[i] at a time. */
+tare_status tare__block_run(const tare__session *, int i, int64_t full_ns, tare__block *);
+/* Seconds since the process began, that many ns from now. */
+double tare__session_spent(const tare__session *, int64_t ns);
+/* Writes the object as one line, and takes it over. */
+void tare__measure_say(json_t *object);
+
+/* Opens an arm in this fresh process: what happens once, what a step counts, what it computes. Says the line;
+ * "disturbed" in it: others had the processor before the first step was done. */
+tare_status tare__opening_run(const tare__task *, const tare__spec *, int arm);
 
 #endif

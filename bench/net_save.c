@@ -22,6 +22,8 @@ static tare_status save(tare_net *net, tare_graph *const graph[2], const char *p
     tare_saved_net about = {.label = net->label,
                             .bench_loss = tare_loss_name(type->bench_loss),
                             .training_loss = tare_loss_name(type->training_loss),
+                            .optimizer = type->optimizer,
+                            .byte_divisor = type->byte_divisor,
                             .default_batch = type->default_batch};
     type->input(net->options, &about.input);
     type->output(net->options, &about.output);

@@ -280,21 +280,26 @@ static void agree_section(FILE *out, const json_t *agrees)
 
 static void epoch_section(FILE *out, const json_t *epochs)
 {
-    static const char *const names[] = {"mode", "epoch", "loss", "test", "time", "a step"};
+    static const char *const names[] = {"mode", "epoch", "loss", "score", "time", "CPU time", "a step", "peak memory"};
     size_t i;
     json_t *record;
     fputs("<h3>Training</h3>\n", out);
-    head(out, names, 6);
+    head(out, names, 8);
     json_array_foreach(epochs, i, record)
     {
         char text[TARE__FIGURE];
+        const json_t *score = json_object_get(record, "score");
+        bool labels = json_is_number(json_object_get(score, "accuracy"));
         fputs("<tr>", out);
         arm_cell(out, record);
         cell(out, "%.0f", number(record, "epoch"));
         cell(out, "%.9g", number(record, "loss"));
-        cell(out, "%s %.6f", text_of(record, "metric"), number(record, "test"));
+        cell(out, "%s %s %.6g", text_of(score, "set"), labels ? "accuracy" : "MSE",
+             number(score, labels ? "accuracy" : "mse"));
         cell(out, "%s", tare__figure_ns(number(record, "time_ns"), text));
+        cell(out, "%s", tare__figure_ns(number(record, "cpu_ns"), text));
         cell(out, "%s", tare__figure_ns(number(record, "time_ns") / number(record, "steps"), text));
+        cell(out, "%s", tare__figure_bytes(number(record, "rss_peak_bytes"), text));
         fputs("</tr>\n", out);
     }
     foot(out);
@@ -382,7 +387,20 @@ static void run_section(FILE *out, const tare__run *run)
     environment(out, record);
 }
 
-void tare__page_write(FILE *out, const tare__run *runs, int n_runs)
+/* Where the machine is another one than before. */
+static void machine_heading(FILE *out, const json_t *before, const json_t *record)
+{
+    const json_t *machine = json_object_get(record, "machine");
+    if (before && json_equal(json_object_get(before, "machine"), machine))
+        return;
+    fputs("<p class=\"machine\"><b>On ", out);
+    tare__page_text(out, text_of(machine, "host"));
+    fputs("</b>: ", out);
+    tare__page_text(out, text_of(machine, "cpu"));
+    fprintf(out, ", %.0f processors</p>\n", number(machine, "processors"));
+}
+
+void tare__page_write(FILE *out, const tare__run *runs, int n_runs, bool by_machine)
 {
     fprintf(out,
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -392,8 +410,11 @@ void tare__page_write(FILE *out, const tare__run *runs, int n_runs)
             style);
     if (!n_runs)
         fputs("<p>There are no records here.</p>\n", out);
-    for (int i = 0; i < n_runs; ++i)
+    for (int i = 0; i < n_runs; ++i) {
+        if (by_machine)
+            machine_heading(out, i ? any_record(&runs[i - 1]) : NULL, any_record(&runs[i]));
         run_section(out, &runs[i]);
+    }
     if (n_runs)
         definitions(out);
     fputs("</body></html>\n", out);

@@ -3,6 +3,7 @@
 #define TARE_BENCH_PAGE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 /* A run: its lines by kind, in the order in which they stood in the file. Borrowed. */
@@ -11,7 +12,8 @@ typedef struct {
     json_t *arms, *agrees, *epochs; /* arrays */
 } tare__run;
 
-void tare__page_write(FILE *, const tare__run *, int n_runs);
+/* by_machine: with a heading where a run's machine is another one than that of the run before. */
+void tare__page_write(FILE *, const tare__run *, int n_runs, bool by_machine);
 
 /* Text with what HTML would take for itself replaced. */
 void tare__page_text(FILE *, const char *text);

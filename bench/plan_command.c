@@ -1,188 +1,212 @@
 /* plan_command.c - `tare plan`: the memory plan of a net, of intervals in a CSV file, and the checker on such a file.
  *
- * Rows are id,lower,upper,size (and offset in a plan); ids are strings, a block lives in [lower, upper), alignment 1.
- */
-#include <errno.h>
+ * Effort is counted in nodes, so that a plan is the same everywhere; only --budget asks for a clock. Whatever a packer
+ * answers goes through the verifier before it is shown or written. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "../data/writer.h"
+#include "clock.h"
 #include "commands.h"
+#include "intervals.h"
 #include "request.h"
 #include "table.h"
 
+/* ---- packing --------------------------------------------------------------------------------------------------*/
+
+/* Where no budget is given: about a second of search, and never more for many rows, whose nodes cost more each. */
+enum { NODES = 1 << 20, NODES_BY_ROWS = 1 << 28 };
+
+/* The packers asked for, and the best of what they found. */
 typedef struct {
-    char **id;
-    tare_interval *interval;
-    int n;
-} rows;
+    const tare__line *line;
+    tare_runtime *rt;
+    const tare_packer **packer;
+    int n_packers;
+    tare_pack_options options;
+    double seconds; /* 0: no clock */
+    tare__table table;
+    tare_packing best;
+    const char *best_name;
+} packing;
 
-static void rows_free(rows *r)
+static bool is_late(void *deadline)
 {
-    for (int i = 0; i < r->n; ++i)
-        free(r->id[i]);
-    free(r->id);
-    free(r->interval);
-    *r = (rows){0};
+    return tare__clock_ns() >= *(const int64_t *)deadline;
 }
 
-/* ---- CSV -----------------------------------------------------------------------------------------------------*/
-
-/* A whole number from text to the next comma or the end; false: it is none. */
-static bool take_number(char **text, int64_t *out)
+/* The packers that --packers names: all, or A,B. */
+static int find_packers(packing *k)
 {
-    char *field = strsep(text, ","), *end;
-    if (!field)
-        return false;
-    errno = 0;
-    *out = strtoll(field, &end, 10);
-    end += strspn(end, " \t\r");
-    return end != field && !*end && !errno;
-}
-
-static int bad_row(const tare__line *line, const char *path, int number, const char *what)
-{
-    return tare__failed(line, "%s: line %d: %s", path, number, what);
-}
-
-static int read_row(const tare__line *line, const char *path, int number, char *text, bool with_offset, rows *r)
-{
-    char *rest = text;
-    const char *id = strsep(&rest, ",");
-    tare_interval i = {0};
-    if (!rest || !take_number(&rest, &i.lower) || !take_number(&rest, &i.upper) || !take_number(&rest, &i.bytes) ||
-        (with_offset && !take_number(&rest, &i.offset)))
-        return bad_row(line, path, number,
-                       with_offset ? "a row is id,lower,upper,size,offset" : "a row is id,lower,upper,size");
-    if (i.lower >= i.upper)
-        return bad_row(line, path, number, "lower is not below upper");
-    if (i.bytes < 0 || i.offset < 0)
-        return bad_row(line, path, number, "a size or an offset is negative");
-    if (i.bytes > INT64_MAX / 4 || i.offset > INT64_MAX / 4)
-        return bad_row(line, path, number, "a size or an offset is beyond 2^61");
-    r->id = tare__more(r->id, (size_t)r->n + 1, sizeof *r->id);
-    r->interval = tare__more(r->interval, (size_t)r->n + 1, sizeof *r->interval);
-    r->id[r->n] = tare__copy_text(id);
-    r->interval[r->n++] = i;
-    return TARE__RAN;
-}
-
-/* The sum of sizes must be countable, or no packer could say a height. */
-static int check_sum(const tare__line *line, const char *path, const rows *r)
-{
-    int64_t sum = 0;
-    for (int i = 0; i < r->n; ++i)
-        if (__builtin_add_overflow(sum, r->interval[i].bytes, &sum) || sum > INT64_MAX / 4)
-            return tare__failed(line, "%s: the sizes add up to more than 2^61", path);
-    return TARE__RAN;
-}
-
-static int read_rows(const tare__line *line, const char *path, bool with_offset, rows *r)
-{
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return tare__failed(line, "%s: %s", path, strerror(errno));
-    char *text = NULL;
-    size_t capacity = 0;
-    ssize_t length;
+    const char *names = tare__text(k->line, "packers");
+    const tare_record *const *all = k->rt->record[TARE_KIND_PACKER];
+    int n_all = k->rt->n_records[TARE_KIND_PACKER];
+    if (names && strcmp(names, "all") == 0) {
+        k->packer = tare__take((size_t)n_all, sizeof(tare_packer *));
+        for (; k->n_packers < n_all; ++k->n_packers)
+            k->packer[k->n_packers] = (const tare_packer *)all[k->n_packers];
+        return TARE__RAN;
+    }
+    char *text = tare__copy_text(names ? names : "portfolio"), *rest = text, *name;
     int code = TARE__RAN;
-    for (int number = 1; !code && (length = getline(&text, &capacity, file)) > 0; ++number) {
-        text[strcspn(text, "\r\n")] = 0;
-        if (strlen(text) == 0 || (number == 1 && strncmp(text, "id,", 3) == 0))
-            continue;
-        code = read_row(line, path, number, text, with_offset, r);
+    while (!code && (name = strsep(&rest, ","))) {
+        const tare_packer *found = tare_find(k->rt, TARE_KIND_PACKER, name);
+        k->packer = tare__more(k->packer, (size_t)k->n_packers + 1, sizeof(tare_packer *));
+        k->packer[k->n_packers++] = found;
+        code = found ? TARE__RAN : tare__status_usage(k->line, TARE_NOT_FOUND);
     }
-    if (!code && ferror(file))
-        code = tare__failed(line, "%s: cannot be read", path);
     free(text);
-    (void)fclose(file);
-    if (!code && r->n == 0)
-        code = tare__failed(line, "%s: it has no rows", path);
-    return code ? code : check_sum(line, path, r);
+    return code;
 }
 
-static int write_rows(const tare__line *line, const char *path, const rows *r)
+static const char *const heads[] = {"<packer", "height", "x bound", "nodes", "time"};
+
+static int packing_open(const tare__line *line, int64_t alignment, packing *k)
 {
-    tare_writer writer;
-    tare_status status = tare_writer_open(&writer, NULL, path);
+    *k = (packing){.line = line, .options = {.alignment = alignment, .nodes = NODES}};
+    k->best.height = INT64_MAX;
+    tare__table_init(&k->table, (const char **)heads, sizeof heads / sizeof *heads);
+    int code = tare__integer(line, "capacity", 0, INT64_MAX, &k->options.goal);
+    if (!code)
+        code = tare__number(line, "budget", 1e-3, 1e6, &k->seconds);
+    if (k->seconds > 0)
+        k->options.nodes = INT64_MAX;
+    tare_status status = code ? TARE_OK : tare_runtime_new(NULL, &k->rt);
+    if (status == TARE_OK && !code)
+        status = tare_pack_register(k->rt);
     if (status != TARE_OK)
-        return tare__status_failed(line, status);
-    static const char head[] = "id,lower,upper,size,offset\n";
-    (void)tare_writer_put(&writer, head, sizeof head - 1);
-    for (int i = 0; i < r->n; ++i) {
-        const tare_interval *v = &r->interval[i];
-        char *row = tare__print("%s,%lld,%lld,%lld,%lld\n", r->id[i], (long long)v->lower, (long long)v->upper,
-                                (long long)v->bytes, (long long)v->offset);
-        (void)tare_writer_put(&writer, row, strlen(row));
-        free(row);
+        code = tare__status_failed(line, status);
+    return code ? code : find_packers(k);
+}
+
+static void packing_close(packing *k)
+{
+    tare__table_fini(&k->table);
+    free(k->packer);
+    (void)tare_runtime_free(k->rt);
+}
+
+/* Packs with one packer, verifies, and keeps the offsets if none were lower. */
+static tare_status pack_once(packing *k, const tare_packer *packer, tare_interval *v, tare_interval *trial, int n)
+{
+    char time[TARE__FIGURE], bytes[TARE__FIGURE];
+    int64_t begun = tare__clock_ns(), deadline = begun + (int64_t)(k->seconds * 1e9);
+    tare_pack_options options = k->options;
+    tare_packing p;
+    if (k->seconds > 0) {
+        options.stop = is_late;
+        options.owner = &deadline;
     }
-    status = tare_writer_close(&writer); /* repeats the first failure */
-    return status == TARE_OK ? TARE__RAN : tare__status_failed(line, status);
+    memcpy(trial, v, (size_t)n * sizeof *v);
+    tare_status status = tare_pack(&k->rt->memory, packer, &options, trial, n, &p);
+    int64_t spent = tare__clock_ns() - begun;
+    if (status == TARE_OK)
+        status = tare_pack_verify(&k->rt->memory, trial, n, options.alignment, p.height);
+    if (status != TARE_OK)
+        return status;
+    tare__table_put(&k->table, "%s", packer->name);
+    tare__table_put(&k->table, "%lld", (long long)p.height);
+    tare__table_put(&k->table, "%.4f", p.bound ? (double)p.height / (double)p.bound : 1);
+    tare__table_put(&k->table, "%s", tare__figure_count((double)p.nodes, bytes));
+    tare__table_put(&k->table, "%s", tare__figure_ns((double)spent, time));
+    k->best.bound = p.bound > k->best.bound ? p.bound : k->best.bound;
+    if (p.height < k->best.height) {
+        k->best.height = p.height;
+        k->best.nodes = p.nodes;
+        k->best_name = packer->name;
+        for (int i = 0; i < n; ++i)
+            v[i].offset = trial[i].offset;
+    }
+    return TARE_OK;
+}
+
+/* With every packer; the best stays in v. */
+static int pack_all(packing *k, tare_interval *v, int n)
+{
+    tare_interval *trial = tare__take((size_t)n, sizeof *trial);
+    tare_status status = TARE_OK;
+    if (k->options.nodes == NODES && n > NODES_BY_ROWS / NODES)
+        k->options.nodes = NODES_BY_ROWS / n;
+    for (int i = 0; i < k->n_packers && status == TARE_OK; ++i)
+        status = pack_once(k, k->packer[i], v, trial, n);
+    free(trial);
+    return status == TARE_OK ? TARE__RAN : tare__status_failed(k->line, status);
 }
 
 /* ---- a file of intervals -------------------------------------------------------------------------------------*/
 
-static const tare_packer *find_packer(tare_runtime **rt)
+/* Above capacity: proved, or only not found. */
+static int beyond_capacity(const packing *k, int64_t capacity, const tare__intervals *r, int largest)
 {
-    if (tare_runtime_new(NULL, rt) != TARE_OK || tare_graph_register(*rt) != TARE_OK)
-        return NULL;
-    return (*rt)->n_records[TARE_KIND_PACKER] ? (const tare_packer *)(*rt)->record[TARE_KIND_PACKER][0] : NULL;
+    long long within = (long long)capacity, height = (long long)k->best.height, bound = (long long)k->best.bound;
+    if (r->interval[largest].bytes > capacity)
+        return tare__failed(
+            k->line,
+            "impossible within %lld bytes: '%.60s' (line %d) alone takes %lld; the lower bound is %lld, "
+            "the best plan %lld high",
+            within, r->id[largest], r->row[largest], (long long)r->interval[largest].bytes, bound, height);
+    if (k->best.bound > capacity)
+        return tare__failed(k->line, "impossible within %lld bytes: the lower bound is %lld, the best plan %lld high",
+                            within, bound, height);
+    return tare__failed(k->line, "no plan within %lld bytes was found: the best is %lld high, the lower bound is %lld",
+                        within, height, bound);
 }
 
-static int pack_rows(const tare__line *line, rows *r)
+static int pack_rows(packing *k, tare__intervals *r)
 {
-    int64_t capacity = INT64_MAX;
-    int code = tare__integer(line, "capacity", 0, INT64_MAX, &capacity);
+    int64_t capacity = tare__given(k->line, "capacity") ? k->options.goal : INT64_MAX;
+    int largest = 0;
+    for (int i = 0; i < r->n; ++i)
+        largest = r->interval[i].bytes > r->interval[largest].bytes ? i : largest;
+    if (tare_pack_lower_bound(&k->rt->memory, r->interval, r->n, 1) > capacity) {
+        k->options.goal = 0; /* nothing to search for: any height will do to compare */
+        k->options.nodes = 1;
+    }
+    int code = pack_all(k, r->interval, r->n);
     if (code)
         return code;
-    tare_runtime *rt = NULL;
-    const tare_packer *packer = find_packer(&rt);
-    int64_t height = packer ? packer->pack(&rt->memory, r->interval, r->n, 1) : -1;
-    int64_t bound = packer ? tare_pack_lower_bound(&rt->memory, r->interval, r->n, 1) : -1;
-    tare_status status =
-        height < 0 || bound < 0 ? TARE_NO_MEMORY : tare_pack_verify(&rt->memory, r->interval, r->n, 1, height);
-    if (status != TARE_OK)
-        code = tare__status_failed(line, status);
-    else if (height > capacity)
-        code = tare__failed(line, "no plan within %lld bytes was found: the best is %lld high, the lower bound is %lld",
-                            (long long)capacity, (long long)height, (long long)bound);
-    else
-        printf("%d blocks, height %lld, lower bound %lld (%.4f), packer %s\n", r->n, (long long)height,
-               (long long)bound, bound ? (double)height / (double)bound : 1.0, packer->name);
-    (void)tare_runtime_free(rt);
-    return code;
+    if (k->n_packers > 1)
+        tare__table_print(&k->table, stdout);
+    if (k->best.height > capacity)
+        return beyond_capacity(k, capacity, r, largest);
+    printf("%d blocks, height %lld, lower bound %lld (%.4f), packer %s, %lld nodes\n", r->n, (long long)k->best.height,
+           (long long)k->best.bound, k->best.bound ? (double)k->best.height / (double)k->best.bound : 1.0, k->best_name,
+           (long long)k->best.nodes);
+    return TARE__RAN;
 }
 
 static int plan_file(const tare__line *line, const char *path)
 {
-    rows r = {0};
-    int code = read_rows(line, path, false, &r);
+    tare__intervals r = {0};
+    packing k;
+    int code = packing_open(line, 1, &k);
     if (!code)
-        code = pack_rows(line, &r);
+        code = tare__intervals_read(line, path, false, &r);
+    if (!code)
+        code = pack_rows(&k, &r);
     if (!code && tare__given(line, "out"))
-        code = write_rows(line, tare__text(line, "out"), &r);
-    rows_free(&r);
+        code = tare__intervals_write(line, tare__text(line, "out"), &r);
+    packing_close(&k);
+    tare__intervals_free(&r);
     return code;
 }
 
 static int verify_file(const tare__line *line, const char *path)
 {
-    rows r = {0};
-    int code = read_rows(line, path, true, &r);
+    tare__intervals r = {0};
+    int code = tare__intervals_read(line, path, true, &r);
     if (!code) {
         int64_t height = 0;
         for (int i = 0; i < r.n; ++i) {
             int64_t end = r.interval[i].offset + r.interval[i].bytes;
             height = end > height ? end : height;
         }
-        tare_memory memory = {0};
-        tare_status status = tare_pack_verify(&memory, r.interval, r.n, 1, height);
+        tare_status status = tare_pack_verify(NULL, r.interval, r.n, 1, height);
         if (status == TARE_OK)
             printf("%d blocks, height %lld: no two meet\n", r.n, (long long)height);
         else
             code = tare__failed(line, "%s: %s", path, tare_error_text());
     }
-    rows_free(&r);
+    tare__intervals_free(&r);
     return code;
 }
 
@@ -207,20 +231,28 @@ static void print_bytes(tare_plan_bytes b, int64_t order_free)
     }
 }
 
-static int write_net(const tare__line *line, const tare_plan *plan)
+static tare__intervals net_intervals(const tare_plan *plan)
 {
     const tare_plan_block *block;
-    rows r = {0};
-    int n = tare_plan_blocks(plan, &block);
-    r.id = tare__take((size_t)n, sizeof *r.id);
-    r.interval = tare__take((size_t)n, sizeof *r.interval);
-    for (r.n = 0; r.n < n; ++r.n) {
-        const tare_plan_block *b = &block[r.n];
-        r.id[r.n] = tare__print("%d:%s%s%s", r.n, b->path ? b->path : "", b->path ? "/" : "", b->what);
-        r.interval[r.n] = (tare_interval){b->lower, b->upper, b->bytes, b->offset};
+    tare__intervals r = {0};
+    for (int i = 0, n = tare_plan_blocks(plan, &block); i < n; ++i) {
+        const tare_plan_block *b = &block[i];
+        tare__intervals_add(&r, tare__print("%d:%s%s%s", i, b->path ? b->path : "", b->path ? "/" : "", b->what),
+                            (tare_interval){b->lower, b->upper, b->bytes, b->offset, false}, i);
     }
-    int code = write_rows(line, tare__text(line, "csv"), &r);
-    rows_free(&r);
+    return r;
+}
+
+/* The packers asked for, side by side on a net's blocks. */
+static int compare_packers(const tare__line *line, tare__intervals *r)
+{
+    packing k;
+    int code = packing_open(line, TARE_ALIGNMENT, &k);
+    if (!code)
+        code = pack_all(&k, r->interval, r->n);
+    if (!code)
+        tare__table_print(&k.table, stdout);
+    packing_close(&k);
     return code;
 }
 
@@ -243,9 +275,14 @@ static int plan_net(const tare__line *line)
         status = tare_plan_floor(arm.plan, &order_free);
         if (status == TARE_OK)
             print_bytes(tare_plan_size(arm.plan), order_free);
-        code = status != TARE_OK          ? tare__status_failed(line, status)
-               : tare__given(line, "csv") ? write_net(line, arm.plan)
-                                          : TARE__RAN;
+        else
+            code = tare__status_failed(line, status);
+        tare__intervals r = net_intervals(arm.plan);
+        if (!code && tare__given(line, "csv"))
+            code = tare__intervals_write(line, tare__text(line, "csv"), &r);
+        if (!code && tare__given(line, "packers"))
+            code = compare_packers(line, &r);
+        tare__intervals_free(&r);
     } else {
         code = tare__status_failed(line, status);
     }
@@ -263,5 +300,12 @@ int tare__plan_run(const tare__line *line)
     if (!line->n_words)
         return tare__usage(line, "a net, a FILE.csv or --verify FILE.csv is wanted");
     const char *word = line->word[0], *ending = strrchr(word, '.');
-    return ending && strcmp(ending, ".csv") == 0 ? plan_file(line, word) : plan_net(line);
+    bool file = ending && strcmp(ending, ".csv") == 0;
+    if (file && tare__given(line, "csv"))
+        return tare__usage(line, "--csv writes a net's plan; that of a file goes to --out");
+    if (!file && (tare__given(line, "out") || tare__given(line, "capacity")))
+        return tare__usage(line, "--out and --capacity go with a FILE.csv; a net's plan goes to --csv");
+    if (!file && tare__given(line, "budget") && !tare__given(line, "packers"))
+        return tare__usage(line, "--budget goes with a FILE.csv or with --packers: a net's own plan looks at no clock");
+    return file ? plan_file(line, word) : plan_net(line);
 }

@@ -1,12 +1,10 @@
-/* record.c - lines of results and their journal (see record.h). */
+/* record.c - lines of results (see record.h). */
 #include "record.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../core/version.h"
@@ -37,6 +35,7 @@ static json_t *command_of(const tare__line *line)
 json_t *tare__run_record(const tare__line *line, const char *net, int64_t batch, int threads, int64_t seed,
                          int64_t order_seed)
 {
+    tare__journal_watch_json();
     json_t *run = json_object();
     json_object_set_new(run, "run_id", run_id());
     json_object_set_new(run, "net", json_string(net));
@@ -69,6 +68,16 @@ json_t *tare__record(const char *kind, json_t *run, const char *arm, const char 
     return record;
 }
 
+int64_t tare__field(const json_t *record, const char *field)
+{
+    return json_integer_value(json_object_get(record, field));
+}
+
+const char *tare__field_text(const json_t *record, const char *field)
+{
+    return json_string_value(json_object_get(record, field));
+}
+
 json_t *tare__real(double x)
 {
     return isfinite(x) ? json_real(x) : json_null();
@@ -88,68 +97,6 @@ void tare__null(json_t *record, const char *field, const char *why)
     }
     json_object_set_new(record, field, json_null());
     json_object_set_new(reasons, field, json_string(why));
-}
-
-/* ---- journal -------------------------------------------------------------------------------------------------*/
-
-void tare__journal_leave(tare__journal *j)
-{
-    if (j->file)
-        (void)fclose(j->file);
-    j->file = NULL;
-    free(j->path);
-    free(j->part);
-    j->path = j->part = NULL;
-}
-
-static int journal_failed(tare__journal *j, const char *doing)
-{
-    int code = tare__failed(j->line, "%s: %s: %s", j->path, doing, strerror(errno));
-    tare__journal_leave(j);
-    return code;
-}
-
-int tare__journal_open(tare__journal *j, const tare__line *line, const char *path)
-{
-    *j = (tare__journal){.line = line};
-    if (!path)
-        return TARE__RAN;
-    struct stat found;
-    j->path = tare__copy_text(path);
-    if (stat(path, &found) != 0 || S_ISREG(found.st_mode))
-        j->part = tare__print("%s.part", path);
-    j->file = fopen(j->part ? j->part : path, "w");
-    return j->file ? TARE__RAN : journal_failed(j, "cannot be written");
-}
-
-void tare__journal_put(tare__journal *j, json_t *record)
-{
-    if (j->file) {
-        /* What is measured is with the system at once; a failure is reported by the close. */
-        bool written = json_dumpf(record, j->file, JSON_COMPACT | JSON_REAL_PRECISION(17)) == 0 &&
-                       fputc('\n', j->file) != EOF && fflush(j->file) == 0;
-        if (!written && !j->reason)
-            j->reason = errno;
-    }
-    json_decref(record);
-}
-
-int tare__journal_close(tare__journal *j)
-{
-    if (!j->file)
-        return TARE__RAN;
-    if (!j->reason && j->part && fsync(fileno(j->file)) != 0)
-        j->reason = errno;
-    if (j->reason) {
-        if (j->part)
-            (void)unlink(j->part);
-        errno = j->reason;
-        return journal_failed(j, "cannot be written");
-    }
-    if (j->part && rename(j->part, j->path) != 0)
-        return journal_failed(j, "cannot be given its name");
-    tare__journal_leave(j);
-    return TARE__RAN;
 }
 
 int tare__file_put(const tare__line *line, const char *path, char *text, size_t bytes, tare_status status)

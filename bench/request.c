@@ -4,11 +4,41 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A net from a file has no layer objects, one of a plug-in need not have them. */
+static int read_net(const tare__line *line, tare__task *task)
+{
+    const char *word = line->word[0];
+    size_t letters = tare__plugin_letters(word);
+    task->net = word;
+    task->no_layers = tare_net_is_file(word);
+    int code = tare__plugins_read(line, &task->plugins);
+    if (!code && letters)
+        code = tare__plugins_add(line, word, letters, &task->plugins);
+    if (code || !task->plugins.n)
+        return code;
+    tare_runtime *rt;
+    tare_status status = tare__start(NULL, &task->plugins, &rt);
+    if (status != TARE_OK)
+        return tare__status_usage(line, status);
+    if (letters)
+        code = tare__plugins_net(line, rt, &task->plugins, word, &task->net);
+    for (int i = 0; i < rt->n_records[TARE_KIND_NET]; ++i) {
+        const tare_net_type *type = (const tare_net_type *)rt->record[TARE_KIND_NET][i];
+        size_t length = strlen(type->name);
+        if (strncmp(task->net, type->name, length) == 0 && (!task->net[length] || task->net[length] == ':'))
+            task->no_layers = !type->forward[TARE_API_BLOCK] || !type->forward[TARE_API_HYBRID];
+    }
+    (void)tare_runtime_free(rt);
+    return code;
+}
+
 int tare__task_read(const tare__line *line, tare__task *task)
 {
     int64_t seed = 1;
-    *task = (tare__task){.net = line->word[0], .optimizer = tare__text(line, "optimizer")};
-    int code = tare__integer(line, "seed", 0, INT64_MAX, &seed);
+    *task = (tare__task){.optimizer = tare__text(line, "optimizer")};
+    int code = read_net(line, task);
+    if (!code)
+        code = tare__integer(line, "seed", 0, INT64_MAX, &seed);
     if (!code)
         code = tare__integer(line, "batch", 1, 1 << 24, &task->batch);
     task->seed = (uint64_t)seed;
@@ -44,13 +74,14 @@ typedef struct {
     tare__specs *specs;
     tare__setting *setting;
     bool first_threads; /* of several --threads take the first */
+    bool floor;         /* flips that mean nothing on it are for the others */
     int n_arms;         /* before they are repeated with more threads */
 } reading;
 
 static int take_flip(void *owner, const char *item)
 {
     reading *r = owner;
-    return tare__setting_flip(r->setting, r->line, item);
+    return r->floor ? tare__setting_flip_if(r->setting, r->line, item) : tare__setting_flip(r->setting, r->line, item);
 }
 
 /* --factor and the options that are aliases of one. */
@@ -73,17 +104,18 @@ static int apply_factors(reading *r)
     return code;
 }
 
-/* Whether a setting reaches layers through their objects, which a net from a file does not have. */
+/* Whether a setting reaches layers through their objects, and the net has none. */
 static bool needs_objects(const tare__task *task, const tare__setting *s)
 {
     int api = s->level[TARE__API];
-    return tare_net_is_file(task->net) &&
+    return task->no_layers &&
            (api == TARE__API_BLOCK || api == TARE__API_HYBRIDBLOCK || s->level[TARE__CAPTURE] == TARE__CAPTURE_CHILD);
 }
 
 static int refuse_objects(const tare__line *line, const tare__task *task, const char *name)
 {
-    return tare__usage(line, "%s reaches layers as objects, and %s has none: it was read from a file", name, task->net);
+    return tare__usage(line, "%s reaches layers as objects, and %s has none%s", name, task->net,
+                       tare_net_is_file(task->net) ? ": it was read from a file" : "");
 }
 
 static int read_setting(reading *r, const char *rung)
@@ -106,7 +138,8 @@ int tare__setting_read(const tare__line *line, const tare__task *task, const cha
 
 int tare__floor_read(const tare__line *line, const tare__task *task, tare__setting *setting)
 {
-    return read_setting(&(reading){.line = line, .task = task, .setting = setting, .first_threads = true}, "kernels");
+    return read_setting(
+        &(reading){.line = line, .task = task, .setting = setting, .first_threads = true, .floor = true}, "kernels");
 }
 
 /* Room for a spec of that name. */

@@ -8,14 +8,21 @@
 
 /* Options for the command tables. */
 #define TARE__TASK_OPTIONS                                                                                             \
-    {"batch", "N", NULL, "samples a step (the net's own number where not given)"},                                     \
+    {"batch", "N", NULL, "samples a step (the net's own number where not given)"}, TARE__PLUGIN_OPTION,                \
     {                                                                                                                  \
-        "optimizer", "NAME", NULL, "with the update: sgd, adam, sgd:momentum=0.9,..."                                  \
+        "optimizer", "OPTIMIZER", NULL, "with the update: adam, sgd:momentum=0.9,... (tare optimizers)"                \
     }
 #define TARE__ARM_OPTIONS                                                                                              \
     {"modes", "A,B,...", "all", "rungs to run"}, {"factor", "F=L,...", NULL, "flips that apply to all arms"},          \
         {"threads", "T,...", NULL, "the factor threads; with several, each rung at each of them"},                     \
         {"kernels", "K", NULL, "the factor kernels"},                                                                  \
+    {                                                                                                                  \
+        "device", "D", NULL, "the factor device"                                                                       \
+    }
+/* Of a command that runs one arm. */
+#define TARE__SETTING_OPTIONS(rung)                                                                                    \
+    {"mode", "RUNG", rung, "how a step runs"}, {"factor", "F=L,...", NULL, "flips"},                                   \
+        {"threads", "T", NULL, "the factor threads"}, {"kernels", "K", NULL, "the factor kernels"},                    \
     {                                                                                                                  \
         "device", "D", NULL, "the factor device"                                                                       \
     }
@@ -42,7 +49,7 @@ int tare__specs_read(const tare__line *, const tare__task *, const char *modes, 
 void tare__specs_free(tare__specs *);
 /* One setting: a rung's name, with --factor and its aliases applied. An exit code. */
 int tare__setting_read(const tare__line *, const tare__task *, const char *rung, tare__setting *);
-/* That of the floor, the rung kernels; of several --threads the first. */
+/* That of the floor, the rung kernels, with those flips that mean something on it; of several --threads the first. */
 int tare__floor_read(const tare__line *, const tare__task *, tare__setting *);
 
 #endif

@@ -1,63 +1,51 @@
-/* results.h - what the processes of a run reported, and the figures made of it. */
+/* results.h - a run of the protocol: what its processes said, the figures made of it, and its lines and tables.
+ *
+ * Arms are numbered as in specs; the machine's rates come after them. */
 #ifndef TARE_BENCH_RESULTS_H
 #define TARE_BENCH_RESULTS_H
 
 #include "facts.h"
+#include "rates.h"
 #include "request.h"
-#include "statistics.h"
 
 typedef struct {
-    int process, round;
-    int64_t steps, ns, cpu_ns;
-} tare__block;
-
-/* One arm; the last is sgemm, whose spec is NULL. */
-typedef struct {
-    const char *name;
-    const tare__spec *spec;
-    json_t *opened; /* what a process said when it opened the arm: of process 0, set-up times of where it came first */
-    tare__block *block; /* entry k of all arms belongs to the same round */
-    /* Figures over the rounds that were kept, ns a step. */
-    double min, median, cpu;
-    tare__interval step; /* over process means */
-    tare__interval logs; /* of the logarithm of the ratio to `kernels` */
-    double efficiency;   /* median over rounds of flops / step time / sgemm's rate; NaN of sgemm, and of an
- arm with other threads than it */
-} tare__result;
-
-typedef struct {
-    tare__result *arm;
-    int n_arms; /* sgemm included */
-    int base;   /* the arm that ratios refer to: `kernels`, unflipped */
-    int n_processes, n_rounds, n_dropped, capacity;
-    bool *dropped; /* of each round */
-    bool kept_all; /* too few rounds were left, so that none was dropped */
+    const tare__specs *specs;
+    const tare__task *task;
+    const tare__facts *facts;
+    json_t *run;       /* the fields of every line, borrowed */
+    json_t **opening;  /* of each arm: its line `opening`; NULL: not opened yet */
+    int n_done;        /* processes that finished */
+    double done_ns;    /* their time */
+    int n_unsteady;    /* of them: were not warm when they began to time */
+    char unsteady[64]; /* an arm that was not */
+    tare__reference reference;
+    tare__blocks blocks;
+    tare__summary summary;
 } tare__results;
 
-void tare__results_init(tare__results *, const tare__specs *, int base);
-void tare__results_free(tare__results *);
-/* Takes one line of a process over; false: it is none of ours. A block's line adds to the rounds. */
-bool tare__results_take(tare__results *, int process, json_t *line);
-/* All figures. */
-void tare__results_summarise(tare__results *, const tare__facts *);
+/* The arms' number `base` is the floor, `again` the same once more. All but results is borrowed. */
+void tare__results_init(tare__results *, const tare__specs *, int base, int again, const tare__task *,
+                        const tare__facts *, json_t *run);
+void tare__results_fini(tare__results *);
 
-/* Threads of the base and of sgemm. */
-int tare__results_threads(const tare__results *);
-/* GFLOP/s of sgemm: median of the kept rounds. */
-double tare__results_gemm_gflops(const tare__results *);
+/* A line of a process (protocol.h) as a record of kind opening, block or process; NULL: it is none of ours. */
+json_t *tare__results_record(const tare__results *, json_t *line);
+/* Takes such a record over into the results, whether it was just made or read from a part. */
+void tare__results_take(tare__results *, json_t *record);
+/* All figures of the rounds so far. */
+void tare__results_summarise(tare__results *);
 
-/* Why the run is not to be trusted, or NULL. */
-const char *tare__results_distrust(const tare__results *);
+const char *tare__results_name(const tare__results *, int arm);
 
-/* The arm, contrast and block lines. */
-json_t *tare__arm_record(const tare__results *, int arm, const tare__facts *, const tare__task *, json_t *run);
-json_t *tare__contrast_record(const tare__results *, int arm, json_t *run);
-json_t *tare__block_record(const tare__results *, int arm, json_t *line, int process, json_t *run);
+/* Lines: of an arm or a rate, of an arm against the base, of the whole run (its last). */
+json_t *tare__arm_record(const tare__results *, int arm);
+json_t *tare__contrast_record(const tare__results *, int arm);
+json_t *tare__verdict_record(const tare__results *);
 
 /* The tables on the terminal. */
-void tare__results_print(const tare__results *, const tare__facts *, const tare__task *);
+void tare__results_print(const tare__results *);
 
-/* An integer out of opened: "counts", "kernel_calls". */
-int64_t tare__opened_count(const tare__result *, const char *group, const char *field);
+/* An integer of an arm's opening: "counts", "kernel_calls". */
+int64_t tare__opened_count(const tare__results *, int arm, const char *group, const char *field);
 
 #endif

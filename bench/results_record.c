@@ -1,46 +1,75 @@
-/* results_record.c - the lines that `tare bench` writes: arm, contrast, block. */
+/* results_record.c - the lines that `tare bench` writes (see results.h). What is computed from blocks is made by
+ * derived.c; here stands what was said by a process or is known of the task. */
 #include <math.h>
+#include <string.h>
 
+#include "clock.h"
+#include "fields.h"
+#include "measure.h"
 #include "results.h"
 
-static json_t *integer_or_null(double x)
+static json_t *line_of(const tare__results *r, const char *kind, int arm)
 {
-    return isfinite(x) ? json_integer((json_int_t)llround(x)) : json_null();
+    const tare__spec *spec = arm >= 0 && arm < r->specs->n ? &r->specs->spec[arm] : NULL;
+    json_t *factors = spec ? tare__setting_json(&spec->setting) : NULL;
+    json_t *record = tare__record(kind, r->run, arm >= 0 ? tare__results_name(r, arm) : NULL,
+                                  spec ? spec->setting.rung->name : NULL, factors);
+    json_decref(factors);
+    return record;
 }
 
-static json_t *steps_json(const tare__result *arm)
+/* Of a list that NULL ends. */
+static void copy_fields(json_t *record, const json_t *from, const char *const *field)
 {
-    return json_pack("{s:o,s:o,s:o,s:o}", "min", tare__real(arm->min), "median", tare__real(arm->median), "mean",
-                     tare__real(arm->step.mean), "ci95", tare__range(arm->step.low, arm->step.high));
+    for (; *field; ++field)
+        json_object_set(record, *field, json_object_get(from, *field));
 }
 
-static json_t *ratio_json(const tare__result *arm)
+json_t *tare__results_record(const tare__results *r, json_t *line)
 {
-    tare__interval ratio = tare__interval_exp(arm->logs);
-    return json_pack("{s:o,s:o}", "value", tare__real(ratio.mean), "ci95", tare__range(ratio.low, ratio.high));
+    static const char *const block[] = {"process", "round",   "place",    "steps",    "ns",
+                                        "cpu_ns",  "dropped", "steal_ns", "switches", NULL};
+    static const char *const opening[] = {"first_step_ns",  "capture_ns", "setup",      "counts", "peak_bytes",
+                                          "reserved_bytes", "plan",       "rss_growth", "digest", "suspect",
+                                          "calls_digest",   "disturbed",  NULL};
+    static const char *const process[] = {"process", "dropped_rounds", "warm_rounds", "unsteady",
+                                          "wall_ns", "padding_bytes",  NULL};
+    json_t *opened = json_object_get(line, "opened"), *timed = json_object_get(line, "block");
+    if (json_object_get(line, "done")) {
+        json_t *record = line_of(r, "process", -1);
+        json_object_set(record, "rounds", json_object_get(line, "done"));
+        copy_fields(record, line, process);
+        return record;
+    }
+    int64_t arm = json_integer_value(opened ? opened : timed);
+    if ((!opened && !timed) || arm < 0 || arm >= (opened ? r->specs->n : r->blocks.n_arms))
+        return NULL;
+    json_t *record = line_of(r, opened ? "opening" : "block", (int)arm);
+    copy_fields(record, line, opened ? opening : block);
+    return record;
 }
 
 /* Counts and set-up counts, in the groups that the record has; what has no counter is null with its reason. */
-static void put_counts(json_t *record, const tare__result *arm)
+static void put_counts(json_t *record, const tare__results *r, int arm)
 {
     static const char *const step[] = {"lookups",     "parses",     "infers",  "guards", "storage_takes",
                                        "allocations", "tape_nodes", "patches", "locks",  "kernel_calls"};
+    static const char *const once[] = {"captures", "plans", "file_reads"};
     json_t *counts = json_object(), *setup = json_object();
     for (size_t i = 0; i < sizeof step / sizeof *step; ++i)
-        json_object_set_new(counts, step[i], json_integer(tare__opened_count(arm, "counts", step[i])));
+        json_object_set_new(counts, step[i], json_integer(tare__opened_count(r, arm, "counts", step[i])));
     tare__null(counts, "syscalls", "not countable from inside a timed run");
     tare__null(counts, "instructions", "not countable from inside a timed run");
-    json_object_set_new(setup, "captures", json_integer(tare__opened_count(arm, "setup", "captures")));
-    json_object_set_new(setup, "plans", json_integer(tare__opened_count(arm, "setup", "plans")));
-    json_object_set_new(setup, "file_reads", json_integer(tare__opened_count(arm, "setup", "file_reads")));
+    for (size_t i = 0; i < sizeof once / sizeof *once; ++i)
+        json_object_set_new(setup, once[i], json_integer(tare__opened_count(r, arm, "setup", once[i])));
     json_object_set_new(record, "counts", counts);
     json_object_set_new(record, "setup", setup);
 }
 
 /* The arm's own plan, or, where it has none, what one would have to hold. */
-static void put_plan(json_t *record, const tare__result *arm, const tare__facts *facts)
+static void put_plan(json_t *record, json_t *own, const tare__facts *facts)
 {
-    json_t *own = json_object_get(arm->opened, "plan"), *plan = json_object();
+    json_t *plan = json_object();
     if (json_is_object(own)) {
         json_object_update(plan, own);
     } else {
@@ -59,81 +88,79 @@ static void put_plan(json_t *record, const tare__result *arm, const tare__facts 
     json_object_set_new(record, "plan", plan);
 }
 
-static void put_work(json_t *record, const tare__results *r, const tare__result *arm, const tare__facts *facts)
+static void put_opening(json_t *record, const tare__results *r, int arm)
 {
-    const tare__result *base = &r->arm[r->base];
-    double overhead = arm->min - base->min;
-    json_object_set(record, "first_step_ns", json_object_get(arm->opened, "first_step_ns"));
-    json_object_set(record, "capture_ns", json_object_get(arm->opened, "capture_ns"));
-    json_object_set_new(record, "ratio_to_kernels", ratio_json(arm));
-    json_object_set_new(record, "overhead_ns", tare__real(overhead));
-    json_object_set_new(record, "nodes", json_integer(facts->nodes));
-    json_object_set_new(record, "overhead_ns_per_node", tare__real(overhead / facts->nodes));
-    tare__null(record, "kernel_ns", "spans are not measured by this version");
-    tare__null(record, "null_ns", "needs an arm with kernels=null beside it");
-    put_counts(record, arm);
-    json_object_set(record, "peak_bytes", json_object_get(arm->opened, "peak_bytes"));
-    json_object_set(record, "reserved_bytes", json_object_get(arm->opened, "reserved_bytes"));
-    put_plan(record, arm, facts);
-    json_object_set_new(record, "parameter_bytes", json_integer(facts->parameter_bytes));
-    json_object_set_new(record, "optimizer_bytes", json_integer(facts->optimizer_bytes));
-    json_object_set_new(record, "input_bytes", json_integer(facts->input_bytes));
-    tare__null(record, "rss_growth", "all arms of a run share their processes");
-    json_object_set_new(record, "flops", json_real(facts->flops));
-    json_object_set_new(record, "efficiency", tare__real(arm->efficiency));
-    tare__null(record, "roofline", "the bandwidth is not measured by this version");
-    json_object_set(record, "digest", json_object_get(arm->opened, "digest"));
-    json_object_set(record, "calls_digest", json_object_get(arm->opened, "calls_digest"));
+    static const char *const field[] = {"first_step_ns", "capture_ns",   "peak_bytes", "reserved_bytes",
+                                        "digest",        "calls_digest", NULL};
+    json_t *opening = r->opening[arm], *growth = json_object_get(opening, "rss_growth");
+    copy_fields(record, opening, field);
+    put_counts(record, r, arm);
+    put_plan(record, json_object_get(opening, "plan"), r->facts);
+    if (json_is_integer(growth))
+        json_object_set(record, "rss_growth", growth);
+    else
+        tare__null(record, "rss_growth", "the system does not let the peak of resident memory be set back");
+    json_object_set_new(record, "nodes", json_integer(r->facts->nodes));
+    json_object_set_new(record, "flops", json_real(r->facts->flops));
+    json_object_set_new(record, "parameter_bytes", json_integer(r->facts->parameter_bytes));
+    json_object_set_new(record, "optimizer_bytes", json_integer(r->facts->optimizer_bytes));
+    json_object_set_new(record, "input_bytes", json_integer(r->facts->input_bytes));
+    tare__null(record, "kernel_ns", "spans are not measured in a timed run");
 }
 
-json_t *tare__arm_record(const tare__results *r, int i, const tare__facts *facts, const tare__task *task, json_t *run)
+/* Both sides' reasons stay. */
+static void merge(json_t *record, json_t *derived)
 {
-    const tare__result *arm = &r->arm[i];
-    json_t *factors = arm->spec ? tare__setting_json(&arm->spec->setting) : NULL;
-    json_t *record = tare__record("arm", run, arm->name, arm->spec ? arm->spec->setting.rung->name : NULL, factors);
-    json_decref(factors);
+    json_t *reasons = json_object_get(derived, "reasons"), *own = json_object_get(record, "reasons");
+    if (reasons && own)
+        (void)json_object_update_missing(reasons, own);
+    (void)json_object_update(record, derived);
+    json_decref(derived);
+}
+
+static void put_work(json_t *record, const tare__task *task)
+{
     json_object_set_new(record, "work", json_string(tare__work_names[task->work]));
     json_object_set_new(record, "optimizer", task->optimizer ? json_string(task->optimizer) : json_null());
-    json_object_set_new(record, "rounds", json_integer(r->n_rounds));
-    json_object_set_new(record, "processes", json_integer(r->n_processes));
-    json_object_set_new(record, "dropped_rounds", json_integer(r->kept_all ? 0 : r->n_dropped));
-    const char *distrust = tare__results_distrust(r);
-    tare__null(record, "trusted", distrust ? distrust : "no arm is measured against itself by this version");
-    if (distrust)
-        json_object_set_new(record, "trusted", json_false());
-    json_object_set_new(record, "mde", tare__real(tare__smallest_effect(arm->logs)));
-    json_object_set_new(record, "step_ns", steps_json(arm));
-    json_object_set_new(record, "cpu_ns", integer_or_null(arm->cpu));
-    json_object_set_new(record, "gemm_gflops", tare__real(tare__results_gemm_gflops(r)));
-    if (arm->spec)
-        put_work(record, r, arm, facts);
+}
+
+json_t *tare__arm_record(const tare__results *r, int arm)
+{
+    json_t *record = line_of(r, "arm", arm);
+    put_work(record, r->task);
+    if (arm < r->specs->n)
+        put_opening(record, r, arm);
+    merge(record, tare__derived_arm(&r->summary, &r->reference, arm));
     return record;
 }
 
-json_t *tare__contrast_record(const tare__results *r, int i, json_t *run)
+json_t *tare__contrast_record(const tare__results *r, int arm)
 {
-    const tare__result *arm = &r->arm[i];
-    json_t *factors = tare__setting_json(&arm->spec->setting);
-    json_t *record = tare__record("contrast", run, arm->name, arm->spec->setting.rung->name, factors);
-    json_decref(factors);
-    tare__interval ratio = tare__interval_exp(arm->logs);
-    json_object_set_new(record, "base", json_string(r->arm[r->base].name));
-    json_object_set_new(record, "ratio", tare__real(ratio.mean));
-    json_object_set_new(record, "ci95", tare__range(ratio.low, ratio.high));
-    json_object_set_new(record, "p", tare__real(tare__p_value(arm->logs)));
-    json_object_set_new(record, "mde", tare__real(tare__smallest_effect(arm->logs)));
+    json_t *record = line_of(r, "contrast", arm);
+    json_object_set_new(record, "base", json_string(tare__results_name(r, r->reference.base)));
+    merge(record, tare__derived_contrast(&r->summary, &r->reference, arm));
     return record;
 }
 
-json_t *tare__block_record(const tare__results *r, int i, json_t *line, int process, json_t *run)
+/* With what the figures refer to, so that they can be computed again from the file alone. */
+json_t *tare__verdict_record(const tare__results *r)
 {
-    const tare__result *arm = &r->arm[i];
-    json_t *factors = arm->spec ? tare__setting_json(&arm->spec->setting) : NULL;
-    json_t *record = tare__record("block", run, arm->name, arm->spec ? arm->spec->setting.rung->name : NULL, factors);
-    json_decref(factors);
-    json_object_set_new(record, "process", json_integer(process));
-    static const char *const field[] = {"round", "place", "steps", "ns", "cpu_ns", "dropped", "steal_ns", "switches"};
-    for (size_t f = 0; f < sizeof field / sizeof *field; ++f)
-        json_object_set(record, field[f], json_object_get(line, field[f]));
+    json_t *record = line_of(r, "run", -1), *work = json_array();
+    const tare__reference *reference = &r->reference;
+    for (int i = 0; i < reference->n_work; ++i)
+        json_array_append_new(work, json_pack("[f,f,I]", reference->work[i].flops, reference->work[i].bytes,
+                                              (json_int_t)reference->work[i].n));
+    put_work(record, r->task);
+    json_object_set_new(record, "base", json_string(tare__results_name(r, reference->base)));
+    json_object_set_new(record, "limit", json_real(reference->limit));
+    json_object_set_new(record, "nodes", json_integer(reference->nodes));
+    json_object_set_new(record, "flops", json_real(reference->flops));
+    json_object_set_new(record, "node_work", work);
+    json_object_set_new(record, "block_ns", json_integer(TARE__BLOCK_NS));
+    json_object_set_new(record, "steal_share", json_real(TARE__STEAL_SHARE));
+    json_object_set_new(record, "aside_share", json_real(TARE__ASIDE_SHARE));
+    json_object_set_new(record, "wall_ns", json_integer((json_int_t)r->done_ns));
+    json_object_set_new(record, "unsteady_processes", json_integer(r->n_unsteady));
+    merge(record, tare__derived_run(&r->summary, reference));
     return record;
 }

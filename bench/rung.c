@@ -322,7 +322,8 @@ static int unknown_factor(const tare__line *line, const char *name)
     return tare__usage(line, "unknown factor '%s'%s", name, tare__nearest(name, names, TARE__FACTOR_COUNT, text));
 }
 
-int tare__setting_flip(tare__setting *setting, const tare__line *line, const char *flip)
+/* lenient: a flip that means nothing on the rung is left out. */
+static int apply_flip(tare__setting *setting, const tare__line *line, const char *flip, bool lenient)
 {
     const char *equals = strchr(flip, '=');
     if (!equals)
@@ -340,10 +341,21 @@ int tare__setting_flip(tare__setting *setting, const tare__line *line, const cha
         return tare__usage(line, "the factor %s has no level '%s'; there are: %s", name, level,
                            tare__factors[f].levels);
     const tare__cell *cell = tare__setting_cell(setting, f);
-    if (index != setting->level[f] && level_index(cell->flips, level, strlen(level)) < 0)
+    if (index == setting->level[f] || level_index(cell->flips, level, strlen(level)) >= 0)
+        setting->level[f] = index;
+    else if (!lenient)
         return tare__usage(line, "%s=%s means nothing on %s: %s", name, level, setting->rung->name, cell->why);
-    setting->level[f] = index;
     return TARE__RAN;
+}
+
+int tare__setting_flip(tare__setting *setting, const tare__line *line, const char *flip)
+{
+    return apply_flip(setting, line, flip, false);
+}
+
+int tare__setting_flip_if(tare__setting *setting, const tare__line *line, const char *flip)
+{
+    return apply_flip(setting, line, flip, true);
 }
 
 json_t *tare__setting_json(const tare__setting *setting)

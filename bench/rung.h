@@ -106,6 +106,8 @@ tare__setting tare__setting_of(const tare__rung *, bool with_update);
 const tare__cell *tare__setting_cell(const tare__setting *, int f);
 /* Applies "factor=level"; an exit code, the refusal printed. */
 int tare__setting_flip(tare__setting *, const tare__line *, const char *flip);
+/* The same, but a flip that means nothing on the rung is left out. */
+int tare__setting_flip_if(tare__setting *, const tare__line *, const char *flip);
 /* {factor: level} of all, a new object. */
 json_t *tare__setting_json(const tare__setting *);
 

@@ -1,34 +1,92 @@
-/* samples.c - batches of a data set, and what a net makes of them (see samples.h). */
+/* samples.c - a data set's parts, and their rows as batches (see samples.h). */
 #include "samples.h"
 
 #include <stdlib.h>
 
-#include "../imperative/imperative.h"
+#include "../data/formats.h"
+
+static void view_parts(tare__samples *s)
+{
+    s->train = s->set.train;
+    s->test = s->set.test;
+}
 
 int tare__samples_open(const tare__line *line, const char *folder, unsigned parts, tare__samples *s)
 {
-    *s = (tare__samples){0};
+    *s = (tare__samples){.byte_scale = 1};
     tare_status status = tare_dataset_open(&s->memory, folder, parts, &s->set);
-    const tare_dataset_part *any = parts & TARE_DATASET_TRAIN ? &s->set.train : &s->set.test;
-    s->scale = any->x.dtype == TARE_U8 ? 1.0f / 255 : 1;
+    view_parts(s);
+    return status == TARE_OK ? TARE__RAN : tare__status_failed(line, status);
+}
+
+int tare__samples_open_inputs(const tare__line *line, const char *file, tare__samples *s)
+{
+    *s = (tare__samples){.byte_scale = 1};
+    const tare_format *format = tare_format_of(file);
+    tare_status status = format ? format->read(&s->memory, file, &s->set.test.x) : TARE_NOT_FOUND;
+    if (status == TARE_OK && (s->set.test.x.rank < 1 || s->set.test.x.bytes == 0))
+        status = tare_error(TARE_BAD_DATA, "%s: there are no rows in it", file);
+    view_parts(s);
     return status == TARE_OK ? TARE__RAN : tare__status_failed(line, status);
 }
 
 void tare__samples_close(tare__samples *s)
 {
     tare_dataset_fini(&s->memory, &s->set);
-    free(s->batch);
-    s->batch = NULL;
-    s->batch_bytes = 0;
+    tare_dataset_fini(&s->memory, &s->other);
+    tare_memory_give(&s->memory, TARE_MEMORY_INPUT, s->batch, s->batch_bytes);
+    *s = (tare__samples){0};
 }
 
-tare_status tare__samples_fit(const tare_dataset_part *part, const tare_net *net, tare_loss loss)
+/* ---- validation ----------------------------------------------------------------------------------------------*/
+
+/* Rows [first, first + rows) of an array, borrowed. */
+static tare_array rows_of(const tare_array *from, int64_t first, int64_t rows)
+{
+    tare_array part = *from;
+    size_t row_bytes = from->bytes / (size_t)from->dims[0];
+    part.data = (char *)from->data + (size_t)first * row_bytes;
+    part.dims[0] = rows;
+    part.bytes = (size_t)rows * row_bytes;
+    return part;
+}
+
+static int hold_out(const tare__line *line, double share, tare__samples *s)
+{
+    const tare_dataset_part *all = &s->set.train;
+    int64_t n = all->x.dims[0], n_held = (int64_t)(share * (double)n + 0.5);
+    if (n_held < 1 || n_held >= n)
+        return tare__usage(line, "--validation %g of %lld rows leaves none to %s", share, (long long)n,
+                           n_held < 1 ? "validate with" : "train on");
+    s->train = (tare_dataset_part){rows_of(&all->x, 0, n - n_held), rows_of(&all->y, 0, n - n_held)};
+    s->validation = (tare_dataset_part){rows_of(&all->x, n - n_held, n_held), rows_of(&all->y, n - n_held, n_held)};
+    return TARE__RAN;
+}
+
+int tare__samples_validate(const tare__line *line, const char *text, tare__samples *s)
+{
+    char *end;
+    double share = strtod(text, &end);
+    if (end != text && !*end && share > 0 && share < 1)
+        return hold_out(line, share, s);
+    if (end != text && !*end)
+        return tare__usage(line, "--validation needs a share between 0 and 1, or a data set, not '%s'", text);
+    tare_status status = tare_dataset_open(&s->memory, text, TARE_DATASET_TEST, &s->other);
+    s->validation = s->other.test;
+    return status == TARE_OK ? TARE__RAN : tare__status_failed(line, status);
+}
+
+/* ---- batches -------------------------------------------------------------------------------------------------*/
+
+static tare_status fit(const tare_dataset_part *part, const tare_net *net, tare_loss loss)
 {
     tare_desc x = tare_net_input(net, 1), target = tare_net_target(net, loss, 1);
     int64_t has = tare_array_row_count(&part->x), wants = tare_desc_count(&x);
     if (has != wants)
         return tare_error(TARE_BAD_SHAPE, "a sample has %lld numbers, and %s takes %lld", (long long)has,
                           net->type->name, (long long)wants);
+    if (!part->y.data)
+        return TARE_OK;
     has = tare_array_row_count(&part->y);
     wants = tare_desc_count(&target);
     if (has != wants)
@@ -41,11 +99,23 @@ tare_status tare__samples_fit(const tare_dataset_part *part, const tare_net *net
     return TARE_OK;
 }
 
+tare_status tare__samples_fit(tare__samples *s, const tare_net *net, tare_loss loss)
+{
+    const tare_dataset_part *const parts[] = {&s->train, &s->validation, &s->test};
+    tare_status status = TARE_OK;
+    for (int i = 0; i < 3 && status == TARE_OK; ++i) {
+        if (parts[i]->x.data)
+            status = fit(parts[i], net, loss);
+    }
+    s->byte_scale = 1.0f / (float)(net->type->byte_divisor ? net->type->byte_divisor : 255);
+    return status;
+}
+
 tare_status tare__samples_gather(const tare__samples *s, const tare_dataset_part *part, const tare_batch *batch,
                                  tare_loss loss, float *x, void *target)
 {
-    tare_status status = tare_gather_f32(&part->x, batch, s->scale, x);
-    if (status != TARE_OK)
+    tare_status status = tare_gather_f32(&part->x, batch, part->x.dtype == TARE_U8 ? s->byte_scale : 1, x);
+    if (status != TARE_OK || !target)
         return status;
     return loss == TARE_LOSS_SOFTMAX_CE ? tare_gather_i32(&part->y, batch, target)
                                         : tare_gather_f32(&part->y, batch, 1, target);
@@ -55,7 +125,10 @@ tare_status tare__samples_feed(tare__samples *s, const tare_dataset_part *part, 
 {
     size_t x_bytes = tare_desc_bytes(&arm->x->d), bytes = x_bytes + tare_desc_bytes(&arm->target->d);
     if (s->batch_bytes < bytes) {
-        s->batch = tare__more(s->batch, bytes, 1);
+        void *room = tare_memory_resize(&s->memory, TARE_MEMORY_INPUT, s->batch, s->batch_bytes, bytes);
+        if (!room)
+            return TARE_NO_MEMORY;
+        s->batch = room;
         s->batch_bytes = bytes;
     }
     /* both are of 4-byte elements, so the target after x is aligned */
@@ -63,83 +136,4 @@ tare_status tare__samples_feed(tare__samples *s, const tare_dataset_part *part, 
     void *target = s->batch + x_bytes;
     tare_status status = tare__samples_gather(s, part, batch, arm->loss_kind, x, target);
     return status == TARE_OK ? tare__arm_feed(arm, x, target) : status;
-}
-
-/* ---- evaluation ----------------------------------------------------------------------------------------------*/
-
-const char *tare__samples_metric(const tare__arm *arm)
-{
-    return arm->loss_kind == TARE_LOSS_SOFTMAX_CE ? "accuracy" : "MSE";
-}
-
-/* Right answers among the rows (the first of equal scores counts), or the sum of squared errors. */
-static double score(tare_loss loss, const float *y, const void *target, int64_t rows, int64_t width)
-{
-    double sum = 0;
-    for (int64_t r = 0; r < rows; ++r, y += width) {
-        if (loss == TARE_LOSS_SOFTMAX_CE) {
-            int64_t best = 0;
-            for (int64_t c = 1; c < width; ++c)
-                best = y[c] > y[best] ? c : best;
-            sum += best == ((const int32_t *)target)[r];
-            continue;
-        }
-        for (int64_t c = 0; c < width; ++c) {
-            double error = (double)y[c] - (double)((const float *)target)[r * width + c];
-            sum += error * error;
-        }
-    }
-    return sum;
-}
-
-/* Forward over rows of x, without a tape; y has room for the output. */
-static tare_status forward(tare_mode *m, const tare__arm *arm, const float *x, int64_t rows, float *y, size_t y_bytes)
-{
-    tare_desc d = tare_net_input(arm->net, rows);
-    tare_value *input;
-    tare_status status = tare_value_new(arm->rt, &d, TARE_MEMORY_INPUT, &input);
-    if (status != TARE_OK)
-        return status;
-    status = tare_value_write(input, x, tare_desc_bytes(&d));
-    if (status == TARE_OK) {
-        m->scope_begin(m, NULL);
-        tare_value *output = tare_net_forward(m, arm->net, input);
-        status = m->error ? m->error : tare_value_read(output, y, y_bytes);
-        m->scope_end(m, NULL, 0);
-    }
-    tare_value_drop(input);
-    return status;
-}
-
-tare_status tare__samples_evaluate(const tare__samples *s, const tare_dataset_part *part, const tare__arm *arm,
-                                   double *metric, float *output)
-{
-    tare_mode *m = NULL;
-    tare_status status = tare_imperative_new(arm->rt, &m);
-    if (status != TARE_OK)
-        return status;
-    tare_desc sample;
-    arm->net->type->output(arm->net->options, &sample);
-    int64_t n = part->x.dims[0], width = tare_desc_count(&sample);
-    size_t target_width = (size_t)tare_array_row_count(&part->y);
-    float *x = tare__take((size_t)(arm->batch * tare_array_row_count(&part->x)), sizeof *x);
-    float *y = tare__take((size_t)(arm->batch * width), sizeof *y);
-    void *target = tare__take((size_t)arm->batch * target_width, sizeof(float));
-    double sum = 0;
-    for (int64_t first = 0; first < n && status == TARE_OK; first += arm->batch) {
-        int64_t rows = n - first < arm->batch ? n - first : arm->batch;
-        tare_batch batch = {.count = rows, .first = first};
-        status = tare__samples_gather(s, part, &batch, arm->loss_kind, x, target);
-        if (status == TARE_OK)
-            status = forward(m, arm, x, rows, y, (size_t)(rows * width) * sizeof *y);
-        sum += status == TARE_OK ? score(arm->loss_kind, y, target, rows, width) : 0;
-        for (int64_t i = 0; output && i < rows * width; ++i)
-            output[first * width + i] = y[i];
-    }
-    *metric = sum / (double)n / (arm->loss_kind == TARE_LOSS_SOFTMAX_CE ? 1 : (double)width);
-    free(x);
-    free(y);
-    free(target);
-    tare_imperative_free(m);
-    return status;
 }

@@ -26,6 +26,13 @@ double tare__median(double *x, int n)
     return n % 2 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
 }
 
+double tare__interquartile_mean(double *x, int n)
+{
+    if (n > 0)
+        qsort(x, (size_t)n, sizeof *x, by_value);
+    return tare__mean(x + n / 4, n - 2 * (n / 4));
+}
+
 double tare__minimum(const double *x, int n)
 {
     double least = n > 0 ? x[0] : (double)NAN;
@@ -96,15 +103,19 @@ double tare__t_quantile(double p, double freedom)
     return 0.5 * (low + high);
 }
 
+double tare__standard_error(const double *x, int n)
+{
+    double mean = tare__mean(x, n), squares = 0;
+    for (int i = 0; i < n; ++i)
+        squares += (x[i] - mean) * (x[i] - mean);
+    return n < 2 ? (double)NAN : sqrt(squares / (n - 1) / n);
+}
+
 tare__interval tare__interval_of(const double *x, int n)
 {
-    tare__interval interval = {tare__mean(x, n), (double)NAN, (double)NAN, (double)NAN, n};
+    tare__interval interval = {tare__mean(x, n), (double)NAN, (double)NAN, tare__standard_error(x, n), n};
     if (n < 2)
         return interval;
-    double squares = 0;
-    for (int i = 0; i < n; ++i)
-        squares += (x[i] - interval.mean) * (x[i] - interval.mean);
-    interval.se = sqrt(squares / (n - 1) / n);
     double reach = tare__t_quantile(0.975, n - 1) * interval.se;
     interval.low = interval.mean - reach;
     interval.high = interval.mean + reach;
@@ -119,11 +130,46 @@ tare__interval tare__interval_exp(tare__interval logs)
     return logs;
 }
 
+tare__interval tare__interval_between(tare__interval x, tare__interval y, double *freedom)
+{
+    tare__interval between = {x.mean - y.mean, (double)NAN, (double)NAN, (double)NAN, x.n < y.n ? x.n : y.n};
+    *freedom = (double)NAN;
+    if (between.n < 2)
+        return between;
+    double u = x.se * x.se, v = y.se * y.se, sum = u + v;
+    between.se = sqrt(sum);
+    *freedom = sum > 0 ? sum * sum / (u * u / (x.n - 1) + v * v / (y.n - 1)) : x.n + y.n - 2;
+    double reach = tare__t_quantile(0.975, *freedom) * between.se;
+    between.low = between.mean - reach;
+    between.high = between.mean + reach;
+    return between;
+}
+
+double tare__p_value_of(double mean, double se, double freedom)
+{
+    return se > 0 ? 2 * tare__t_cdf(-fabs(mean / se), freedom) : (double)NAN;
+}
+
 double tare__p_value(tare__interval logs)
 {
-    if (logs.n < 2 || !(logs.se > 0))
-        return (double)NAN;
-    return 2 * tare__t_cdf(-fabs(logs.mean / logs.se), logs.n - 1);
+    return logs.n < 2 ? (double)NAN : tare__p_value_of(logs.mean, logs.se, logs.n - 1);
+}
+
+void tare__holm(const double *p, double *adjusted, int m)
+{
+    int left = 0;
+    for (int i = 0; i < m; ++i) {
+        adjusted[i] = isfinite(p[i]) ? -1 : p[i];
+        left += isfinite(p[i]) != 0;
+    }
+    for (double floor = 0; left > 0; --left) {
+        int least = -1;
+        for (int i = 0; i < m; ++i)
+            if (adjusted[i] < 0 && (least < 0 || p[i] < p[least]))
+                least = i;
+        floor = fmax(floor, fmin(1, left * p[least]));
+        adjusted[least] = floor;
+    }
 }
 
 double tare__smallest_effect(tare__interval logs)

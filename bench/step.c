@@ -94,7 +94,7 @@ static tare_status replay(tare__arm *a, recorder *r)
     int n = tare_instance_calls(a->instance, &call), failed;
     (void)tare_plan_calls(a->plan, &node);
     tare_device *d = a->rt->device;
-    tare_status status = TARE_OK;
+    tare_status status = a->scheduled ? tare_optimizer_advance(a->optimizer) : TARE_OK;
     for (int i = 0; i < n && status == TARE_OK; ++i) {
         status = d->run(d, &call[i], 1, &failed);
         on_event(r, TARE_EVENT_KERNEL, node[i]);

@@ -36,13 +36,11 @@ static row *row_of(rows *r, const char *path)
 static void add_node(rows *r, const tare_node *n, bool forward)
 {
     row *to = row_of(r, n->path);
-    tare_args args = tare_node_args(n);
-    if (n->variant)
+    to->flops += tare__node_flops(n);
+    if (n->variant) {
         ++to->nodes;
-    if (n->op->flops)
-        to->flops += n->op->flops(&args, (const tare_desc_ref *)(n->operand + n->n_in));
-    for (int i = 0; i < n->n_in + n->n_out && n->variant; ++i)
-        to->bytes += n->operand[i] ? (double)tare_desc_bytes(&n->operand[i]->d) : 0;
+        to->bytes += tare__node_bytes(n);
+    }
     if (forward || !*to->shape)
         tare_desc_text(&n->operand[n->n_in]->d, to->shape);
 }

@@ -79,4 +79,4 @@ message(STATUS "CBLAS: ${blas_libraries}")
 
 set(TARE_DEPENDENCY_INCLUDES ${blas_include} ${TARE_ZLIB_INCLUDE_DIRS} ${TARE_JANSSON_INCLUDE_DIRS})
 set(TARE_DEPENDENCY_LIBRARIES
-    ${blas_libraries} ${TARE_ZLIB_LINK_LIBRARIES} ${TARE_JANSSON_LINK_LIBRARIES} Threads::Threads m)
+    ${blas_libraries} ${TARE_ZLIB_LINK_LIBRARIES} ${TARE_JANSSON_LINK_LIBRARIES} Threads::Threads ${CMAKE_DL_LIBS} m)

@@ -1,5 +1,6 @@
 # The tests: each tests/test_*.c is one Check program; each tests/check_*.sh and check_*.py is a test that gets the
-# source folder and the build folder. All run in the source folder. test_full_* and check_full_* carry the label full.
+# source folder and the build folder. All run in the source folder. test_full_* and check_full_* carry the label full;
+# test_shared_* link to the shared library, as a program outside does. tests/plugins/*.c is a plug-in each.
 option(BUILD_TESTING "build the tests" ON)
 if(NOT BUILD_TESTING)
     return()
@@ -8,7 +9,7 @@ enable_testing()
 
 function(tare_add_test name)
     add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 240)
+    set_tests_properties(${name} PROPERTIES TIMEOUT $<IF:$<BOOL:${CMAKE_CROSSCOMPILING}>,2400,240>)
     if(name MATCHES "^(test|check)_full_")
         set_tests_properties(${name} PROPERTIES LABELS full TIMEOUT 3000)
     endif()
@@ -18,13 +19,39 @@ endfunction()
 add_library(tare_shadow STATIC tests/shadow.c)
 tare_compile(tare_shadow)
 
+# Where a symbol is missing is found when a plug-in is loaded, not when it is linked.
+set(plugins)
+file(GLOB plugin_sources CONFIGURE_DEPENDS tests/plugins/*.c)
+foreach(source ${plugin_sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_library(plugin_${name} MODULE ${source})
+    tare_compile(plugin_${name})
+    target_link_libraries(plugin_${name} PRIVATE tare)
+    set_target_properties(plugin_${name} PROPERTIES
+        PREFIX "" SUFFIX .so OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/plugins)
+    list(APPEND plugins plugin_${name})
+endforeach()
+
+# Preloaded into the command by check_no_memory.py; sanitizers have an allocator of their own.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_BUILD_TYPE MATCHES "^(Sanitize|Tsan)$")
+    add_library(fail_allocation MODULE tests/fail_allocation.c)
+    tare_compile(fail_allocation)
+    set_target_properties(fail_allocation PROPERTIES C_VISIBILITY_PRESET default)
+endif()
+
 file(GLOB test_sources CONFIGURE_DEPENDS tests/test_*.c)
 foreach(source ${test_sources})
     get_filename_component(name ${source} NAME_WE)
     add_executable(${name} ${source})
     tare_compile(${name})
     target_include_directories(${name} SYSTEM PRIVATE ${TARE_CHECK_INCLUDE_DIRS})
-    target_link_libraries(${name} PRIVATE tare_shadow tare_bench tare_static ${TARE_CHECK_LINK_LIBRARIES})
+    if(name MATCHES "^test_shared_")
+        target_link_libraries(${name} PRIVATE tare ${TARE_CHECK_LINK_LIBRARIES} ${CMAKE_DL_LIBS} m)
+        target_compile_definitions(${name} PRIVATE TARE_PLUGIN_FOLDER="${CMAKE_BINARY_DIR}/tests/plugins")
+        add_dependencies(${name} ${plugins})
+    else()
+        target_link_libraries(${name} PRIVATE tare_shadow tare_bench tare_static ${TARE_CHECK_LINK_LIBRARIES})
+    endif()
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     tare_add_test(${name} ${name})
 endforeach()

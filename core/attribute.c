@@ -46,6 +46,31 @@ static tare_status parse_ints(const char *owner, const tare_attr *a, const char 
     return TARE_OK;
 }
 
+/* The word after *at in "one|two|", and *at behind it; 0: there is none. */
+static int next_word(const char **at, const char **word)
+{
+    *word = *at;
+    int length = (int)strcspn(*at, "|");
+    *at += length + (*(*at + length) == '|');
+    return length;
+}
+
+static tare_status parse_choice(const char *owner, const tare_attr *a, const char *text, int64_t *out)
+{
+    char list[VALUE_TEXT * 2] = "";
+    const char *at = a->normal, *word;
+    int length, used = 0;
+    if (text == a->normal)
+        return *out = 0, TARE_OK;
+    for (int64_t i = 0; (length = next_word(&at, &word)); ++i) {
+        if ((int)strlen(text) == length && strncmp(text, word, (size_t)length) == 0)
+            return *out = i, TARE_OK;
+        if (used < (int)sizeof list)
+            used += snprintf(list + used, sizeof list - (size_t)used, "%s%.*s", i ? ", " : "", length, word);
+    }
+    return tare_error(TARE_BAD_ARGUMENT, "%s: %s is '%s' (need one of %s)", owner, a->name, text, list);
+}
+
 static tare_status parse_dtype(const char *owner, const tare_attr *a, const char *text, tare_dtype *out)
 {
     char list[128] = "";
@@ -73,6 +98,8 @@ static tare_status parse_one(const char *owner, const tare_attr *a, const char *
     case TARE_ATTR_INTS:
         status = parse_ints(owner, a, text, &end, field);
         break;
+    case TARE_ATTR_CHOICE:
+        return parse_choice(owner, a, text, field);
     case TARE_ATTR_DTYPE:
         status = parse_dtype(owner, a, text, field);
         break;
@@ -137,7 +164,8 @@ static int print_one(const tare_attr *a, const void *from, char *text, size_t by
 {
     const void *field = (const char *)from + a->offset;
     const tare_ints *ints = field;
-    int at = 0;
+    const char *words = a->normal, *word;
+    int at = 0, length;
     switch (a->type) {
     case TARE_ATTR_INT:
         return snprintf(text, bytes, "%lld", (long long)*(const int64_t *)field);
@@ -147,6 +175,10 @@ static int print_one(const tare_attr *a, const void *from, char *text, size_t by
         return snprintf(text, bytes, "%s", tare_dtype_name(*(const tare_dtype *)field));
     case TARE_ATTR_FLOAT:
         return snprintf(text, bytes, "%.17g", *(const double *)field);
+    case TARE_ATTR_CHOICE:
+        for (int64_t i = *(const int64_t *)field; (length = next_word(&words, &word)) && i > 0; --i)
+            ;
+        return snprintf(text, bytes, "%.*s", length, word);
     case TARE_ATTR_INTS:
         for (int i = 0; i < ints->n && (size_t)at < bytes; ++i)
             at += snprintf(text + at, bytes - (size_t)at, i ? "-%lld" : "%lld", (long long)ints->at[i]);

@@ -36,6 +36,10 @@ typedef struct tare_capture_service {
                         tare_captured **out);
     /* As calling the function with this mode: out[] are handles of the current scope. */
     tare_status (*apply)(tare_captured *, tare_mode *, tare_value *const *in, int n_in, tare_value **out);
+    /* Where storage is kept: at least one idle arena of so many bytes, ahead of the first call; and all idle ones back to
+     * the pool. */
+    tare_status (*reserve)(tare_captured *, size_t bytes);
+    void (*shrink)(tare_captured *);
     /* After all values that it made, and before its runtime. */
     void (*free)(tare_captured *);
 } tare_capture_service;

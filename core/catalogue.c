@@ -147,18 +147,29 @@ static int position(const tare_runtime *rt, tare_kind kind, const char *name, bo
     return low;
 }
 
-static tare_status make_room(tare_runtime *rt, tare_kind kind)
+/* Room for one more of n items in a list; the list, moved or not. NULL: no memory. */
+static void *make_room(tare_runtime *rt, void *list, int n, int *capacity, size_t item)
 {
-    int capacity = rt->capacity_records[kind];
-    if (rt->n_records[kind] < capacity)
-        return TARE_OK;
-    size_t item = sizeof(tare_record *);
-    void *grown = tare_memory_resize(&rt->memory, TARE_MEMORY_RECORD, rt->record[kind], (size_t)capacity * item,
-                                     (size_t)(capacity + 64) * item);
-    if (!grown)
+    if (n < *capacity)
+        return list;
+    void *grown = tare_memory_resize(&rt->memory, TARE_MEMORY_RECORD, list, (size_t)*capacity * item,
+                                     (size_t)(*capacity + 64) * item);
+    *capacity += grown ? 64 : 0;
+    return grown;
+}
+
+/* Room in the kind's list and among all. */
+static tare_status make_rooms(tare_runtime *rt, tare_kind kind)
+{
+    const tare_record **list =
+        make_room(rt, (void *)rt->record[kind], rt->n_records[kind], &rt->capacity_records[kind], sizeof *list);
+    if (!list)
         return TARE_NO_MEMORY;
-    rt->record[kind] = grown;
-    rt->capacity_records[kind] = capacity + 64;
+    rt->record[kind] = list;
+    tare_registration *all = make_room(rt, rt->registered, rt->n_registered, &rt->capacity_registered, sizeof *all);
+    if (!all)
+        return TARE_NO_MEMORY;
+    rt->registered = all;
     return TARE_OK;
 }
 
@@ -172,7 +183,7 @@ tare_status tare_register(tare_runtime *rt, tare_kind kind, const void *record)
     int at = position(rt, kind, r->name, &found);
     if (found)
         return tare_error(TARE_BAD_ARGUMENT, "%s '%s' is registered already", kind_name[kind], r->name);
-    tare_status status = make_room(rt, kind);
+    tare_status status = make_rooms(rt, kind);
     if (status == TARE_OK && kind == TARE_KIND_OPERATOR)
         status = add_kernels(rt, record);
     if (status != TARE_OK)
@@ -181,7 +192,44 @@ tare_status tare_register(tare_runtime *rt, tare_kind kind, const void *record)
     memmove(list + at + 1, list + at, (size_t)(rt->n_records[kind] - at) * sizeof *list);
     list[at] = r;
     ++rt->n_records[kind];
+    rt->registered[rt->n_registered++] = (tare_registration){kind, record};
     return TARE_OK;
+}
+
+int tare_registered(const tare_runtime *rt)
+{
+    return rt->n_registered;
+}
+
+/* Whoever stands behind the freed slot and was led past it comes forward, or it would not be found any more. (Knuth,
+ * The Art of Computer Programming, vol. 3, 6.4, algorithm R.) */
+static void remove_kernels(tare_runtime *rt, const tare_op *op)
+{
+    tare_kernels *k = rt->kernels;
+    uint32_t mask = rt->kernels_mask, hole = (uint32_t)(tare_runtime_kernels(rt, op) - k);
+    tare_memory_give(&rt->memory, TARE_MEMORY_RECORD, k[hole].variant, variants_bytes(op));
+    for (uint32_t at = (hole + 1) & mask; k[at].op; at = (at + 1) & mask) {
+        uint32_t home = (uint32_t)((uintptr_t)k[at].op >> 5) & mask;
+        if (((at - home) & mask) < ((at - hole) & mask))
+            continue;
+        k[hole] = k[at];
+        hole = at;
+    }
+    k[hole] = (tare_kernels){0};
+    --rt->n_kernels;
+}
+
+void tare_unregister(tare_runtime *rt, int kept)
+{
+    while (rt->n_registered > kept) {
+        const tare_registration *newest = &rt->registered[--rt->n_registered];
+        const tare_record *r = newest->record, **list = rt->record[newest->kind];
+        bool found;
+        int at = position(rt, newest->kind, r->name, &found);
+        memmove(list + at, list + at + 1, (size_t)(--rt->n_records[newest->kind] - at) * sizeof *list);
+        if (newest->kind == TARE_KIND_OPERATOR)
+            remove_kernels(rt, newest->record);
+    }
 }
 
 const void *tare_find(tare_runtime *rt, tare_kind kind, const char *name)
@@ -225,4 +273,6 @@ void tare__catalogue_fini(tare_runtime *rt)
     for (int kind = 0; kind < TARE_KIND_COUNT; ++kind)
         tare_memory_give(&rt->memory, TARE_MEMORY_RECORD, rt->record[kind],
                          (size_t)rt->capacity_records[kind] * sizeof(tare_record *));
+    tare_memory_give(&rt->memory, TARE_MEMORY_RECORD, rt->registered,
+                     (size_t)rt->capacity_registered * sizeof *rt->registered);
 }

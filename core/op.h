@@ -94,7 +94,14 @@ static inline double tare_unbits(int64_t bits)
 /* ---- attributes --------------------------------------------------------------------------------------------
  * A struct of the operator's own; the table gives each field a name, a type, a default and bounds, from which
  * come the string form ("axis=1,keep=true"), the checks and the manual. Nets use the same table for options. */
-typedef enum { TARE_ATTR_INT, TARE_ATTR_FLOAT, TARE_ATTR_BOOL, TARE_ATTR_INTS, TARE_ATTR_DTYPE } tare_attr_type;
+typedef enum {
+    TARE_ATTR_INT,
+    TARE_ATTR_FLOAT,
+    TARE_ATTR_BOOL,
+    TARE_ATTR_INTS,
+    TARE_ATTR_DTYPE,
+    TARE_ATTR_CHOICE
+} tare_attr_type;
 
 enum { TARE_INTS = 8 };
 typedef struct {
@@ -104,10 +111,11 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    tare_attr_type type; /* int64_t, double, bool, tare_ints, tare_dtype by its name */
-    uint16_t offset;     /* in the struct */
-    double low, high;    /* inclusive; for INTS of each entry; for DTYPE in the order of tare_dtype */
-    const char *normal;  /* default, in string form */
+    /* int64_t, double, bool, tare_ints, tare_dtype by its name; CHOICE: int64_t, the number of a word of `normal` */
+    tare_attr_type type;
+    uint16_t offset;    /* in the struct */
+    double low, high;   /* inclusive; for INTS of each entry; for DTYPE in the order of tare_dtype */
+    const char *normal; /* default, in string form; CHOICE: all words, "step|cosine", of which the first is it */
     const char *doc;
 } tare_attr;
 
@@ -131,12 +139,7 @@ typedef enum { TARE_ISA_PORTABLE, TARE_ISA_AVX2, TARE_ISA_AVX512, TARE_ISA_COUNT
 typedef enum { TARE_SET_NATIVE, TARE_SET_BLAS, TARE_SET_REFERENCE } tare_kernel_set;
 /* OUTER: rows of dimension 0 without gaps in them, at any distance that keeps them apart. FORWARD: any but negative
  * ones. */
-typedef enum {
-    TARE_STRIDES_CONTIGUOUS,
-    TARE_STRIDES_OUTER,
-    TARE_STRIDES_FORWARD,
-    TARE_STRIDES_ANY
-} tare_strides;
+typedef enum { TARE_STRIDES_CONTIGUOUS, TARE_STRIDES_OUTER, TARE_STRIDES_FORWARD, TARE_STRIDES_ANY } tare_strides;
 
 #define TARE_BIT(dtype) (1u << (dtype))
 

@@ -94,6 +94,7 @@ int64_t tare_runtime_free(tare_runtime *rt)
         rt->device->close(rt->device);
     tare__sites_fini(rt);
     tare__records_fini(rt);
+    tare__plugins_fini(rt);
     int64_t out = rt->memory.n_live;
     (void)pthread_mutex_destroy(&rt->dropped_lock);
     tare_memory_give(NULL, TARE_MEMORY_RECORD, rt, sizeof *rt);

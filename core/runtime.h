@@ -21,6 +21,8 @@ extern "C" {
     X(parses, "attribute strings parsed")                                                                              \
     X(infers, "shape and dtype inferences")                                                                            \
     X(guards, "input signatures compared with a captured one")                                                         \
+    X(misses, "signatures not met before, or evicted since")                                                           \
+    X(evictions, "captured signatures let go for others")                                                              \
     X(storage_takes, "storages taken for results and scratch")                                                         \
     X(allocations, "blocks taken from the system")                                                                     \
     X(tape_nodes, "nodes recorded on a tape")                                                                          \
@@ -82,6 +84,12 @@ typedef struct {
     const char *name;
 } tare_record;
 
+/* A record with its kind, as a plug-in lists its own (plugin.h). */
+typedef struct {
+    tare_kind kind;
+    const void *record;
+} tare_registration;
+
 typedef struct {
     const tare_op *op;
     tare_variant *variant; /* copies of those usable here, best first */
@@ -123,6 +131,9 @@ struct tare_runtime {
     uint32_t kernels_mask, n_kernels;
     const tare_record **record[TARE_KIND_COUNT]; /* sorted by name */
     int n_records[TARE_KIND_COUNT], capacity_records[TARE_KIND_COUNT];
+    tare_registration *registered; /* all of them, in the order in which they came */
+    int n_registered, capacity_registered;
+    struct tare__loaded *plugins;            /* plug-ins in use, newest first (plugin.c) */
     const tare_op *accumulate, *fill, *copy; /* named once by ops/ (tare_runtime_name_operators) */
     tare_storage *bin[TARE_BINS];            /* free storages with their blocks */
     tare_value *free_values;
@@ -161,6 +172,11 @@ TARE_API tare_status tare_runtime_wait(tare_runtime *);
 /* Registers a record, which must outlive the runtime. BAD_ARGUMENT: the name is taken, or an operator record is
  * inconsistent (no gradient and not marked so, no kernel, no reference). */
 TARE_API tare_status tare_register(tare_runtime *, tare_kind, const void *record);
+/* How many records are registered. */
+TARE_API int tare_registered(const tare_runtime *);
+/* Takes back the newest records until `kept` are left, before anything has used them: what a registration of several
+ * does when one of them fails, so that the catalogue is as it was. */
+TARE_API void tare_unregister(tare_runtime *, int kept);
 /* The record of that name or NULL with the text set (the nearest names are in it). Counts a look-up for operators. */
 TARE_API const void *tare_find(tare_runtime *, tare_kind, const char *name);
 /* The operators that serve the reverse walk and variant choice: sum = accumulate(a, b);

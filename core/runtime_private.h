@@ -18,6 +18,9 @@ void tare__sites_fini(tare_runtime *);
 void tare__catalogue_fini(tare_runtime *);
 tare_status tare__catalogue_init(tare_runtime *);
 
+/* Unloads all plug-ins: when nothing of the runtime is left that could point into one. */
+void tare__plugins_fini(tare_runtime *);
+
 /* A storage record: a free list over slabs. NULL: out of memory. */
 tare_storage *tare__storage_record(tare_runtime *);
 /* Lets handles go that other threads dropped; and all slabs, at the end. */

@@ -9,18 +9,19 @@
 
 #include "formats.h"
 
-enum { N_FILES = 4, PATH_BYTES = 4096, FILE_BYTES = PATH_BYTES + 64 };
+enum { N_FILES = 4, SPELLINGS = 2, PATH_BYTES = 4096, FILE_BYTES = PATH_BYTES + 64 };
 
 /* The files of a data set: training x and y, test x and y. */
 static const struct layout {
     const char *name;
     int64_t n_classes;
-    const char *files[N_FILES];
+    const char *files[SPELLINGS][N_FILES]; /* NULL: the layout has one spelling */
 } layouts[] = {
     {"mnist",
      10,
-     {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}},
-    {"npy", 0, {"X_train.npy", "Y_train.npy", "X_test.npy", "Y_test.npy"}},
+     {{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"},
+      {"train-images.idx3-ubyte", "train-labels.idx1-ubyte", "t10k-images.idx3-ubyte", "t10k-labels.idx1-ubyte"}}},
+    {"npy", 0, {{"X_train.npy", "Y_train.npy", "X_test.npy", "Y_test.npy"}}},
 };
 enum { N_LAYOUTS = sizeof layouts / sizeof *layouts };
 
@@ -34,6 +35,11 @@ typedef struct {
 static bool is_wanted(unsigned parts, int file)
 {
     return parts & (file < 2 ? TARE_DATASET_TRAIN : TARE_DATASET_TEST);
+}
+
+static bool is_needed(unsigned parts, int file)
+{
+    return is_wanted(parts, file) && !(file % 2 && parts & TARE_DATASET_UNLABELLED);
 }
 
 static tare_status place_set(place *at, const char *path)
@@ -54,34 +60,55 @@ static tare_status place_set(place *at, const char *path)
 }
 
 /* Whether the file that was named, if one was, is of this layout. */
-static bool is_named(const place *at, const struct layout *layout)
+static bool is_named(const char *name, const struct layout *layout)
 {
-    if (!at->file)
+    if (!name)
         return true;
-    for (int i = 0; i < N_FILES; ++i) {
-        size_t length = strlen(layout->files[i]);
-        const char *rest = at->file + length;
-        if (strncmp(at->file, layout->files[i], length) == 0 && (*rest == 0 || strcmp(rest, ".gz") == 0))
+    for (int i = 0; i < SPELLINGS * N_FILES; ++i) {
+        const char *file = layout->files[i / N_FILES][i % N_FILES];
+        size_t length = file ? strlen(file) : 0;
+        const char *rest = name + length;
+        if (file && strncmp(name, file, length) == 0 && (*rest == 0 || strcmp(rest, ".gz") == 0))
             return true;
     }
     return false;
 }
 
-/* How many of a layout's wanted files are there; their paths are in `at`. */
+bool tare_dataset_names(const char *path)
+{
+    struct stat found;
+    const char *slash = strrchr(path, '/');
+    bool named = stat(path, &found) == 0 && S_ISDIR(found.st_mode);
+    for (int i = 0; i < N_LAYOUTS; ++i)
+        named |= is_named(slash ? slash + 1 : path, &layouts[i]);
+    return named;
+}
+
+/* Finds one file of a folder, in any spelling, plain or compressed; path: FILE_BYTES, "" where there is none. */
+static bool look_for_one(const char *folder, const struct layout *layout, int file, char *path)
+{
+    *path = 0;
+    for (int i = 0; i < 2 * SPELLINGS && !*path; ++i) {
+        char tried[FILE_BYTES];
+        struct stat found;
+        const char *name = layout->files[i / 2][file];
+        if (!name)
+            continue;
+        (void)snprintf(tried, sizeof tried, "%s/%s%s", folder, name, i % 2 ? ".gz" : "");
+        if (stat(tried, &found) == 0)
+            strcpy(path, tried);
+    }
+    return *path;
+}
+
+/* How many of the files that a layout needs are there; the paths of all that are wanted are in `at`. */
 static int look_for(place *at, const struct layout *layout, unsigned parts)
 {
     int n_found = 0;
     for (int i = 0; i < N_FILES; ++i) {
         at->path[i][0] = 0;
-        for (int compressed = 0; compressed < 2 && is_wanted(parts, i) && !at->path[i][0]; ++compressed) {
-            char path[sizeof at->path[i]];
-            struct stat found;
-            (void)snprintf(path, sizeof path, "%s/%s%s", at->folder, layout->files[i], compressed ? ".gz" : "");
-            if (stat(path, &found))
-                continue;
-            strcpy(at->path[i], path);
-            ++n_found;
-        }
+        if (is_wanted(parts, i) && look_for_one(at->folder, layout, i, at->path[i]))
+            n_found += is_needed(parts, i);
     }
     return n_found;
 }
@@ -90,15 +117,15 @@ static tare_status tell_missing(place *at, const struct layout *layout, unsigned
 {
     if (at->file && !layout)
         return tare_error(TARE_NOT_FOUND, "%s/%s: not the name of a file of a data set (%s, %s, ...)", at->folder,
-                          at->file, layouts[0].files[0], layouts[1].files[0]);
+                          at->file, layouts[0].files[0][0], layouts[1].files[0][0]);
     if (!layout)
         return tare_error(TARE_NOT_FOUND, "%s: no data set here: neither %s nor %s (or .gz)", at->folder,
-                          layouts[0].files[0], layouts[1].files[0]);
+                          layouts[0].files[0][0], layouts[1].files[0][0]);
     const char *there = "", *missing = "";
     look_for(at, layout, parts);
     for (int i = N_FILES - 1; i >= 0; --i)
-        if (is_wanted(parts, i))
-            *(at->path[i][0] ? &there : &missing) = layout->files[i];
+        if (is_needed(parts, i))
+            *(at->path[i][0] ? &there : &missing) = layout->files[0][i];
     return tare_error(TARE_NOT_FOUND,
                       "%s: an incomplete data set: %s is here (%d of its files are), %s (or .gz) is not", at->folder,
                       there, n_found, missing);
@@ -108,14 +135,16 @@ static tare_status tell_missing(place *at, const struct layout *layout, unsigned
 static tare_status recognise(place *at, unsigned parts, const struct layout **layout)
 {
     const struct layout *partial = NULL;
-    int n_wanted = 2 * (!!(parts & TARE_DATASET_TRAIN) + !!(parts & TARE_DATASET_TEST)), n_partial = 0;
+    int n_needed = 0, n_partial = 0;
+    for (int i = 0; i < N_FILES; ++i)
+        n_needed += is_needed(parts, i);
     *layout = NULL;
     for (const struct layout *l = layouts; l < layouts + N_LAYOUTS; ++l) {
-        int n_found = is_named(at, l) ? look_for(at, l, parts) : 0;
-        if (n_found == n_wanted && *layout)
+        int n_found = is_named(at->file, l) ? look_for(at, l, parts) : 0;
+        if (n_found == n_needed && *layout)
             return tare_error(TARE_BAD_ARGUMENT, "%s: two data sets are here: name %s or %s", at->folder,
-                              (*layout)->files[0], l->files[0]);
-        if (n_found == n_wanted)
+                              (*layout)->files[0][0], l->files[0][0]);
+        if (n_found == n_needed)
             *layout = l;
         if (n_found > n_partial) {
             partial = l;
@@ -143,11 +172,13 @@ static tare_status check_labels(const tare_array *y, const char *path, int64_t n
 
 static tare_status check_part(const tare_dataset_part *part, char (*path)[FILE_BYTES], int64_t n_classes)
 {
-    for (int i = 0; i < 2; ++i) {
+    for (int i = 0; i < 2 && path[i][0]; ++i) {
         const tare_array *array = i ? &part->y : &part->x;
         if (array->rank < 1 || array->bytes == 0)
             return tare_error(TARE_BAD_DATA, "%s: there are no rows in it", path[i]);
     }
+    if (!path[1][0])
+        return TARE_OK;
     if (part->x.dims[0] != part->y.dims[0])
         return tare_error(TARE_BAD_DATA, "%s has %lld rows, but %s has %lld", path[0], (long long)part->x.dims[0],
                           path[1], (long long)part->y.dims[0]);
@@ -189,7 +220,8 @@ static tare_status read_all(tare_memory *memory, place *at, tare_dataset *made)
 
 tare_status tare_dataset_open(tare_memory *memory, const char *path, unsigned parts, tare_dataset *dataset)
 {
-    if (parts == 0 || parts & ~(unsigned)(TARE_DATASET_TRAIN | TARE_DATASET_TEST))
+    const unsigned both = TARE_DATASET_TRAIN | TARE_DATASET_TEST;
+    if ((parts & both) == 0 || parts & ~(both | TARE_DATASET_UNLABELLED))
         return tare_error(TARE_BAD_ARGUMENT, "%s: neither training nor test part was asked for", path);
     place *at = tare_memory_take(memory, TARE_MEMORY_INPUT, sizeof *at);
     if (!at)

@@ -1,39 +1,61 @@
-/* safetensors.c - named arrays in one file (see safetensors.h).
+/* safetensors.c - named arrays in one file, read (see safetensors.h).
  *
  * Every number of the header is checked against the file's real size before anything is taken for it. */
-#include "safetensors.h"
-
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "reader.h"
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the arrays' bytes are copied as they are");
+#include "json_private.h"
+#include "safetensors_private.h"
 
 /* More than any header of sense; the format's own implementation has the same limit. */
 enum { HEADER_BYTES_MAX = 100000000, PREFIX_BYTES = 8 };
 
-static const struct {
-    const char *name;
-    tare_dtype dtype;
-} dtypes[] = {{"F32", TARE_F32}, {"F64", TARE_F64}, {"I32", TARE_I32}, {"I64", TARE_I64}, {"U8", TARE_U8}};
-enum { DTYPES = (int)(sizeof dtypes / sizeof *dtypes) };
+const tare__safetensors_dtype tare__safetensors_dtypes[TARE__SAFETENSORS_DTYPES] = {
+    {"F32", TARE_F32}, {"F64", TARE_F64}, {"I32", TARE_I32}, {"I64", TARE_I64}, {"U8", TARE_U8}};
 
-static size_t name_bytes(const char *name)
+/* A text of the set's own; NULL: no memory. */
+static char *keep_text(tare_memory *memory, const char *text)
 {
-    return strlen(name) + 1;
+    size_t bytes = strlen(text) + 1;
+    char *kept = tare_memory_take(memory, TARE_MEMORY_INPUT, bytes);
+    return kept ? memcpy(kept, text, bytes) : NULL;
+}
+
+static void give_text(tare_memory *memory, char *text)
+{
+    if (text)
+        tare_memory_give(memory, TARE_MEMORY_INPUT, text, strlen(text) + 1);
 }
 
 void tare_safetensors_free(tare_memory *memory, tare_tensors *set)
 {
     for (int i = 0; i < set->n; ++i) {
         tare_array_fini(memory, &set->tensor[i].array);
-        if (set->tensor[i].name)
-            tare_memory_give(memory, TARE_MEMORY_INPUT, set->tensor[i].name, name_bytes(set->tensor[i].name));
+        give_text(memory, set->tensor[i].name);
+    }
+    for (int i = 0; i < set->n_metadata; ++i) {
+        give_text(memory, set->metadata[i].key);
+        give_text(memory, set->metadata[i].text);
     }
     tare_memory_give(memory, TARE_MEMORY_INPUT, set->tensor, (size_t)set->n * sizeof *set->tensor);
+    tare_memory_give(memory, TARE_MEMORY_INPUT, set->metadata, (size_t)set->n_metadata * sizeof *set->metadata);
     *set = (tare_tensors){0};
+}
+
+const tare_array *tare_tensors_find(const tare_tensors *set, const char *name)
+{
+    for (int i = 0; i < set->n; ++i)
+        if (strcmp(set->tensor[i].name, name) == 0)
+            return &set->tensor[i].array;
+    return NULL;
+}
+
+const char *tare_tensors_text(const tare_tensors *set, const char *key)
+{
+    for (int i = 0; i < set->n_metadata; ++i)
+        if (strcmp(set->metadata[i].key, key) == 0)
+            return set->metadata[i].text;
+    return NULL;
 }
 
 /* ---- reading -------------------------------------------------------------------------------------------------*/
@@ -82,18 +104,11 @@ static tare_status read_header(parse *p)
                                    (unsigned long long)length, (long long)rest);
     p->header_bytes = (int64_t)length;
     p->data_bytes = rest - p->header_bytes;
-    char *text = tare_memory_take(p->reader.memory, TARE_MEMORY_INPUT, length);
-    if (!text)
-        return TARE_NO_MEMORY;
-    status = tare__reader_get(&p->reader, text, length, "the header");
-    json_error_t error = {0};
-    if (status == TARE_OK) {
-        p->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-        if (!json_is_object(p->header))
-            status = tare__reader_reject(&p->reader, PREFIX_BYTES + (p->header ? 0 : error.position),
-                                         "the header is no JSON object");
-    }
-    tare_memory_give(p->reader.memory, TARE_MEMORY_INPUT, text, length);
+    json_error_t error;
+    status = tare__json_get(&p->reader, length, "the header", &p->header, &error);
+    if (status == TARE_OK && !json_is_object(p->header))
+        status = tare__reader_reject(&p->reader, PREFIX_BYTES + (p->header ? 0 : error.position),
+                                     "the header is no JSON object");
     return status;
 }
 
@@ -121,11 +136,11 @@ static tare_status read_entry(const parse *p, entry *e, const json_t *value)
 {
     const char *dtype = json_string_value(json_object_get(value, "dtype"));
     int d = 0;
-    while (d < DTYPES && (!dtype || strcmp(dtypes[d].name, dtype) != 0))
+    while (d < TARE__SAFETENSORS_DTYPES && (!dtype || strcmp(tare__safetensors_dtypes[d].name, dtype) != 0))
         ++d;
-    if (d == DTYPES)
+    if (d == TARE__SAFETENSORS_DTYPES)
         return reject(p, e->name, "its dtype is none of F32, F64, I32, I64, U8");
-    e->dtype = dtypes[d].dtype;
+    e->dtype = tare__safetensors_dtypes[d].dtype;
     tare_status status = read_shape(p, e, json_object_get(value, "shape"));
     if (status != TARE_OK)
         return status;
@@ -154,7 +169,7 @@ static tare_status read_entries(parse *p)
     tare_status status = TARE_OK;
     json_object_foreach(p->header, name, value)
     {
-        if (strcmp(name, "__metadata__") == 0 || status != TARE_OK)
+        if (strcmp(name, TARE__METADATA) == 0 || status != TARE_OK)
             continue;
         p->entry[p->n] = (entry){.name = name};
         status = read_entry(p, &p->entry[p->n++], value);
@@ -185,15 +200,42 @@ static tare_status read_arrays(parse *p, tare_tensors *set)
     for (int i = 0; i < p->n && status == TARE_OK; ++i) {
         const entry *e = &p->entry[i];
         tare_tensor *t = &set->tensor[i];
-        t->name = tare_memory_take(memory, TARE_MEMORY_INPUT, name_bytes(e->name));
+        t->name = keep_text(memory, e->name);
         if (!t->name)
             return TARE_NO_MEMORY;
-        memcpy(t->name, e->name, name_bytes(e->name));
         status = tare_array_init(memory, e->dtype, e->rank, e->dims, &t->array);
         if (status == TARE_OK)
             status = tare__reader_get(&p->reader, t->array.data, t->array.bytes, t->name);
     }
     return status;
+}
+
+static tare_status read_metadata(const parse *p, tare_tensors *set)
+{
+    tare_memory *memory = p->reader.memory;
+    json_t *object = json_object_get(p->header, TARE__METADATA), *value;
+    const char *key;
+    if (!object)
+        return TARE_OK;
+    if (!json_is_object(object))
+        return reject(p, TARE__METADATA, "it is no object");
+    size_t n = json_object_size(object);
+    set->metadata = tare_memory_take_zeroed(memory, TARE_MEMORY_INPUT, n, sizeof *set->metadata);
+    if (!set->metadata)
+        return TARE_NO_MEMORY;
+    set->n_metadata = (int)n;
+    tare_metadata *pair = set->metadata;
+    json_object_foreach(object, key, value)
+    {
+        if (!json_is_string(value))
+            return reject(p, TARE__METADATA, "one of its values is no text");
+        pair->key = keep_text(memory, key);
+        pair->text = keep_text(memory, json_string_value(value));
+        if (!pair->key || !pair->text)
+            return TARE_NO_MEMORY;
+        ++pair;
+    }
+    return TARE_OK;
 }
 
 static tare_status parse_file(parse *p, tare_tensors *set)
@@ -204,6 +246,8 @@ static tare_status parse_file(parse *p, tare_tensors *set)
     size_t capacity = json_object_size(p->header) + 1;
     p->entry = tare_memory_take_zeroed(p->reader.memory, TARE_MEMORY_INPUT, capacity, sizeof *p->entry);
     status = p->entry ? read_entries(p) : TARE_NO_MEMORY;
+    if (status == TARE_OK)
+        status = read_metadata(p, set);
     if (status == TARE_OK)
         status = read_arrays(p, set);
     tare_memory_give(p->reader.memory, TARE_MEMORY_INPUT, p->entry, capacity * sizeof *p->entry);
@@ -224,89 +268,5 @@ tare_status tare_safetensors_read(tare_memory *memory, const char *path, tare_te
         *set = found;
     else
         tare_safetensors_free(memory, &found);
-    return status;
-}
-
-/* ---- writing -------------------------------------------------------------------------------------------------*/
-
-static const char *dtype_name(tare_dtype dtype)
-{
-    const char *name = NULL;
-    for (int d = 0; d < DTYPES; ++d)
-        if (dtypes[d].dtype == dtype)
-            name = dtypes[d].name;
-    return name;
-}
-
-/* Adds one array to the header. */
-static tare_status describe(json_t *header, const tare_tensor *t, size_t begin)
-{
-    const char *dtype = dtype_name(t->array.dtype);
-    if (!dtype)
-        return tare_error(TARE_BAD_DTYPE, "array '%s': a safetensors file holds no %s", t->name,
-                          tare_dtype_name(t->array.dtype));
-    if (json_object_get(header, t->name) || strcmp(t->name, "__metadata__") == 0)
-        return tare_error(TARE_BAD_ARGUMENT, "array '%s': the name is taken", t->name);
-    json_t *shape = json_array();
-    for (int i = 0; i < t->array.rank; ++i)
-        (void)json_array_append_new(shape, json_integer(t->array.dims[i]));
-    json_t *value = json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtype, "shape", shape, "data_offsets", (json_int_t)begin,
-                              (json_int_t)(begin + t->array.bytes));
-    if (json_object_set_new(header, t->name, value) != 0)
-        return tare_error(TARE_BAD_ARGUMENT, "array '%s': the name is no UTF-8, or memory is out", t->name);
-    return TARE_OK;
-}
-
-/* The header's text, padded with blanks so that the arrays begin at a multiple of 8. Freed by the caller. */
-static tare_status make_header(const tare_tensor *tensor, int n, char **text, size_t *length)
-{
-    json_t *header = json_object();
-    size_t begin = 0;
-    tare_status status = header ? TARE_OK : tare_error(TARE_NO_MEMORY, "no memory for a header");
-    for (int i = 0; i < n && status == TARE_OK; ++i) {
-        status = describe(header, &tensor[i], begin);
-        begin += tensor[i].array.bytes;
-    }
-    char *compact = status == TARE_OK ? json_dumps(header, JSON_COMPACT) : NULL;
-    json_decref(header);
-    if (status != TARE_OK)
-        return status;
-    size_t used = compact ? strlen(compact) : 0;
-    *length = (used + 7) / 8 * 8;
-    *text = compact ? realloc(compact, *length + 1) : NULL;
-    if (!*text) {
-        free(compact);
-        return tare_error(TARE_NO_MEMORY, "no memory for a header");
-    }
-    memset(*text + used, ' ', *length - used);
-    return TARE_OK;
-}
-
-tare_status tare_safetensors_put(tare_writer *writer, const tare_tensor *tensor, int n)
-{
-    char *text;
-    size_t length;
-    tare_status status = make_header(tensor, n, &text, &length);
-    if (status != TARE_OK)
-        return status;
-    uint64_t prefix = length;
-    (void)tare_writer_put(writer, &prefix, sizeof prefix);
-    status = tare_writer_put(writer, text, length);
-    for (int i = 0; i < n; ++i)
-        status = tare_writer_put(writer, tensor[i].array.data, tensor[i].array.bytes); /* repeats the first failure */
-    free(text);
-    return status;
-}
-
-tare_status tare_safetensors_write(tare_memory *memory, const char *path, const tare_tensor *tensor, int n)
-{
-    tare_writer writer;
-    tare_status status = tare_writer_open(&writer, memory, path);
-    if (status != TARE_OK)
-        return status;
-    status = tare_safetensors_put(&writer, tensor, n);
-    if (status == TARE_OK)
-        return tare_writer_close(&writer);
-    tare_writer_abandon(&writer);
     return status;
 }

@@ -1,11 +1,11 @@
 /* saved.c - a program that was read: replayed over the mode seam, let go (see saved.h). */
 #include "saved.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../core/runtime.h"
+#include "json_private.h"
 #include "saved_private.h"
 
 static const char json_end[] = ".json", weights_end[] = ".safetensors";
@@ -15,9 +15,7 @@ const char *tare__saved_name_fault(const char *name)
     for (const char *c = name; *c; ++c)
         if ((unsigned char)*c < ' ' || *c == 127)
             return "has a control character in it";
-    json_t *text = json_string(name);
-    json_decref(text);
-    return text ? NULL : "is no UTF-8";
+    return tare__json_is_utf8(name) ? NULL : "is no UTF-8";
 }
 
 bool tare__saved_fits(const tare_desc *d)

@@ -44,7 +44,9 @@ typedef struct {
 typedef struct {
     const char *label;                      /* of the net that was saved, for people: "mlp:hidden=300-100" */
     const char *bench_loss, *training_loss; /* names */
+    const char *optimizer;                  /* what it is trained with unless told otherwise; NULL: not said */
     int64_t default_batch;
+    int32_t byte_divisor;    /* of the pixels of a data set; 0: not said */
     tare_desc input, output; /* of one sample: without the batch dimension */
 } tare_saved_net;
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../core/runtime.h"
-#include "reader.h"
+#include "json_private.h"
 #include "safetensors.h"
 #include "saved.h"
 #include "saved_private.h"
@@ -223,16 +223,19 @@ static tare_status read_net(tare__saved_reading *r, const json_t *object)
     static const tare__saved_member table[] = {
         {"label", JSON_STRING, false},         {"bench_loss", JSON_STRING, false},
         {"training_loss", JSON_STRING, false}, {"default_batch", JSON_INTEGER, false},
-        {"input", JSON_OBJECT, false},         {"output", JSON_OBJECT, false}};
-    json_t *found[6];
-    char *text[3] = {NULL};
+        {"input", JSON_OBJECT, false},         {"output", JSON_OBJECT, false},
+        {"optimizer", JSON_STRING, true},      {"byte_divisor", JSON_INTEGER, true}};
+    json_t *found[8];
+    char *text[3] = {NULL}, *optimizer = NULL;
     tare_saved_net *net = r->saved->net = tare__saved_take(r, 1, sizeof *net);
     if (!net)
         return TARE_NO_MEMORY;
     (void)snprintf(r->where, sizeof r->where, "net");
-    tare_status status = tare__saved_members(r, object, table, 6, found);
+    tare_status status = tare__saved_members(r, object, table, 8, found);
     for (int i = 0; i < 3 && status == TARE_OK; ++i)
         status = tare__saved_name(r, found[i], table[i].key, &text[i]);
+    if (status == TARE_OK && found[6])
+        status = tare__saved_name(r, found[6], table[6].key, &optimizer);
     if (status == TARE_OK)
         status = tare__saved_look_object(r, found[4], &net->input);
     if (status == TARE_OK)
@@ -242,6 +245,11 @@ static tare_status read_net(tare__saved_reading *r, const json_t *object)
     net->label = text[0];
     net->bench_loss = text[1];
     net->training_loss = text[2];
+    net->optimizer = optimizer;
+    int64_t divisor = found[7] ? json_integer_value(found[7]) : 1;
+    if (divisor < 1 || divisor > INT32_MAX)
+        return tare__saved_reject(r, "'byte_divisor' is %lld (need 1 to %d)", (long long)divisor, INT32_MAX);
+    net->byte_divisor = found[7] ? (int32_t)divisor : 0;
     net->default_batch = json_integer_value(found[3]);
     status = check_net(r, net);
     *r->where = 0;
@@ -301,24 +309,15 @@ static tare_status read_structure(tare__saved_reading *r, const json_t *root)
 
 static tare_status parse(tare__saved_reading *r, tare__reader *file, json_t **root)
 {
-    tare_memory *memory = &r->saved->runtime->memory;
     if (file->size < 0)
         return tare__saved_reject(r, "this is no plain file");
     if (file->size > STRUCTURE_BYTES_MOST)
         return tare__saved_reject(r, "%lld bytes are more than any graph has (need at most %d)", (long long)file->size,
                                   STRUCTURE_BYTES_MOST);
-    size_t bytes = (size_t)file->size;
-    char *text = tare_memory_take(memory, TARE_MEMORY_INPUT, bytes);
-    if (!text)
-        return TARE_NO_MEMORY;
-    tare_status status = tare__reader_get(file, text, bytes, "the structure");
-    json_error_t error = {0};
-    if (status == TARE_OK) {
-        *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
-        if (!*root)
-            status = tare__saved_reject(r, "line %d: no JSON: %s", error.line, error.text);
-    }
-    tare_memory_give(memory, TARE_MEMORY_INPUT, text, bytes);
+    json_error_t error;
+    tare_status status = tare__json_get(file, (size_t)file->size, "the structure", root, &error);
+    if (status == TARE_OK && !*root)
+        status = tare__saved_reject(r, "line %d: no JSON: %s", error.line, error.text);
     return status;
 }
 

@@ -164,6 +164,21 @@ static void put_program(writing *w, const char *name, const tare_saved_program *
     put_text(w, "\n  }");
 }
 
+static json_t *net_object(writing *w, const tare_saved_net *net)
+{
+    check_name(w, "the net", net->label);
+    check_name(w, "the optimizer", net->optimizer);
+    json_t *object =
+        json_pack("{s:s,s:s,s:s,s:I,s:o,s:o}", "label", w->status == TARE_OK ? net->label : "", "bench_loss",
+                  net->bench_loss, "training_loss", net->training_loss, "default_batch", (json_int_t)net->default_batch,
+                  "input", look(w, &net->input), "output", look(w, &net->output));
+    if (net->optimizer)
+        (void)json_object_set_new(object, "optimizer", json_string(net->optimizer));
+    if (net->byte_divisor)
+        (void)json_object_set_new(object, "byte_divisor", json_integer(net->byte_divisor));
+    return object;
+}
+
 static void put_structure(writing *w)
 {
     const tare_saved *s = w->saved;
@@ -171,12 +186,8 @@ static void put_structure(writing *w)
     put_json(w, json_integer(TARE_SAVED_VERSION));
     put_text(w, ",\n");
     if (s->net) {
-        check_name(w, "the net", s->net->label);
         put_text(w, " \"net\": ");
-        put_json(w, json_pack("{s:s,s:s,s:s,s:I,s:o,s:o}", "label", w->status == TARE_OK ? s->net->label : "",
-                              "bench_loss", s->net->bench_loss, "training_loss", s->net->training_loss, "default_batch",
-                              (json_int_t)s->net->default_batch, "input", look(w, &s->net->input), "output",
-                              look(w, &s->net->output)));
+        put_json(w, net_object(w, s->net));
         put_text(w, ",\n");
     }
     put_list(w, " ", "parameters", parameter_item, s->n_parameters);
@@ -224,7 +235,7 @@ static tare_status write_files(writing *w, const char *path, const char *weights
     if (status == TARE_OK)
         status = tare_writer_open(&w->file[1], memory, path);
     if (status == TARE_OK)
-        status = tare_safetensors_put(&w->file[0], w->tensor, w->saved->n_parameters);
+        status = tare_safetensors_put(&w->file[0], &(tare_tensors){.tensor = w->tensor, .n = w->saved->n_parameters});
     if (status == TARE_OK) {
         put_structure(w);
         status = w->status;

@@ -119,6 +119,7 @@ static void evict(tare_captured *c)
         tare_entry *e = *last;
         *last = e->next;
         --c->n_entries;
+        ++c->runtime->counts.evictions;
         entry_free(e);
     }
 }
@@ -209,6 +210,7 @@ static tare_status apply(tare_captured *c, tare_mode *m, tare_value *const *give
     }
     tare_entry *e = m->error ? NULL : known(c, m, in, n_in);
     if (!e && m->error == TARE_OK) {
+        ++c->runtime->counts.misses;
         evict(c);
         tare_status status = entry_new(c, m, in, n_in, &e);
         if (status != TARE_OK)
@@ -233,8 +235,13 @@ static void captured_free(tare_captured *c)
         entry_free(c->entry);
         c->entry = next;
     }
+    tare__captured_shrink(c);
     tare_memory_give(&c->runtime->memory, TARE_MEMORY_RECORD, c, sizeof *c);
 }
 
-const tare_capture_service tare__capture_service = {
-    .name = "capture", .make = make, .apply = apply, .free = captured_free};
+const tare_capture_service tare__capture_service = {.name = "capture",
+                                                    .make = make,
+                                                    .apply = apply,
+                                                    .reserve = tare__captured_reserve,
+                                                    .shrink = tare__captured_shrink,
+                                                    .free = captured_free};

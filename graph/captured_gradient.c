@@ -4,7 +4,6 @@
  * The partial sums that have arrived at the inputs are placeholders from which the walk inside goes on, so that an
  * element's sum is added in the same order as without capture. Which heads and which partial sums there are is part of
  * the key; an absent one stays absent. */
-#include <assert.h>
 #include <string.h>
 
 #include "captured_private.h"
@@ -107,7 +106,10 @@ static tare_status infer(const tare_args *a, const tare_desc_out *out)
     return TARE_OK;
 }
 
-/* Operands of this operator: heads, partial sums, instance, the forward operands needed; -1: a leaf. */
+enum { UNLISTED = -2 };
+
+/* Operands of this operator: heads, partial sums, instance, the forward operands needed; -1: a leaf; UNLISTED: a
+ * gradient reads what its operator's record does not say that it needs. */
 static int32_t operand_of(const tare_backward *w, int32_t external)
 {
     int32_t at = tare__captured_index(w->head, w->n_head, external);
@@ -121,8 +123,7 @@ static int32_t operand_of(const tare_backward *w, int32_t external)
     if (number >= e->n_operands)
         return -1;
     at = tare__captured_index(e->needed, e->n_needed, number);
-    assert(at >= 0); /* a gradient reads what its operator's record says that it needs */
-    return w->n_head + w->n_partial + 1 + at;
+    return at < 0 ? UNLISTED : w->n_head + w->n_partial + 1 + at;
 }
 
 /* Lists the places of one kind that some call has an address in; another backward's placeholders have none. Those of
@@ -138,7 +139,7 @@ static int32_t list_places(tare_backward *w, tare_place *out, bool result, bool 
         int32_t is = external ? operand_of(w, u->external)
                      : result ? tare__captured_index(p->part.result, p->part.n_result, u->value)
                               : u->value;
-        if (is < 0)
+        if (is == -1)
             tare__instance_place(w->instance, o, w->entry->graph->external[u->external].concrete->address);
         else
             out[n++] = (tare_place){o, is};
@@ -185,6 +186,10 @@ static tare_status map(tare_backward *w)
         else
             w->further[w->n_further++] = i;
     }
+    for (int32_t i = 0; i < w->n_place_operands; ++i)
+        if (w->place[i].what == UNLISTED)
+            return tare_error(TARE_BAD_ARGUMENT, "captured function: the gradient of an operator in it reads an input "
+                                                 "that the operator's record does not list in needs_in");
     return TARE_OK;
 }
 
@@ -223,16 +228,13 @@ static tare_status execute(tare_mode *m, const tare_node *n)
     (void)m;
     tare_backward *w = (tare_backward *)(uintptr_t)n->op->own;
     const tare_capture_options *o = &w->entry->captured->options;
-    tare_status status = tare__captured_arena(w->instance, o->keep);
+    tare_status status = tare__captured_arena_take(w->entry->captured, w->instance);
     if (status != TARE_OK)
         return status;
     const tare_lease *l = n->operand[w->n_head + w->n_partial]->address;
     place_all(w, n, l);
     status = tare__captured_replay(w->instance, n, o->bound);
-    if (!o->keep) {
-        tare_storage_drop(w->instance->arena);
-        w->instance->arena = NULL;
-    }
+    tare__captured_arena_give(w->entry->captured, w->instance);
     return status;
 }
 
@@ -253,7 +255,7 @@ static tare_status build(tare_entry *e, tare_backward *w)
     if (status == TARE_OK)
         status = tare__plan_part(g, &part, NULL, &w->plan);
     if (status == TARE_OK)
-        status = tare__instance_make(w->plan, e->captured->options.keep, &w->instance);
+        status = tare__instance_make(w->plan, false, &w->instance);
     if (status == TARE_OK)
         status = map(w);
     tare_mode_clear(gm);

@@ -111,6 +111,7 @@ struct tare_captured {
     tare_capture_options options;
     tare_entry *entry;
     int n_entries;
+    tare_storage *idle_arena; /* kept between calls: none of these is anybody's */
 };
 
 /* The value outside that a number beyond the inputs stands for: a leaf, or a value of a tape. */
@@ -132,11 +133,16 @@ tare_status tare__captured_apply_segments(tare_entry *, tare_mode *, tare_value 
 bool tare__captured_segments_busy(const tare_entry *);
 void tare__captured_segments_free(tare_entry *);
 
+/* captured_arena.c: an arena for an instance that is about to run, its addresses in the table; and after it. */
+tare_status tare__captured_arena_take(tare_captured *, tare_instance *);
+void tare__captured_arena_give(tare_captured *, tare_instance *);
+tare_status tare__captured_reserve(tare_captured *, size_t bytes);
+void tare__captured_shrink(tare_captured *);
+
 /* captured_run.c */
 tare_status tare__captured_execute(tare_mode *, const tare_node *);
 /* captured: the node that is run, for the trace. */
 tare_status tare__captured_replay(tare_instance *, const tare_node *captured, bool bound);
-tare_status tare__captured_arena(tare_instance *, bool keep);
 void tare__captured_leases_free(tare_entry *);
 
 /* captured_gradient.c */

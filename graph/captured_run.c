@@ -6,17 +6,13 @@
 
 /* ---- leases
  * ------------------------------------------------------------------------------------------------------------------*/
-static void let_go(tare_storage **s)
-{
-    if (*s)
-        tare_storage_drop(*s);
-    *s = NULL;
-}
-
 static void give_back(tare_lease *l)
 {
     tare_entry *e = l->entry;
-    let_go(&l->kept);
+    if (l->kept)
+        tare_storage_drop(l->kept);
+    l->kept = NULL;
+    tare__captured_arena_give(e->captured, l->forward);
     --e->n_busy;
     l->next = e->idle;
     e->idle = l;
@@ -40,7 +36,7 @@ static tare_status new_lease(tare_entry *e, tare_lease **out)
                           e->n_leased);
     tare_memory *memory = &e->captured->runtime->memory;
     tare_lease *l = tare_memory_take_zeroed(memory, TARE_MEMORY_RECORD, 1, lease_bytes(e));
-    tare_status status = l ? tare__instance_make(e->plan, o->keep, &l->forward) : TARE_NO_MEMORY;
+    tare_status status = l ? tare__instance_make(e->plan, false, &l->forward) : TARE_NO_MEMORY;
     if (status != TARE_OK) {
         tare_memory_give(memory, TARE_MEMORY_RECORD, l, lease_bytes(e));
         return status;
@@ -70,8 +66,7 @@ static tare_status lease(tare_entry *e, tare_lease **out)
     *out = l;
     if (e->kept_bytes > 0)
         l->kept = tare_storage_take(e->captured->runtime, TARE_MEMORY_WORK, (size_t)e->kept_bytes);
-    status =
-        e->kept_bytes > 0 && !l->kept ? TARE_NO_MEMORY : tare__captured_arena(l->forward, e->captured->options.keep);
+    status = e->kept_bytes > 0 && !l->kept ? TARE_NO_MEMORY : tare__captured_arena_take(e->captured, l->forward);
     if (status != TARE_OK)
         give_back(l);
     return status;
@@ -89,18 +84,6 @@ void tare__captured_leases_free(tare_entry *e)
 
 /* ---- replay
  * ------------------------------------------------------------------------------------------------------------------*/
-tare_status tare__captured_arena(tare_instance *r, bool keep)
-{
-    if (keep)
-        return TARE_OK;
-    tare_storage *s = tare_storage_take(r->plan->runtime, TARE_MEMORY_WORK, (size_t)r->plan->bytes.arena);
-    if (!s)
-        return TARE_NO_MEMORY;
-    r->arena = s;
-    tare__instance_resolve(r);
-    return TARE_OK;
-}
-
 /* A node as the imperative mode would run it, but for inference and storage. */
 static tare_status dispatch_call(tare_instance *r, int32_t c)
 {
@@ -220,7 +203,7 @@ tare_status tare__captured_execute(tare_mode *m, const tare_node *n)
         tare__instance_place(l->forward, p->outside, (char *)l->kept->base + (int64_t)p->what * TARE_ALIGNMENT);
     status = tare__captured_replay(l->forward, n, e->captured->options.bound);
     if (!e->captured->options.keep)
-        let_go(&l->forward->arena);
+        tare__captured_arena_give(e->captured, l->forward);
     raise_versions(e, n);
     save_versions(l);
     tare_value *aux = n->operand[n->n_in + n->n_out];

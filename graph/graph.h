@@ -53,7 +53,7 @@ typedef struct {
      * of the plans within the budget the one that repeats least is taken, else the smallest, which is the plain one
      * where repeating does not help. Some thirty plans are made. */
     int64_t recompute;
-    const char *packer; /* registered packer; NULL: the default */
+    const char *packer;                     /* registered packer (pack/pack.h); NULL: portfolio */
 } tare_plan_options;
 
 /* Bytes of everything the plan places (activations, workspaces, gradients), 64-byte units. */
@@ -108,27 +108,10 @@ TARE_API tare_value *tare_instance_output(tare_instance *, int i);
  * instance and its binding. */
 TARE_API int tare_instance_calls(const tare_instance *, const tare_call **out);
 
-/* ---- packing: a pure function, usable alone -------------------------------------------------------------------*/
-typedef struct {
-    int64_t lower, upper; /* live in [lower, upper) */
-    int64_t bytes;
-    int64_t offset; /* out */
-} tare_interval;
-typedef struct {
-    const char *name, *doc;
-    /* Fills the offsets (multiples of `alignment`) and returns the height; -1 when there is no memory. No clock. */
-    int64_t (*pack)(tare_memory *, tare_interval *, int n, int64_t alignment);
-} tare_packer;
-/* Greatest sum of live bytes at any time (sizes rounded up to the alignment). -1 when there is no memory. */
-TARE_API int64_t tare_pack_lower_bound(tare_memory *, const tare_interval *, int n, int64_t alignment);
-/* OK, or IMPOSSIBLE naming two intervals that meet in time and space, or one out of bounds. Shares no code with a
- * packer. */
-TARE_API tare_status tare_pack_verify(tare_memory *, const tare_interval *, int n, int64_t alignment, int64_t height);
-
 /* Graphviz dot of the graph's program, to an open stream. */
 TARE_API tare_status tare_graph_dot(const tare_graph *, void *file);
 
-/* Registers the built-in packers and the capture service (core/capture.h). */
+/* Registers the built-in packers (pack/pack.h) and the capture service (core/capture.h). */
 TARE_API tare_status tare_graph_register(tare_runtime *);
 
 #ifdef __cplusplus

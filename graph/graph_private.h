@@ -1,12 +1,13 @@
 /* graph_private.h - what the files of graph/ share: the graph being captured, the plan made of it.
  *
- * capture.c appends a program; buffers.c decides which values share a buffer and how long each lives; pack.c places
- * buffers; plan.c drives and lays the calls out; check.c proves the result from the calls alone; instance.c gives a
+ * capture.c appends a program; buffers.c decides which values share a buffer and how long each lives; plan.c has
+ * them packed (pack/), drives and lays the calls out; check.c proves the result from the calls alone; instance.c gives a
  * plan its memory and replays it. */
 #ifndef TARE_GRAPH_GRAPH_PRIVATE_H
 #define TARE_GRAPH_GRAPH_PRIVATE_H
 
 #include "../core/dispatch_private.h"
+#include "../pack/pack.h"
 #include "graph.h"
 
 /* An operand that the program does not make: a placeholder, or a concrete value met in capture. */
@@ -102,7 +103,8 @@ struct tare_plan {
 
 struct tare_instance {
     const tare_plan *plan;
-    tare_storage *arena; /* NULL between the calls of an instance that does not keep it */
+    tare_storage *arena;  /* NULL between the calls of one that belongs to a captured function */
+    const void *resolved; /* the arena's base that the table was written for */
     tare_call *call;     /* the head of one block with all tables */
     void **ptr;          /* all calls' addresses, in order */
     tare_value **bound;  /* by outside place: ref and hold, or NULL */
@@ -171,7 +173,6 @@ tare_status tare__plan_order(tare_plan *, tare_plan_order, bool in_place);
 tare_status tare__plan_buffers(tare_plan *, const bool *live, bool in_place);
 
 /* What register.c lists. */
-extern const tare_packer tare__packer_greedy;
 extern const struct tare_capture_service tare__capture_service;
 
 /* check.c: proves the finished plan from its calls, addresses and the operator records. */

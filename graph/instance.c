@@ -176,6 +176,7 @@ static void set_calls(tare_instance *r)
 void tare__instance_resolve(tare_instance *r)
 {
     const tare_plan *p = r->plan;
+    r->resolved = r->arena->base;
     for (int32_t i = 0; i < p->n_address; ++i) {
         const tare_address *a = &p->address[i];
         if (a->buffer >= 0 && p->buffer[a->buffer].outside < 0)

@@ -13,11 +13,14 @@ static tare_status pack_with(tare_plan *p, const tare_packer *packer, tare_inter
     int n = 0;
     for (int32_t b = 0; b < p->n_buffer; ++b)
         if (p->buffer[b].outside < 0 && p->buffer[b].bytes)
-            interval[n++] = (tare_interval){p->buffer[b].first, p->buffer[b].last + 1, p->buffer[b].bytes, 0};
-    int64_t height = packer->pack(&p->runtime->memory, interval, n, TARE_ALIGNMENT);
-    if (height < 0)
-        return TARE_NO_MEMORY;
-    p->bytes.arena = height;
+            interval[n++] = (tare_interval){
+                .lower = p->buffer[b].first, .upper = p->buffer[b].last + 1, .bytes = p->buffer[b].bytes};
+    const tare_pack_options options = {.alignment = TARE_ALIGNMENT};
+    tare_packing packing;
+    tare_status status = tare_pack(&p->runtime->memory, packer, &options, interval, n, &packing);
+    if (status != TARE_OK)
+        return status;
+    p->bytes.arena = packing.height;
     n = 0;
     for (int32_t b = 0; b < p->n_buffer; ++b)
         if (p->buffer[b].outside < 0 && p->buffer[b].bytes)
@@ -27,7 +30,7 @@ static tare_status pack_with(tare_plan *p, const tare_packer *packer, tare_inter
 
 static tare_status pack(tare_plan *p, const char *name)
 {
-    const tare_packer *packer = tare_find(p->runtime, TARE_KIND_PACKER, name ? name : "greedy");
+    const tare_packer *packer = tare_find(p->runtime, TARE_KIND_PACKER, name ? name : "portfolio");
     if (!packer)
         return TARE_NOT_FOUND;
     size_t bytes = (size_t)p->n_buffer * sizeof(tare_interval);

@@ -70,6 +70,8 @@ static tare_status make_type(file_net *f, const char *path)
     type->name = f->net.label;
     type->doc = saved->label;
     type->default_batch = saved->default_batch;
+    type->optimizer = saved->optimizer;
+    type->byte_divisor = saved->byte_divisor;
     type->input = input;
     type->output = output;
     type->forward[TARE_API_DIRECT] = forward;

@@ -21,8 +21,8 @@ tare_status tare_dense_layer_build(tare_net *net, tare_dense_layer *l, const cha
                                    tare_activation activation)
 {
     *l = (tare_dense_layer){.path = path, .activation = activation};
-    tare_status status = tare_net_parameter(net, path, "weight", TARE_INIT_XAVIER_UNIFORM, 2,
-                                            (const int64_t[]){units, inputs}, &l->weight);
+    tare_status status =
+        tare_net_parameter(net, path, "weight", TARE_INIT_WEIGHT, 2, (const int64_t[]){units, inputs}, &l->weight);
     if (status == TARE_OK)
         status = tare_net_parameter(net, path, "bias", TARE_INIT_ZERO, 1, &units, &l->bias);
     return status;

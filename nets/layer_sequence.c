@@ -5,8 +5,7 @@ tare_status tare_embedding_layer_build(tare_net *net, tare_embedding_layer *l, c
                                        int64_t width)
 {
     *l = (tare_embedding_layer){.path = path};
-    return tare_net_parameter(net, path, "weight", TARE_INIT_XAVIER_UNIFORM, 2, (const int64_t[]){entries, width},
-                              &l->weight);
+    return tare_net_parameter(net, path, "weight", TARE_INIT_WEIGHT, 2, (const int64_t[]){entries, width}, &l->weight);
 }
 
 static tare_value *block_embedding(tare_mode *m, tare_block *b, tare_value *ids)
@@ -34,9 +33,9 @@ tare_status tare_lstm_cell_build(tare_net *net, tare_lstm_cell *l, const char *p
 {
     const int64_t input[] = {GATES * units, inputs}, hidden[] = {GATES * units, units};
     *l = (tare_lstm_cell){.path = path, .units = units};
-    tare_status status = tare_net_parameter(net, path, "weight_ih", TARE_INIT_XAVIER_UNIFORM, 2, input, &l->w_input);
+    tare_status status = tare_net_parameter(net, path, "weight_ih", TARE_INIT_WEIGHT, 2, input, &l->w_input);
     if (status == TARE_OK)
-        status = tare_net_parameter(net, path, "weight_hh", TARE_INIT_XAVIER_UNIFORM, 2, hidden, &l->w_hidden);
+        status = tare_net_parameter(net, path, "weight_hh", TARE_INIT_WEIGHT, 2, hidden, &l->w_hidden);
     if (status == TARE_OK)
         status = tare_net_parameter(net, path, "bias_ih", TARE_INIT_ZERO, 1, input, &l->b_input);
     if (status == TARE_OK)

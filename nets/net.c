@@ -1,12 +1,12 @@
 /* net.c - a net from its name: options, parameters, state, registration. */
 #include "net.h"
 
-#include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "../core/random.h"
 #include "../ops/ops.h"
+#include "initialiser.h"
 #include "nets_private.h"
 
 char *tare__net_text(tare_net *net, const char *text)
@@ -23,19 +23,71 @@ const char *tare__net_path(tare_net *net, const char *format, int number)
     return tare__net_text(net, text);
 }
 
-static tare_status read_options(tare_net *net, const tare_net_type *type, const char *text)
+#define WORD(name, scale, doc) #name "|"
+static const tare_attr common_options[] = {
+    {"init", TARE_ATTR_CHOICE, offsetof(tare_net_options, init), 0, 0, TARE_INITIALISERS(WORD), "how weights begin"},
+    {"init_scale", TARE_ATTR_FLOAT, offsetof(tare_net_options, init_scale), -1e6, 1e6, "0",
+     "scale of that; 0: its own"},
+};
+enum { N_COMMON = sizeof common_options / sizeof *common_options };
+
+/* The net's own options and behind them those of every net, as one table over one struct: *common is where the latter
+ * begin. NULL: no memory. */
+static tare_attr *all_options(tare_net *net, const tare_net_type *type, size_t *common)
 {
-    char printed[512], label[640];
-    net->options = tare_arena_take(&net->arena, type->option_bytes ? type->option_bytes : 1);
-    if (!net->options)
-        return TARE_NO_MEMORY;
-    tare_status status = tare_attr_parse(type->name, type->options, type->n_options, text, net->options);
-    if (status != TARE_OK)
-        return status;
-    tare_attr_print(type->options, type->n_options, net->options, printed, sizeof printed);
-    (void)snprintf(label, sizeof label, printed[0] ? "%s:%s" : "%s%s", type->name, printed);
+    tare_attr *all = tare_arena_take(&net->arena, ((size_t)type->n_options + N_COMMON) * sizeof *all);
+    *common = ((size_t)type->option_bytes + 7) & ~(size_t)7;
+    for (int i = 0; all && i < type->n_options; ++i)
+        all[i] = type->options[i];
+    for (int i = 0; all && i < N_COMMON; ++i) {
+        all[type->n_options + i] = common_options[i];
+        all[type->n_options + i].offset = (uint16_t)(common_options[i].offset + *common);
+    }
+    return all;
+}
+
+/* "chain:depth=20,width=16": the net's own options in full, then of the common ones those that are not usual. */
+static tare_status make_label(tare_net *net, const tare_net_type *type, const tare_net_options *common)
+{
+    char label[768];
+    size_t used = (size_t)snprintf(label, sizeof label, "%s%s", type->name, type->n_options ? ":" : "");
+    (void)tare_attr_print(type->options, type->n_options, net->options, label + used, sizeof label - used);
+    const bool given[N_COMMON] = {common->init != 0, common->init_scale != 0};
+    for (int i = 0, more = type->n_options; i < N_COMMON; ++i) {
+        used = strlen(label);
+        if (!given[i] || used + 2 >= sizeof label)
+            continue;
+        label[used++] = more++ ? ',' : ':';
+        (void)tare_attr_print(&common_options[i], 1, common, label + used, sizeof label - used);
+    }
     net->label = tare__net_text(net, label);
     return net->label ? TARE_OK : TARE_NO_MEMORY;
+}
+
+static tare_status read_options(tare_net *net, const tare_net_type *type, const char *text)
+{
+    size_t at;
+    const tare_attr *all = all_options(net, type, &at);
+    net->options = tare_arena_take(&net->arena, at + sizeof(tare_net_options));
+    if (!all || !net->options)
+        return TARE_NO_MEMORY;
+    tare_status status = tare_attr_parse(type->name, all, type->n_options + N_COMMON, text, net->options);
+    if (status != TARE_OK)
+        return status;
+    const tare_net_options *common = (const tare_net_options *)(const void *)((const char *)net->options + at);
+    net->init = common->init;
+    net->init_scale = common->init_scale;
+    return make_label(net, type, common);
+}
+
+static tare_status check_type(const tare_net_type *type)
+{
+    if (!type->build || type->net_bytes < sizeof(tare_net))
+        return tare_error(TARE_BAD_ARGUMENT,
+                          "net '%s' cannot be built: its record has no build, or no net_bytes of a "
+                          "struct that begins with a tare_net",
+                          type->name);
+    return TARE_OK;
 }
 
 tare_status tare_net_new(tare_runtime *rt, const char *text, uint64_t seed, tare_net **out)
@@ -50,8 +102,9 @@ tare_status tare_net_new(tare_runtime *rt, const char *text, uint64_t seed, tare
         return tare_error(TARE_NOT_FOUND, "net '%.40s...' is unknown", text);
     (void)snprintf(name, sizeof name, "%.*s", (int)length, text);
     const tare_net_type *type = tare_find(rt, TARE_KIND_NET, name);
-    if (!type)
-        return TARE_NOT_FOUND;
+    tare_status status = type ? check_type(type) : TARE_NOT_FOUND;
+    if (status != TARE_OK)
+        return status;
     tare_net *net = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, type->net_bytes);
     if (!net)
         return TARE_NO_MEMORY;
@@ -59,7 +112,7 @@ tare_status tare_net_new(tare_runtime *rt, const char *text, uint64_t seed, tare
     net->runtime = rt;
     net->seed = seed;
     net->arena.memory = &rt->memory;
-    tare_status status = read_options(net, type, text[length] ? text + length + 1 : NULL);
+    status = read_options(net, type, text[length] ? text + length + 1 : NULL);
     if (status == TARE_OK)
         status = type->build(net, net->options);
     if (status != TARE_OK) {
@@ -113,23 +166,18 @@ static bool make_room(tare_net *net, tare_parameter **list, int n, int *capacity
     return true;
 }
 
-/* Xavier uniform: U(-s, s), s = sqrt(6 / (fan in + fan out)); a weight is [units, inputs...]. (Glorot and Bengio,
- * Understanding the difficulty of training deep feedforward neural networks, 2010, eq. 16.) */
 static tare_status initialise(const tare_net *net, tare_value *v, tare_init init)
 {
     int64_t n = tare_desc_count(&v->d);
     size_t bytes = tare_desc_bytes(&v->d);
     float *host = tare_memory_take_zeroed(&net->runtime->memory, TARE_MEMORY_RECORD, 1, bytes);
-    if (!host)
-        return TARE_NO_MEMORY;
-    if (init == TARE_INIT_XAVIER_UNIFORM && n > 0) {
-        double fan = (double)n / (double)v->d.dim[0] + (double)n / (double)v->d.dim[1];
-        float s = (float)sqrt(6 / fan);
-        tare_random_uniform(host, n, net->seed, (uint64_t)net->n_parameters, -s, s);
-    }
-    for (int64_t i = 0; init == TARE_INIT_ONE && i < n; ++i)
+    tare_status status = !host                      ? TARE_NO_MEMORY
+                         : init == TARE_INIT_WEIGHT ? tare__initialise(net, &v->d, host)
+                                                    : TARE_OK;
+    for (int64_t i = 0; status == TARE_OK && init == TARE_INIT_ONE && i < n; ++i)
         host[i] = 1;
-    tare_status status = tare_value_write(v, host, bytes);
+    if (status == TARE_OK)
+        status = tare_value_write(v, host, bytes);
     tare_memory_give(&net->runtime->memory, TARE_MEMORY_RECORD, host, bytes);
     return status;
 }
@@ -233,6 +281,11 @@ tare_desc tare_net_target(const tare_net *net, tare_loss loss, int64_t batch)
     return with_batch(&sample, batch);
 }
 
+const char *tare_net_optimizer(const tare_net *net)
+{
+    return net->type->optimizer ? net->type->optimizer : "adam";
+}
+
 const char *tare_loss_name(tare_loss loss)
 {
     static const char *const name[] = {"ones", "l2", "softmax_ce"};
@@ -252,8 +305,13 @@ tare_value *tare_net_loss(tare_mode *m, tare_loss loss, tare_value *y, tare_valu
 
 tare_status tare_nets_register(tare_runtime *rt)
 {
+    int before = tare_registered(rt);
     tare_status status = tare__dense_nets_register(rt);
     if (status == TARE_OK)
         status = tare__gauntlet_register(rt);
-    return status == TARE_OK ? tare__optimizers_register(rt) : status;
+    if (status == TARE_OK)
+        status = tare__optimizers_register(rt);
+    if (status != TARE_OK)
+        tare_unregister(rt, before);
+    return status;
 }

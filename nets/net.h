@@ -26,10 +26,12 @@ struct tare_net_type {
     uint16_t n_options, option_bytes;
     int64_t default_batch;
     tare_loss bench_loss, training_loss;
+    const char *optimizer; /* what it is trained with unless told otherwise, "adam:lr=0.0001"; NULL: adam */
     /* Shape of one sample's input and output: fills desc without the batch dimension. */
     void (*input)(const void *options, tare_desc *sample);
     void (*output)(const void *options, tare_desc *sample);
-    size_t net_bytes; /* the instance, which begins with a tare_net */
+    int32_t byte_divisor; /* what the bytes of a data set (pixels) are divided by; 0: 255 */
+    size_t net_bytes;     /* the instance, which begins with a tare_net */
     tare_status (*build)(tare_net *, const void *options);
     /* By tare_api: the same body with layers called directly, as objects, as hybrid objects (block.h); a net
      * without layer objects has the first alone. */
@@ -53,13 +55,16 @@ struct tare_net {
     int n_states, capacity_states;
     tare_value *random_calls; /* one of the state: 0-d int64, random operators so far; NULL: the net has none */
     uint64_t seed;
-    tare_arena arena; /* names, layers' arrays */
-    tare_block root;  /* the net as an object: its layers are the children */
+    int64_t init;      /* how weights begin: a number of tare_initialisers */
+    double init_scale; /* of it; 0: its own */
+    tare_arena arena;  /* names, layers' arrays */
+    tare_block root;   /* the net as an object: its layers are the children */
 };
 
-/* Builds the net that `text` names ("mlp", "chain:depth=5"), Xavier uniform weights from `seed`, zero biases; or reads
- * the one that was saved to "FILE.json", with its weights (data/saved.h). NOT_FOUND, BAD_ARGUMENT with the text set; of
- * a file BAD_FILE and IO too. */
+/* Builds the net that `text` names ("mlp", "chain:depth=5"), weights from `seed` as the option `init` says (any net
+ * takes it: "chain:depth=5,init=he_normal"; Xavier uniform where it does not), zero biases; or reads the one that was
+ * saved to "FILE.json", with its weights (data/saved.h). NOT_FOUND, BAD_ARGUMENT with the text set; of a file BAD_FILE
+ * and IO too. */
 TARE_API tare_status tare_net_new(tare_runtime *, const char *text, uint64_t seed, tare_net **out);
 TARE_API void tare_net_free(tare_net *);
 /* Lets the gradients that the last backward left on the parameters go: before the next one, which would add to them. */
@@ -99,6 +104,9 @@ TARE_API tare_status tare_nets_register(tare_runtime *);
 TARE_API tare_desc tare_net_input(const tare_net *, int64_t batch);
 TARE_API tare_desc tare_net_target(const tare_net *, tare_loss, int64_t batch);
 
+/* What it is trained with unless told otherwise, as the type says. */
+TARE_API const char *tare_net_optimizer(const tare_net *);
+
 /* A loss's name, as in files: ones, l2, softmax_ce. */
 TARE_API const char *tare_loss_name(tare_loss);
 
@@ -107,9 +115,16 @@ TARE_API const char *tare_loss_name(tare_loss);
 TARE_API tare_value *tare_net_loss(tare_mode *, tare_loss, tare_value *y, tare_value *target);
 
 /* ---- for net files: a parameter made, initialised, named and registered with the net ------------------------------*/
-typedef enum { TARE_INIT_ZERO, TARE_INIT_ONE, TARE_INIT_XAVIER_UNIFORM } tare_init;
+typedef enum { TARE_INIT_ZERO, TARE_INIT_ONE, TARE_INIT_WEIGHT } tare_init; /* WEIGHT: as the option `init` says */
 TARE_API tare_status tare_net_parameter(tare_net *, const char *layer, const char *name, tare_init, int rank,
                                         const int64_t *dim, tare_value **out);
+/* What the option `init` of every net, and `schedule` of every optimizer, chooses from; the usual one first. */
+typedef struct {
+    const char *name, *doc;
+} tare_word;
+TARE_API extern const tare_word tare_initialisers[], tare_schedules[];
+TARE_API extern const int tare_n_initialisers, tare_n_schedules;
+
 /* The same for an entry of the state, float32, zeros or ones. */
 TARE_API tare_status tare_net_state(tare_net *, const char *layer, const char *name, tare_init, int rank,
                                     const int64_t *dim, tare_value **out);
@@ -143,14 +158,23 @@ struct tare_optimizer {
     tare_value *clip;          /* 0-d float32, likewise: the largest global norm; NULL: gradients are not clipped */
     tare_value *step;          /* 0-d int64, NULL if not counted */
     tare_value **state;        /* [n_parameters * n_states] */
+    int64_t n_steps;           /* that tare_optimizer_advance has begun: to be kept with the state, and set again */
 };
 
-/* "adam", "sgd:momentum=0.9,lr=0.01,clip=1". */
+/* "adam", "sgd:momentum=0.9,lr=0.01,clip=1", "adamw:schedule=cosine,steps=1000,warmup=50". */
 TARE_API tare_status tare_optimizer_new(tare_net *, const char *text, tare_optimizer **out);
 /* Before its net is freed. NULL is fine. */
 TARE_API void tare_optimizer_free(tare_optimizer *);
 /* Updates every parameter that has a gradient (m->gradient), through the mode: run now, or appended to the plan. */
 TARE_API tare_status tare_optimizer_step(tare_optimizer *, tare_mode *);
+
+/* The learning rate of step t = 0, 1, ... by the option `schedule` (schedule.h), and whether it is not always the same.
+ */
+TARE_API double tare_optimizer_rate(const tare_optimizer *, int64_t t);
+TARE_API bool tare_optimizer_scheduled(const tare_optimizer *);
+/* Before each step, however it is run: counts it, and writes its learning rate where there is a schedule. A captured
+ * step reads the rate when it is replayed. Without a schedule a caller may leave it out, and write the rate itself. */
+TARE_API tare_status tare_optimizer_advance(tare_optimizer *);
 
 /* The factor that brings the norm of all parameters' gradients together down to max_norm (0-d float32, as the result),
  * 1 where it is below: min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_. The gradients stay as they

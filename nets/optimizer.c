@@ -1,115 +1,13 @@
-/* optimizer.c - update rules over the mode seam: run now in the imperative mode, part of the plan in a graph.
+/* optimizer.c - one optimizer of a net over the mode seam: run now in the imperative mode, part of the plan in a graph.
  *
  * What changes between steps (learning rate, largest norm, step count) is a 0-d value, so that a captured step stays
- * valid. */
-#include <stddef.h>
+ * valid. The rules themselves: optimizer_rules.c. */
 #include <stdio.h>
 #include <string.h>
 
 #include "../ops/ops.h"
 #include "net.h"
 #include "nets_private.h"
-
-/* Every rule's options begin so. */
-typedef struct {
-    double lr, clip;
-} common_options;
-
-typedef struct {
-    common_options common;
-    double momentum, weight_decay;
-} sgd_options;
-
-typedef struct {
-    common_options common;
-    double beta1, beta2, epsilon, weight_decay;
-} adam_options;
-
-/* ---- sgd
- * ---------------------------------------------------------------------------------------------------------------*/
-static void sgd_update(tare_mode *m, const tare_optimizer *opt, tare_value *w, tare_value *g, tare_value *const *state,
-                       tare_value *shared)
-{
-    (void)shared;
-    const sgd_options *o = opt->options;
-    tare_value *out[2];
-    (void)m->apply(m, &tare_op_sgd, &(tare_sgd_attr){.momentum = o->momentum, .weight_decay = o->weight_decay},
-                   (tare_value *const[]){w, g, state[0], opt->learning_rate}, 4, out, 0);
-}
-
-/* ---- adam
- * --------------------------------------------------------------------------------------------------------------*/
-static tare_value *adam_begin(tare_mode *m, const tare_optimizer *opt)
-{
-    const adam_options *o = opt->options;
-    tare_value *t = tare_increment(m, opt->step);
-    return tare_adam_rate(m, t, opt->learning_rate, (tare_adam_rate_attr){.beta1 = o->beta1, .beta2 = o->beta2});
-}
-
-static void adam_update(tare_mode *m, const tare_optimizer *opt, tare_value *w, tare_value *g, tare_value *const *state,
-                        tare_value *shared)
-{
-    const adam_options *o = opt->options;
-    tare_value *out[3];
-    tare_adam_attr attr = {
-        .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon, .weight_decay = o->weight_decay};
-    (void)m->apply(m, &tare_op_adam, &attr, (tare_value *const[]){w, g, state[0], state[1], shared}, 5, out, 0);
-}
-
-#define LEARNING_RATE(normal)                                                                                          \
-    {                                                                                                                  \
-        "lr", TARE_ATTR_FLOAT, offsetof(common_options, lr), 0, 1e6, normal, "learning rate at the start"              \
-    }
-#define CLIP                                                                                                           \
-    {                                                                                                                  \
-        "clip", TARE_ATTR_FLOAT, offsetof(common_options, clip), 0, 1e30, "0",                                         \
-            "largest norm of all gradients together, which are scaled down to it; 0: as they are"                      \
-    }
-
-static const tare_attr sgd_attrs[] = {
-    LEARNING_RATE("0.01"),
-    {"momentum", TARE_ATTR_FLOAT, offsetof(sgd_options, momentum), 0, 1, "0.9", "share of the last step kept"},
-    {"weight_decay", TARE_ATTR_FLOAT, offsetof(sgd_options, weight_decay), 0, 1e6, "0",
-     "times w, added to the gradient"},
-    CLIP,
-};
-
-static const tare_attr adam_attrs[] = {
-    LEARNING_RATE("0.001"),
-    {"beta1", TARE_ATTR_FLOAT, offsetof(adam_options, beta1), 0, 1, "0.9", "decay of the first moment"},
-    {"beta2", TARE_ATTR_FLOAT, offsetof(adam_options, beta2), 0, 1, "0.999", "decay of the second moment"},
-    {"epsilon", TARE_ATTR_FLOAT, offsetof(adam_options, epsilon), 0, 1, "1e-8", "added to the root"},
-    {"weight_decay", TARE_ATTR_FLOAT, offsetof(adam_options, weight_decay), 0, 1e6, "0",
-     "times w, added to the gradient"},
-    CLIP,
-};
-
-static const tare_optimizer_type optimizers[] = {
-    {.name = "sgd",
-     .doc = "stochastic gradient descent with momentum",
-     .options = sgd_attrs,
-     .n_options = sizeof sgd_attrs / sizeof *sgd_attrs,
-     .option_bytes = sizeof(sgd_options),
-     .n_states = 1,
-     .update = sgd_update},
-    {.name = "adam",
-     .doc = "Adam (Kingma and Ba, 2015, algorithm 1)",
-     .options = adam_attrs,
-     .n_options = sizeof adam_attrs / sizeof *adam_attrs,
-     .option_bytes = sizeof(adam_options),
-     .n_states = 2,
-     .counts_steps = true,
-     .begin = adam_begin,
-     .update = adam_update},
-};
-
-tare_status tare__optimizers_register(tare_runtime *rt)
-{
-    tare_status status = TARE_OK;
-    for (size_t i = 0; status == TARE_OK && i < sizeof optimizers / sizeof *optimizers; ++i)
-        status = tare_register(rt, TARE_KIND_OPTIMIZER, &optimizers[i]);
-    return status;
-}
 
 /* ---- one optimizer of a net
  * ----------------------------------------------------------------------------------------------*/
@@ -130,8 +28,8 @@ static tare_status make_values(tare_optimizer *opt)
 {
     tare_net *net = opt->net;
     tare_runtime *rt = net->runtime;
-    const common_options *options = opt->options;
-    const float lr = (float)options->lr, clip = (float)options->clip;
+    const tare_optimizer_options *options = opt->options;
+    const float lr = (float)tare_optimizer_rate(opt, 0), clip = (float)options->clip;
     tare_desc scalar = tare_desc_of(TARE_F32, 0, NULL), count = tare_desc_of(TARE_I64, 0, NULL);
     tare_status status = zero_value(rt, &scalar, "learning_rate", &opt->learning_rate);
     if (status == TARE_OK)
@@ -177,6 +75,8 @@ tare_status tare_optimizer_new(tare_net *net, const char *text, tare_optimizer *
         status = tare_attr_parse(type->name, type->options, type->n_options, text[length] ? text + length + 1 : NULL,
                                  opt->options);
     if (status == TARE_OK)
+        status = tare__schedule_check(&((const tare_optimizer_options *)opt->options)->schedule, type->name);
+    if (status == TARE_OK)
         status = make_values(opt);
     if (status != TARE_OK) {
         tare_optimizer_free(opt);
@@ -199,6 +99,23 @@ void tare_optimizer_free(tare_optimizer *opt)
     tare_memory_give(memory, TARE_MEMORY_RECORD, opt->state, state_bytes(opt));
     tare_memory_give(memory, TARE_MEMORY_RECORD, opt->options, opt->type->option_bytes);
     tare_memory_give(memory, TARE_MEMORY_RECORD, opt, sizeof *opt);
+}
+
+bool tare_optimizer_scheduled(const tare_optimizer *opt)
+{
+    return tare__schedule_moves(&((const tare_optimizer_options *)opt->options)->schedule);
+}
+
+double tare_optimizer_rate(const tare_optimizer *opt, int64_t t)
+{
+    const tare_optimizer_options *o = opt->options;
+    return o->lr * tare__schedule_factor(&o->schedule, t);
+}
+
+tare_status tare_optimizer_advance(tare_optimizer *opt)
+{
+    const float lr = (float)tare_optimizer_rate(opt, opt->n_steps++);
+    return tare_optimizer_scheduled(opt) ? tare_value_write(opt->learning_rate, &lr, sizeof lr) : TARE_OK;
 }
 
 /* One parameter, with its gradient scaled where there is a factor; the scaled one is let go at once. */

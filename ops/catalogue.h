@@ -10,9 +10,12 @@
 #include "../core/op.h"
 
 #define TARE_OPERATORS(OP, OPA)                                                                                        \
-    /* products (dense.c) */                                                                                           \
+    /* products (dense.c, matmul.c, dot.c) */                                                                          \
     OP(dense, 3)                                                                                                       \
     OPA(matmul, 2, bool transpose_a; bool transpose_b;)                                                                \
+    OP(outer, 2)                                                                                                       \
+    OP(dot, 2)                                                                                                         \
+    OP(sum_of_squares, 1)                                                                                              \
     /* activations (activation.c) */                                                                                   \
     OP(relu, 1)                                                                                                        \
     OP(relu_grad, 2)                                                                                                   \
@@ -91,14 +94,41 @@
     OPA(mean, 1, tare_ints axes; bool keep_dims;)                                                                      \
     OPA(mean_grad, 2, tare_ints axes; bool keep_dims;)                                                                 \
     OP(sum_like, 2)                                                                                                    \
+    /* extremes (extreme.c) */                                                                                         \
+    OPA(max, 1, tare_ints axes; bool keep_dims;)                                                                       \
+    OPA(min, 1, tare_ints axes; bool keep_dims;)                                                                       \
+    OPA(argmax, 1, tare_ints axes; bool keep_dims;)                                                                    \
+    OPA(argmin, 1, tare_ints axes; bool keep_dims;)                                                                    \
+    OPA(max_grad, 3, tare_ints axes; bool keep_dims;)                                                                  \
+    /* variance (variance.c) */                                                                                        \
+    OPA(variance, 1, tare_ints axes; bool keep_dims; int64_t correction;)                                              \
+    OPA(variance_grad, 3, tare_ints axes; bool keep_dims; int64_t correction;)                                         \
+    /* norms (l2_norm.c, l2_normalise.c) */                                                                            \
+    OPA(l2_norm, 1, tare_ints axes; bool keep_dims;)                                                                   \
+    OPA(l2_normalise, 1, tare_ints axes; double epsilon;)                                                              \
+    OPA(l2_normalise_grad, 3, tare_ints axes; double epsilon;)                                                         \
+    /* softmax (softmax.c) */                                                                                          \
+    OPA(softmax, 1, int64_t axis;)                                                                                     \
+    OPA(softmax_grad, 2, int64_t axis;)                                                                                \
+    OPA(log_softmax, 1, int64_t axis;)                                                                                 \
+    OPA(log_softmax_grad, 2, int64_t axis;)                                                                            \
     /* losses (loss.c) */                                                                                              \
     OP(softmax_cross_entropy, 2)                                                                                       \
     OP(softmax_cross_entropy_grad, 3)                                                                                  \
+    /* losses of pairs (pair_loss.c) */                                                                                \
     OP(l2_loss, 2)                                                                                                     \
     OP(l2_loss_grad, 3)                                                                                                \
-    /* updates (update.c) */                                                                                           \
-    OPA(sgd, 4, double momentum; double weight_decay;)                                                                 \
-    OPA(adam, 5, double beta1; double beta2; double epsilon; double weight_decay;)                                     \
+    OP(l1_loss, 2)                                                                                                     \
+    OP(l1_loss_grad, 3)                                                                                                \
+    OPA(huber_loss, 2, double delta;)                                                                                  \
+    OPA(huber_loss_grad, 3, double delta;)                                                                             \
+    OP(sigmoid_cross_entropy, 2)                                                                                       \
+    OP(sigmoid_cross_entropy_grad, 3)                                                                                  \
+    /* updates (update.c, adam.c, rms.c) */                                                                            \
+    OPA(sgd, 4, double momentum; double weight_decay; bool nesterov;)                                                  \
+    OPA(adam, 5, double beta1; double beta2; double epsilon; double weight_decay; bool decoupled;)                     \
+    OPA(rmsprop, 4, double alpha; double epsilon; double weight_decay;)                                                \
+    OPA(adagrad, 4, double epsilon; double weight_decay;)                                                              \
     OPA(adam_rate, 2, double beta1; double beta2;)                                                                     \
     OP(increment, 1)                                                                                                   \
     /* randomness (dropout.c) */                                                                                       \
@@ -118,7 +148,6 @@
     OPA(batch_norm_inference, 5, double epsilon;)                                                                      \
     OPA(batch_norm_inference_grad, 5, double epsilon;)                                                                 \
     /* clipping by global norm (clip.c) */                                                                             \
-    OP(sum_of_squares, 1)                                                                                              \
     OP(clip_factor, 2)
 
 #endif

@@ -1,11 +1,11 @@
-/* loss.c - losses, one number a sample, and their gradients.
+/* loss.c - softmax cross entropy, one number a sample, and its gradient.
  *
  * A label outside [0,C) is a data error: that row's loss, probabilities and gradient are 0, and the kernel answers 1.
  */
 #include <math.h>
 
+#include "loss.h"
 #include "math.h"
-#include "rows.h"
 
 /* ---- softmax cross entropy -----------------------------------------------------------------------------------------
  * loss[n] = log sum_c exp(x[n,c]) - x[n,label[n]], with the row's maximum taken out before exp. */
@@ -94,48 +94,6 @@ int TARE_KERNEL(softmax_cross_entropy_grad)(const tare_call *c, int piece, int w
     return bad;
 }
 
-/* ---- squared error: loss[n] = 1/2 mean over the sample's M elements of (x - t)^2 --------------------------------*/
-TARE_KERNEL_DECLARE(l2_loss);
-int TARE_KERNEL(l2_loss)(const tare_call *c, int piece, int worker)
-{
-    (void)worker;
-    const float *x = c->ptr[0], *t = c->ptr[1]; /* [N,M] */
-    float *loss = c->ptr[2];                    /* [N] */
-    for (tare_rows r = tare_rows_of(c, piece); r.row < r.end; ++r.row) {
-        int64_t at = r.row * r.length;
-        tare_block sums = tare_block_of(0);
-        for (int64_t i = 0; i < r.length; i += TARE_BLOCK) {
-            tare_block a = tare_block_load(x + at + i, r.length - i, 0),
-                       b = tare_block_load(t + at + i, r.length - i, 0);
-            for (int k = 0; k < TARE_BLOCK_VECTORS; ++k)
-                sums.v[k] += (a.v[k] - b.v[k]) * (a.v[k] - b.v[k]);
-        }
-        loss[r.row] = 0.5f * tare_block_sum(sums) / (float)r.length;
-    }
-    return 0;
-}
-
-/* dx[n,m] = dloss[n] / M (x - t); dx may be x or t */
-TARE_KERNEL_DECLARE(l2_loss_grad);
-int TARE_KERNEL(l2_loss_grad)(const tare_call *c, int piece, int worker)
-{
-    (void)worker;
-    const float *dloss = c->ptr[0], *x = c->ptr[1], *t = c->ptr[2]; /* [N], [N,M] */
-    float *dx = c->ptr[3];                                          /* [N,M] */
-    for (tare_rows r = tare_rows_of(c, piece); r.row < r.end; ++r.row) {
-        int64_t at = r.row * r.length;
-        float share = dloss[r.row] / (float)r.length;
-        for (int64_t i = 0; i < r.length; i += TARE_BLOCK) {
-            tare_block a = tare_block_load(x + at + i, r.length - i, 0),
-                       b = tare_block_load(t + at + i, r.length - i, 0);
-            for (int k = 0; k < TARE_BLOCK_VECTORS; ++k)
-                a.v[k] = share * (a.v[k] - b.v[k]);
-            tare_block_store(dx + at + i, a, r.length - i);
-        }
-    }
-    return 0;
-}
-
 #ifdef TARE_PASS_RECORDS
 
 /* Softmax's maximum, sum and logarithm wait for each other: about 100 ns a row, however short (of mlp_mnist's step on
@@ -146,18 +104,6 @@ static void prepare_softmax(const tare_args *a, const tare_desc_ref *out, tare_w
 {
     (void)out;
     tare_rows_prepare(a->in[0], SOFTMAX_ROW, w);
-}
-
-static void prepare_loss(const tare_args *a, const tare_desc_ref *out, tare_work *w)
-{
-    (void)out;
-    tare_rows_prepare(a->in[0], 1, w);
-}
-
-static void prepare_grad(const tare_args *a, const tare_desc_ref *out, tare_work *w)
-{
-    (void)a;
-    tare_rows_prepare(out[0], 1, w);
 }
 
 static int softmax_cross_entropy_reference(const tare_call *c, int piece, int worker)
@@ -202,36 +148,9 @@ static int softmax_cross_entropy_grad_reference(const tare_call *c, int piece, i
     return bad;
 }
 
-static int l2_loss_reference(const tare_call *c, int piece, int worker)
-{
-    (void)worker;
-    const int64_t dtype = c->g[TARE_G_DTYPE];
-    for (tare_rows r = tare_rows_of(c, piece); r.row < r.end; ++r.row) {
-        double sum = 0;
-        for (int64_t i = r.row * r.length; i < (r.row + 1) * r.length; ++i) {
-            double d = tare_at(c->ptr[0], dtype, i) - tare_at(c->ptr[1], dtype, i);
-            sum += d * d;
-        }
-        tare_put(c->ptr[2], dtype, r.row, sum / 2 / (double)r.length);
-    }
-    return 0;
-}
-
-static int l2_loss_grad_reference(const tare_call *c, int piece, int worker)
-{
-    (void)worker;
-    const int64_t dtype = c->g[TARE_G_DTYPE];
-    for (tare_rows r = tare_rows_of(c, piece); r.row < r.end; ++r.row)
-        for (int64_t i = r.row * r.length; i < (r.row + 1) * r.length; ++i)
-            tare_put(c->ptr[3], dtype, i,
-                     tare_at(c->ptr[0], dtype, r.row) / (double)r.length *
-                         (tare_at(c->ptr[1], dtype, i) - tare_at(c->ptr[2], dtype, i)));
-    return 0;
-}
-
 /* ---- inference --------------------------------------------------------------------------------------------------*/
-/* BAD_DTYPE unless it is floating, of input 0's dtype. */
-static tare_status floating(const tare_args *a, const tare_desc *d, const char *what)
+/* What is shared, see loss.h. */
+tare_status tare__loss_floating(const tare_args *a, const tare_desc *d, const char *what)
 {
     if (d->dtype != TARE_F32 && d->dtype != TARE_F64)
         return tare_op_error(a, TARE_BAD_DTYPE, "%s are %s (need float32 or float64)", what,
@@ -242,11 +161,38 @@ static tare_status floating(const tare_args *a, const tare_desc *d, const char *
     return TARE_OK;
 }
 
+tare_status tare__loss_heads(const tare_args *a, const tare_desc *like)
+{
+    char t0[TARE_DESC_TEXT], t1[TARE_DESC_TEXT];
+    tare_status status = tare__loss_floating(a, a->in[0], "heads");
+    if (status == TARE_OK && (a->in[0]->rank != 1 || a->in[0]->dim[0] != like->dim[0]))
+        status = tare_op_error(a, TARE_BAD_SHAPE, "heads are %s, input 1 is %s (need one head a row)",
+                               tare_desc_text(a->in[0], t0), tare_desc_text(like, t1));
+    return status;
+}
+
+tare_desc tare__loss_packed(const tare_desc *like, int rank)
+{
+    return tare_desc_of((tare_dtype)like->dtype, rank, like->dim);
+}
+
+void tare__prepare_loss(const tare_args *a, const tare_desc_ref *out, tare_work *w)
+{
+    (void)out;
+    tare_rows_prepare(a->in[0], 1, w);
+}
+
+void tare__prepare_loss_grad(const tare_args *a, const tare_desc_ref *out, tare_work *w)
+{
+    (void)a;
+    tare_rows_prepare(out[0], 1, w);
+}
+
 /* scores [N,C], C > 0; labels int32 [N] */
 static tare_status check_labels(const tare_args *a, const tare_desc *scores, const char *what, const tare_desc *labels)
 {
     char t0[TARE_DESC_TEXT], t1[TARE_DESC_TEXT];
-    tare_status status = floating(a, scores, what);
+    tare_status status = tare__loss_floating(a, scores, what);
     if (status != TARE_OK)
         return status;
     if (labels->dtype != TARE_I32)
@@ -260,52 +206,15 @@ static tare_status check_labels(const tare_args *a, const tare_desc *scores, con
     return TARE_OK;
 }
 
-/* dloss [N], one a row of `like` */
-static tare_status check_heads(const tare_args *a, const tare_desc *like)
-{
-    char t0[TARE_DESC_TEXT], t1[TARE_DESC_TEXT];
-    tare_status status = floating(a, a->in[0], "heads");
-    if (status == TARE_OK && (a->in[0]->rank != 1 || a->in[0]->dim[0] != like->dim[0]))
-        status = tare_op_error(a, TARE_BAD_SHAPE, "heads are %s, input 1 is %s (need one head a row)",
-                               tare_desc_text(a->in[0], t0), tare_desc_text(like, t1));
-    return status;
-}
-
-/* x and t [N,...], the same shape and dtype, at least one element a sample */
-static tare_status check_pair(const tare_args *a, const tare_desc *x, const tare_desc *t)
-{
-    char t0[TARE_DESC_TEXT], t1[TARE_DESC_TEXT];
-    tare_status status = floating(a, x, "predictions");
-    if (status == TARE_OK)
-        status = floating(a, t, "targets");
-    if (status != TARE_OK)
-        return status;
-    if (!tare_desc_same_shape(x, t))
-        return tare_op_error(a, TARE_BAD_SHAPE, "shapes differ: predictions %s, targets %s (need the same)",
-                             tare_desc_text(x, t0), tare_desc_text(t, t1));
-    if (x->rank < 1)
-        return tare_op_error(a, TARE_BAD_SHAPE, "predictions are %s (need [N,...])", tare_desc_text(x, t0));
-    for (int i = 1; i < x->rank; ++i)
-        if (x->dim[i] == 0)
-            return tare_op_error(a, TARE_BAD_SHAPE, "predictions are %s (the mean of no elements)",
-                                 tare_desc_text(x, t0));
-    return TARE_OK;
-}
-
-static tare_desc packed(const tare_desc *like, int rank)
-{
-    return tare_desc_of((tare_dtype)like->dtype, rank, like->dim);
-}
-
 static tare_status softmax_cross_entropy_infer(const tare_args *a, const tare_desc_out *out)
 {
     tare_status status = check_labels(a, a->in[0], "logits", a->in[1]);
     if (status != TARE_OK)
         return status;
     if (out[0])
-        *out[0] = packed(a->in[0], 1);
+        *out[0] = tare__loss_packed(a->in[0], 1);
     if (out[1])
-        *out[1] = packed(a->in[0], 2);
+        *out[1] = tare__loss_packed(a->in[0], 2);
     return TARE_OK;
 }
 
@@ -313,27 +222,9 @@ static tare_status softmax_cross_entropy_grad_infer(const tare_args *a, const ta
 {
     tare_status status = check_labels(a, a->in[1], "probabilities", a->in[2]);
     if (status == TARE_OK)
-        status = check_heads(a, a->in[1]);
+        status = tare__loss_heads(a, a->in[1]);
     if (status == TARE_OK)
-        *out[0] = packed(a->in[1], 2);
-    return status;
-}
-
-static tare_status l2_loss_infer(const tare_args *a, const tare_desc_out *out)
-{
-    tare_status status = check_pair(a, a->in[0], a->in[1]);
-    if (status == TARE_OK)
-        *out[0] = packed(a->in[0], 1);
-    return status;
-}
-
-static tare_status l2_loss_grad_infer(const tare_args *a, const tare_desc_out *out)
-{
-    tare_status status = check_pair(a, a->in[1], a->in[2]);
-    if (status == TARE_OK)
-        status = check_heads(a, a->in[1]);
-    if (status == TARE_OK)
-        *out[0] = packed(a->in[1], a->in[1]->rank);
+        *out[0] = tare__loss_packed(a->in[1], 2);
     return status;
 }
 
@@ -342,14 +233,6 @@ static void softmax_cross_entropy_gradient(tare_builder *b)
 {
     tare_contribute(b, 0,
                     tare_softmax_cross_entropy_grad(b->mode, tare_head(b, 0), tare_output(b, 1), tare_input(b, 1)));
-}
-
-static void l2_loss_gradient(tare_builder *b)
-{
-    tare_value *dx = tare_l2_loss_grad(b->mode, tare_head(b, 0), tare_input(b, 0), tare_input(b, 1));
-    tare_contribute(b, 0, dx);
-    if (tare_wanted(b, 1))
-        tare_contribute(b, 1, tare_scale(b->mode, dx, (tare_scale_attr){-1}));
 }
 
 #define VARIANTS(kernel, prepare_)                                                                                     \
@@ -399,7 +282,7 @@ const tare_op tare_op_softmax_cross_entropy_grad = {
     .infer = softmax_cross_entropy_grad_infer,
     .not_differentiable = true,
     .overwrites = {2},
-    .variants = VARIANTS(softmax_cross_entropy_grad, prepare_grad),
+    .variants = VARIANTS(softmax_cross_entropy_grad, tare__prepare_loss_grad),
     .n_variants = TARE_N_NATIVE + 1,
     TARE_SAMPLES(
         {TARE_SAMPLE_CHECK, "f32[3] f32[3,5]<0,1> i32[3]<0,5>", NULL, NULL},
@@ -411,49 +294,6 @@ const tare_op tare_op_softmax_cross_entropy_grad = {
          "probabilities are float64, input 0 is float32 (need one dtype)"},
         {TARE_SAMPLE_REJECT, "f32[3] f32[3,5] i64[3]", NULL, "labels are int64 (need int32)"},
         {TARE_SAMPLE_REJECT, "f32[3] f32[3,5] i32[3]<-2,0>", NULL, "index out of range"}),
-    .tolerance = 1e-6,
-};
-
-const tare_op tare_op_l2_loss = {
-    .name = "l2_loss",
-    .doc = "loss[n] = 1/2 mean over all but the batch of (x - t)^2; x, t [N,...], loss [N]",
-    .n_in = 2,
-    .n_out = 1,
-    .infer = l2_loss_infer,
-    .gradient = l2_loss_gradient,
-    .needs_in = 3,
-    .variants = VARIANTS(l2_loss, prepare_loss),
-    .n_variants = TARE_N_NATIVE + 1,
-    TARE_SAMPLES(
-        {TARE_SAMPLE_CHECK, "f32[3,5] f32[3,5]", NULL, NULL}, {TARE_SAMPLE_CHECK, "f32[7] f32[7]", NULL, NULL},
-        {TARE_SAMPLE_CHECK, "f32[300,3,37] f32[300,3,37]", NULL, NULL},
-        {TARE_SAMPLE_CHECK, "f32[2,20000] f32[2,20000]", NULL, NULL},
-        {TARE_SAMPLE_CHECK, "f32[0,4] f32[0,4]", NULL, NULL},
-        {TARE_SAMPLE_BENCH, "f32[128,300] f32[128,300]", NULL, NULL},
-        {TARE_SAMPLE_REJECT, "f32[3,5] f32[3,4]", NULL, "shapes differ: predictions [3,5], targets [3,4]"},
-        {TARE_SAMPLE_REJECT, "f32[3,5] f64[3,5]", NULL, "targets are float64, input 0 is float32 (need one dtype)"},
-        {TARE_SAMPLE_REJECT, "u8[3] u8[3]", NULL, "predictions are uint8 (need float32 or float64)"},
-        {TARE_SAMPLE_REJECT, "f32[] f32[]", NULL, "predictions are [] (need [N,...])"},
-        {TARE_SAMPLE_REJECT, "f32[3,0] f32[3,0]", NULL, "the mean of no elements"}),
-    .tolerance = 2e-6,
-};
-
-const tare_op tare_op_l2_loss_grad = {
-    .name = "l2_loss_grad",
-    .doc = "dx = dloss[n] / M (x - t), M elements a sample; dloss [N], x, t, dx [N,...]",
-    .n_in = 3,
-    .n_out = 1,
-    .infer = l2_loss_grad_infer,
-    .not_differentiable = true,
-    .overwrites = {2},
-    .variants = VARIANTS(l2_loss_grad, prepare_grad),
-    .n_variants = TARE_N_NATIVE + 1,
-    TARE_SAMPLES(
-        {TARE_SAMPLE_CHECK, "f32[3] f32[3,5] f32[3,5]", NULL, NULL},
-        {TARE_SAMPLE_CHECK, "f32[300] f32[300,3,37] f32[300,3,37]", NULL, NULL},
-        {TARE_SAMPLE_BENCH, "f32[128] f32[128,300] f32[128,300]", NULL, NULL},
-        {TARE_SAMPLE_REJECT, "f32[] f32[3,5] f32[3,5]", NULL, "heads are [], input 1 is [3,5]"},
-        {TARE_SAMPLE_REJECT, "f32[3] f32[3,5] f32[5,3]", NULL, "shapes differ: predictions [3,5], targets [5,3]"}),
     .tolerance = 1e-6,
 };
 

@@ -11,19 +11,28 @@ const tare_attr tare__axes_attrs[2] = {
      "keep the axes that were gone over, with size 1"},
 };
 
+tare_status tare__axis_bit(const tare_args *a, const tare_desc *x, int64_t axis, uint32_t *bit)
+{
+    char text[TARE_DESC_TEXT];
+    if (axis < -x->rank || axis >= x->rank)
+        return tare_op_error(a, TARE_BAD_ARGUMENT, "axis %lld is not one of %s (need -%d to %d)", (long long)axis,
+                             tare_desc_text(x, text), x->rank, x->rank - 1);
+    *bit = 1u << (axis < 0 ? axis + x->rank : axis);
+    return TARE_OK;
+}
+
 tare_status tare__axes_mask(const tare_args *a, const tare_desc *x, uint32_t *mask)
 {
     const tare_ints *axes = &((const tare_axes_attr *)a->attr)->axes;
     char text[TARE_DESC_TEXT];
     *mask = axes->n > 0 ? 0 : (1u << x->rank) - 1;
     for (int i = 0; i < axes->n; ++i) {
-        int64_t axis = axes->at[i];
-        if (axis < -x->rank || axis >= x->rank)
-            return tare_op_error(a, TARE_BAD_ARGUMENT, "axis %lld is not one of %s (need -%d to %d)", (long long)axis,
-                                 tare_desc_text(x, text), x->rank, x->rank - 1);
-        uint32_t bit = 1u << (axis < 0 ? axis + x->rank : axis);
+        uint32_t bit = 0;
+        tare_status status = tare__axis_bit(a, x, axes->at[i], &bit);
+        if (status != TARE_OK)
+            return status;
         if (*mask & bit)
-            return tare_op_error(a, TARE_BAD_ARGUMENT, "axis %lld of %s is named twice", (long long)axis,
+            return tare_op_error(a, TARE_BAD_ARGUMENT, "axis %lld of %s is named twice", (long long)axes->at[i],
                                  tare_desc_text(x, text));
         *mask |= bit;
     }
@@ -44,16 +53,40 @@ void tare__axes_reduce(const tare_desc *x, uint32_t mask, bool keep_dims, tare_d
     tare_desc_pack(out);
 }
 
-static tare_status infer(const tare_args *a, const tare_desc_out *out)
+static tare_status axes_check(const tare_args *a, const tare_desc *x, uint32_t *mask)
 {
-    uint32_t mask;
-    const tare_desc *x = a->in[0];
     if (x->dtype != TARE_F32 && x->dtype != TARE_F64)
         return tare_op_error(a, TARE_BAD_DTYPE, "input 0 is %s (need float32 or float64)", tare_dtype_name(x->dtype));
-    tare_status status = tare__axes_mask(a, x, &mask);
+    return tare__axes_mask(a, x, mask);
+}
+
+tare_status tare__infer_axes(const tare_args *a, const tare_desc_out *out)
+{
+    uint32_t mask;
+    tare_status status = axes_check(a, a->in[0], &mask);
     if (status == TARE_OK)
-        tare__axes_reduce(x, mask, ((const tare_axes_attr *)a->attr)->keep_dims, out[0]);
+        tare__axes_reduce(a->in[0], mask, ((const tare_axes_attr *)a->attr)->keep_dims, out[0]);
     return status;
+}
+
+tare_status tare__infer_axes_kept(const tare_args *a, const tare_desc_out *out)
+{
+    uint32_t mask = 0;
+    const tare_desc *x = a->in[0];
+    tare_status status = axes_check(a, x, &mask);
+    if (status == TARE_OK && out[0])
+        tare__axes_reduce(x, mask, ((const tare_axes_attr *)a->attr)->keep_dims, out[0]);
+    if (status == TARE_OK && out[1])
+        tare__axes_reduce(x, mask, true, out[1]);
+    return status;
+}
+
+tare_value *tare__axes_restore(const tare_builder *b, tare_value *dy, const tare_desc *kept)
+{
+    tare_reshape_attr attr = {.shape = {.n = kept->rank}};
+    for (int i = 0; i < kept->rank; ++i)
+        attr.shape.at[i] = kept->dim[i];
+    return tare_desc_same_shape(&dy->d, kept) ? dy : tare_reshape(b->mode, dy, attr);
 }
 
 static tare_status infer_sum_like(const tare_args *a, const tare_desc_out *out)
@@ -76,6 +109,45 @@ static tare_status infer_sum_like(const tare_args *a, const tare_desc_out *out)
 }
 
 /* ---- geometry ---------------------------------------------------------------------------------------------------*/
+static void add_dimension(int64_t *outer, int *n, int64_t dim, int64_t stride)
+{
+    outer[*n] = dim;
+    outer[TARE_OUTER + (*n)++] = stride;
+}
+
+void tare__prepare_merged(const tare_desc *x, uint32_t mask, int64_t *g)
+{
+    for (int d = 0; d < TARE_OUTER; ++d) {
+        g[TARE_R_KEPT + d] = g[TARE_R_SUMMED + d] = 1;
+        g[TARE_R_KEPT + TARE_OUTER + d] = g[TARE_R_SUMMED + TARE_OUTER + d] = 0;
+    }
+    int n_kept = 0, n_summed = 0;
+    int64_t stride = 1, dim = 1, reduced = -1; /* of the merged dimension being grown; -1: there is none yet */
+    bool inner = true;
+    g[TARE_R_DTYPE] = x->dtype;
+    g[TARE_R_INNER] = 1;
+    g[TARE_R_KIND] = TARE_COLUMNS;
+    g[TARE_R_REDUCED] = tare_axes_count(x, mask);
+    g[TARE_R_COUNT] = tare_axes_count(x, ~mask);
+    for (int i = x->rank - 1; i >= -1; --i) {
+        int64_t own = i >= 0 ? (int64_t)(mask >> i & 1) : -1;
+        if (i >= 0 && (x->dim[i] == 1 || own == reduced)) {
+            dim *= x->dim[i];
+            continue;
+        }
+        if (reduced >= 0 && inner) {
+            g[TARE_R_INNER] = dim;
+            g[TARE_R_KIND] = reduced ? TARE_RUNS : TARE_COLUMNS;
+            inner = false;
+        } else if (reduced >= 0) {
+            add_dimension(g + (reduced ? TARE_R_SUMMED : TARE_R_KEPT), reduced ? &n_summed : &n_kept, dim, stride);
+        }
+        stride *= dim;
+        dim = i >= 0 ? x->dim[i] : 1;
+        reduced = own;
+    }
+}
+
 static void prepare_sum(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
     uint32_t mask;
@@ -160,7 +232,7 @@ const tare_op tare_op_sum = {
     .attrs = tare__axes_attrs,
     .n_attrs = 2,
     .attr_bytes = sizeof(tare_sum_attr),
-    .infer = infer,
+    .infer = tare__infer_axes,
     .gradient = sum_gradient,
     SUM_VARIANTS(prepare_sum),
     .samples = sum_samples,
@@ -175,7 +247,7 @@ const tare_op tare_op_mean = {
     .attrs = tare__axes_attrs,
     .n_attrs = 2,
     .attr_bytes = sizeof(tare_mean_attr),
-    .infer = infer,
+    .infer = tare__infer_axes,
     .gradient = mean_gradient,
     SUM_VARIANTS(prepare_mean),
     .samples = sum_samples,

@@ -21,13 +21,19 @@ static inline tare_block tare_block_of(float x)
     return b;
 }
 
-/* All bits set in the lanes below n. */
-static inline tare_vi tare_lanes_below(int64_t n)
+/* 0, 1, 2 ... */
+static inline tare_vi tare_lanes(void)
 {
     static const int32_t lane[TARE_BLOCK] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     tare_vi v;
     memcpy(&v, lane, sizeof v);
-    return v < (int32_t)n;
+    return v;
+}
+
+/* All bits set in the lanes below n. */
+static inline tare_vi tare_lanes_below(int64_t n)
+{
+    return tare_lanes() < (int32_t)n;
 }
 
 /* The first n of 16 elements, `rest` after them: reads nothing beyond p[n - 1]. */

@@ -13,37 +13,24 @@
 #include "reduction.h"
 
 enum {
-    G_DIVISOR = 2, /* bits of a double: 1, or the count for a mean */
-    G_OUT,         /* index of the output among the addresses; the pieces' scratch follows it */
-    G_KIND,        /* RUNS, COLUMNS or FEW */
-    G_INNER,       /* the innermost dimension */
-    G_REDUCED,     /* runs: elements that make one result; columns: rows that are added */
-    G_SPLITS,      /* parts of that, each a piece; 1: a piece writes results, else partial sums */
-    G_PART,        /* elements or rows of a part */
-    G_STRIPE,      /* columns of a piece */
-    G_STRIPES,     /* that many cover all */
-    G_GROUP,       /* where nothing is split: results (runs) or matrices (columns) of a piece */
-    G_KEPT,        /* outer kept dimensions, innermost first, then their strides */
-    G_SUMMED = G_KEPT + 6,
-    G_WORDS = G_SUMMED + 6
+    G_KIND = TARE_R_KIND, /* RUNS, COLUMNS or FEW */
+    G_INNER = TARE_R_INNER,
+    G_REDUCED = TARE_R_REDUCED,
+    G_KEPT = TARE_R_KEPT,
+    G_SUMMED = TARE_R_SUMMED,
+    G_DIVISOR = TARE_R_WORDS, /* bits of a double: 1, or the count for a mean */
+    G_OUT,                    /* index of the output among the addresses; the pieces' scratch follows it */
+    G_SPLITS,                 /* parts of what is reduced, each a piece; 1: a piece writes results, else partial sums */
+    G_PART,                   /* elements or rows of a part */
+    G_STRIPE,                 /* columns of a piece */
+    G_STRIPES,                /* that many cover all */
+    G_GROUP,                  /* where nothing is split: results (runs) or matrices (columns) of a piece */
+    G_WORDS
 };
-enum { OUTER = 3, LANES = 32, STEPS = 32, VECTORS = LANES / TARE_LANES, ROWS_MOST = 1024, ROWS_LEAST = 128 };
-/* The innermost dimension is reduced; it is kept; it is kept, there is nothing outside the rows, and little in all. */
-enum { COLUMNS, RUNS, FEW };
+enum { LANES = 32, STEPS = 32, VECTORS = LANES / TARE_LANES, ROWS_MOST = 1024, ROWS_LEAST = 128 };
+/* FEW: columns, there is nothing outside the rows, and little in all. */
+enum { COLUMNS = TARE_COLUMNS, RUNS = TARE_RUNS, FEW };
 enum { STRIPE = 2048, FEW_RESULTS = 64, FEW_ROWS = 32, FEW_COLUMNS = 64 };
-
-/* Element offset of index i into outer dimensions (G_KEPT or G_SUMMED). */
-static inline int64_t offset_of(const int64_t *outer, int64_t i)
-{
-    if (i < outer[0])
-        return i * outer[OUTER];
-    int64_t offset = 0;
-    for (int d = 0; d < OUTER && i > 0; ++d) {
-        offset += i % outer[d] * outer[OUTER + d];
-        i /= outer[d];
-    }
-    return offset;
-}
 
 /* ---- runs -------------------------------------------------------------------------------------------------------*/
 
@@ -87,7 +74,7 @@ static __attribute__((noinline)) double sum_runs(const int64_t *g, const float *
     int steps = 0;
     double total = 0;
     while (begin < end) {
-        const float *p = x + offset_of(g + G_SUMMED, run++) + at;
+        const float *p = x + tare_outer_offset(g + G_SUMMED, run++) + at;
         int64_t n = inner - at < end - begin ? inner - at : end - begin;
         begin += n;
         at = 0;
@@ -123,18 +110,18 @@ static __attribute__((noinline)) int runs_piece(const tare_call *c, int piece)
     if (g[G_SPLITS] > 1) {
         int64_t begin = piece % g[G_SPLITS] * g[G_PART], end = begin + g[G_PART];
         double *partial = c->ptr[g[G_OUT] + 1];
-        partial[8 * piece] =
-            sum_runs(g, x + offset_of(g + G_KEPT, piece / g[G_SPLITS]), begin, end < g[G_REDUCED] ? end : g[G_REDUCED]);
+        partial[8 * piece] = sum_runs(g, x + tare_outer_offset(g + G_KEPT, piece / g[G_SPLITS]), begin,
+                                      end < g[G_REDUCED] ? end : g[G_REDUCED]);
         return 0;
     }
     int64_t o = piece * g[G_GROUP], end = o + g[G_GROUP] < g[0] ? o + g[G_GROUP] : g[0];
     const int64_t inner = g[G_INNER];
     if (inner <= LANES && inner == g[G_REDUCED])
         for (; o < end; ++o)
-            out[o] = (float)(sum_short(x + offset_of(g + G_KEPT, o), inner) / divisor);
+            out[o] = (float)(sum_short(x + tare_outer_offset(g + G_KEPT, o), inner) / divisor);
     else
         for (; o < end; ++o)
-            out[o] = (float)(sum_runs(g, x + offset_of(g + G_KEPT, o), 0, g[G_REDUCED]) / divisor);
+            out[o] = (float)(sum_runs(g, x + tare_outer_offset(g + G_KEPT, o), 0, g[G_REDUCED]) / divisor);
     return 0;
 }
 
@@ -167,7 +154,7 @@ static __attribute__((noinline)) void sum_columns(const int64_t *g, const float 
         const int n = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
         const float *row[8];
         for (int k = 0; k < n; ++k)
-            row[k] = x + offset_of(g + G_SUMMED, begin + k);
+            row[k] = x + tare_outer_offset(g + G_SUMMED, begin + k);
         begin += n;
         if (n == 8)
             ADD_ROWS(SUM_8);
@@ -248,7 +235,7 @@ static __attribute__((noinline)) int stripe_piece(const tare_call *c, int piece)
     int64_t n = width - column < g[G_STRIPE] ? width - column : g[G_STRIPE];
     float *out = splits > 1 ? (float *)c->ptr[g[G_OUT] + 1] + piece * g[G_STRIPE]
                             : (float *)c->ptr[g[G_OUT]] + matrix * width + column;
-    const float *x = (const float *)c->ptr[0] + offset_of(g + G_KEPT, matrix) + column;
+    const float *x = (const float *)c->ptr[0] + tare_outer_offset(g + G_KEPT, matrix) + column;
     sum_columns(g, x, out, begin, end < g[G_REDUCED] ? end : g[G_REDUCED], n);
     if (splits == 1)
         divide(out, n, tare_unbits(g[G_DIVISOR]));
@@ -262,7 +249,7 @@ static __attribute__((noinline)) int matrices_piece(const tare_call *c, int piec
     const int64_t width = g[G_INNER], m = piece * g[G_GROUP], end = m + g[G_GROUP];
     float *out = c->ptr[g[G_OUT]];
     for (int64_t i = m, at = m * width; i < end && at < g[0]; ++i, at += width) {
-        sum_columns(g, (const float *)c->ptr[0] + offset_of(g + G_KEPT, i), out + at, 0, g[G_REDUCED], width);
+        sum_columns(g, (const float *)c->ptr[0] + tare_outer_offset(g + G_KEPT, i), out + at, 0, g[G_REDUCED], width);
         divide(out + at, width, tare_unbits(g[G_DIVISOR]));
     }
     return 0;
@@ -273,7 +260,7 @@ static __attribute__((noinline)) int few_piece(const tare_call *c)
 {
     const int64_t *g = c->g;
     float *out = c->ptr[g[G_OUT]];
-    sum_few(c->ptr[0], g[G_SUMMED + OUTER], g[G_REDUCED], out, g[G_INNER]);
+    sum_few(c->ptr[0], g[G_SUMMED + TARE_OUTER], g[G_REDUCED], out, g[G_INNER]);
     divide(out, g[G_INNER], tare_unbits(g[G_DIVISOR]));
     return 0;
 }
@@ -330,43 +317,6 @@ int tare__sum_combine(const tare_call *c, int piece, int worker)
 }
 
 /* ---- geometry ---------------------------------------------------------------------------------------------------*/
-static void add_dimension(int64_t *outer, int *n, int64_t dim, int64_t stride)
-{
-    outer[*n] = dim;
-    outer[OUTER + (*n)++] = stride;
-}
-
-/* Merges x's dimensions: the innermost goes to G_INNER, the others to G_KEPT and G_SUMMED. */
-static void merge(const tare_desc *x, uint32_t mask, int64_t *g)
-{
-    for (int d = 0; d < OUTER; ++d) {
-        g[G_KEPT + d] = g[G_SUMMED + d] = 1;
-        g[G_KEPT + OUTER + d] = g[G_SUMMED + OUTER + d] = 0;
-    }
-    int n_kept = 0, n_summed = 0;
-    int64_t stride = 1, dim = 1, reduced = -1; /* of the merged dimension being grown; -1: there is none yet */
-    bool inner = true;
-    g[G_INNER] = 1;
-    g[G_KIND] = COLUMNS;
-    for (int i = x->rank - 1; i >= -1; --i) {
-        int64_t own = i >= 0 ? (int64_t)(mask >> i & 1) : -1;
-        if (i >= 0 && (x->dim[i] == 1 || own == reduced)) {
-            dim *= x->dim[i];
-            continue;
-        }
-        if (reduced >= 0 && inner) {
-            g[G_INNER] = dim;
-            g[G_KIND] = reduced ? RUNS : COLUMNS;
-            inner = false;
-        } else if (reduced >= 0) {
-            add_dimension(g + (reduced ? G_SUMMED : G_KEPT), reduced ? &n_summed : &n_kept, dim, stride);
-        }
-        stride *= dim;
-        dim = i >= 0 ? x->dim[i] : 1;
-        reduced = own;
-    }
-}
-
 /* Pieces: see the enum of the geometry. Where there are few results, what makes one is split as well. */
 static void cut(int64_t *g, tare_work *w)
 {
@@ -410,12 +360,10 @@ void tare__prepare_sum(const tare_args *a, uint32_t mask, double divisor, const 
 {
     const tare_desc *x = a->in[0];
     int64_t *g = w->g;
-    g[0] = tare_desc_count(out[0]);
-    g[1] = x->dtype;
+    (void)out;
+    tare__prepare_merged(x, mask, g);
     g[G_DIVISOR] = tare_bits(divisor);
     g[G_OUT] = a->n_in;
-    merge(x, mask, g);
-    g[G_REDUCED] = tare_axes_count(x, mask);
     w->n_g = G_WORDS;
     cut(g, w);
 }
@@ -425,14 +373,10 @@ int tare__sum_reference(const tare_call *c, int piece, int worker)
 {
     (void)worker;
     const int64_t *g = c->g;
-    int64_t inner = g[G_INNER];
     for (int64_t o = piece; o < g[0]; o += c->n_pieces) {
         double total = 0;
-        for (int64_t r = 0; r < g[G_REDUCED]; ++r) {
-            int64_t at = g[G_KIND] == RUNS ? offset_of(g + G_KEPT, o) + offset_of(g + G_SUMMED, r / inner) + r % inner
-                                           : offset_of(g + G_KEPT, o / inner) + offset_of(g + G_SUMMED, r) + o % inner;
-            total += tare_at(c->ptr[0], g[1], at);
-        }
+        for (int64_t r = 0; r < g[G_REDUCED]; ++r)
+            total += tare_at(c->ptr[0], g[1], tare_reduced_offset(g, o, r));
         tare_put(c->ptr[g[G_OUT]], g[1], o, total / tare_unbits(g[G_DIVISOR]));
     }
     return 0;

@@ -15,12 +15,17 @@ step() {
     "$@"
 }
 
+# Exit 3: measured, but on a machine too restless for a verdict; the run says so itself.
+measure() {
+    step "$@" || [ $? -eq 3 ]
+}
+
 if [ ! -d "$digits" ]; then
     step "$tare" data digits --out "$digits" --count 12000 --seed 1
 fi
 step "$tare" agree mlp_mnist --modes all --steps 100 --data "$digits"
-rm -f "$out/results.jsonl"
-step "$tare" bench mlp_mnist --modes all --quick --json "$out/results.jsonl"
+rm -f "$out/results.jsonl" "$out/results.jsonl.part"
+measure "$tare" bench mlp_mnist --modes all --quick --json "$out/results.jsonl"
 step "$tare" train mlp_mnist --data "$digits" --epochs 1 --mode step
 step "$tare" report "$out/results.jsonl" --out "$out/report.html"
 echo

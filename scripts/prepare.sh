@@ -2,6 +2,8 @@
 # Installs the Debian packages that a build, the tests and the demo still need; says first which. Nothing missing:
 # silent, exit 0. Without the rights: prints the command, exit 1. What is asked is whether a thing is usable, not
 # whether a package is installed, so that tools from elsewhere count.
+#   prepare.sh            what is needed here
+#   prepare.sh aarch64    what building for aarch64 and running it under qemu needs besides (cmake/aarch64.cmake)
 set -euo pipefail
 
 missing=()
@@ -35,6 +37,23 @@ need zlib1g-dev module zlib
 need libjansson-dev module jansson
 need check module check
 
+architecture=()
+if [ "${1:-}" = aarch64 ]; then
+    there() { # of Debian's packages for arm64, which lie beside those of this machine
+        compgen -G "/usr/lib/aarch64-linux-gnu/$1"
+    }
+    need gcc-aarch64-linux-gnu command -v aarch64-linux-gnu-gcc
+    need qemu-user command -v qemu-aarch64
+    need libopenblas-pthread-dev:arm64 there openblas-pthread/libopenblas.so
+    need zlib1g-dev:arm64 there pkgconfig/zlib.pc
+    need libjansson-dev:arm64 there pkgconfig/jansson.pc
+    need check:arm64 there pkgconfig/check.pc
+    architecture=(dpkg --add-architecture arm64)
+elif [ $# -gt 0 ]; then
+    echo "prepare.sh [aarch64]" >&2
+    exit 2
+fi
+
 if [ ${#missing[@]} -eq 0 ]; then
     exit 0
 fi
@@ -50,10 +69,13 @@ elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
     as_root=(sudo -n)
 else
     echo "missing packages, and no rights to install them. Run this, then start again:" >&2
-    echo "  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
+    echo "  ${architecture[*]:+sudo ${architecture[*]} && }sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
     exit 1
 fi
 echo "installing the Debian packages that are missing: ${missing[*]}"
+if [ ${#architecture[@]} -gt 0 ]; then
+    "${as_root[@]}" "${architecture[@]}"
+fi
 "${as_root[@]}" apt-get update -q </dev/null
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -q --no-install-recommends "${missing[@]}" </dev/null

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-RANK = {"core": 0, "ops": 1, "data": 1, "imperative": 2, "graph": 2, "cuda": 2, "nets": 3, "bench": 4, "tests": 5}
+RANK = {"core": 0, "ops": 1, "data": 1, "pack": 1, "imperative": 2, "graph": 2, "cuda": 2, "nets": 3, "bench": 4, "tests": 5}
 # Narrower than the ranks: input knows core alone, and a net cannot know in which mode it runs.
 MAY_NOT = {"data": {"ops"}, "nets": {"imperative", "graph", "cuda"}}
 UMBRELLA = "tare.h"  # at the root; gathers the public headers for users outside, so it has the rank of bench/
@@ -137,6 +137,7 @@ CLEAN = {
     "core/a.c": '/* a.c - a. */\n#include "a.h"\n#include <stdio.h>\ntare_op_args x;\n'
                 "static const char t[] = \"file.XXXXXX\";\n",
     "ops/b.h": '/* b.h - b. */\n#include "../core/a.h"\nextern const tare_op tare_op_relu;\n',
+    "pack/p.c": '/* p.c - p. */\n#include "../core/a.h"\n',
     "data/d.c": '/* d.c - d. */\n#include "../core/a.h"\n',
     "imperative/i.h": '/* i.h - i. */\n#include "../core/a.h"\n#include "../ops/b.h"\n',
     "graph/g.h": '/* g.h - g. */\n#include "../ops/b.h"\n',
@@ -154,6 +155,7 @@ SEEDS = [
     (layers, "core/a.c", '#include "absent.h"\n'),
     (layers, "core/a.c", '#include "../../outside.h"\n'),
     (layers, "ops/b.h", '#include "../data/d.c"\n'),
+    (layers, "pack/p.c", '#include "../ops/b.h"\n'),
     (layers, "data/d.c", '  #  include "../ops/b.h"\n'),
     (layers, "imperative/i.h", '#include "../graph/g.h"\n'),
     (layers, "graph/g.h", '#include "../imperative/i.h"\n'),

@@ -78,13 +78,15 @@ static inline tare_value *program_bias(const program_builder *b, int of)
  * --------------------------------------------------------------------------------------------*/
 static inline tare_value *program_activate(program_builder *b, program_term *t)
 {
-    int64_t how = program_below(b, 5);
+    static tare_value *(*const plain[])(tare_mode *, tare_value *) = {
+        tare_relu, tare_tanh, tare_sigmoid, tare_softsign, tare_softplus, tare_silu, tare_abs, tare_detach};
+    enum { N_PLAIN = sizeof plain / sizeof *plain };
+    int64_t how = program_below(b, N_PLAIN + 3);
     tare_value *x = program_last(t);
-    return how == 0   ? tare_relu(b->m, x)
-           : how == 1 ? tare_tanh(b->m, x)
-           : how == 2 ? tare_sigmoid(b->m, x)
-           : how == 3 ? tare_scale(b->m, x, (tare_scale_attr){-0.75})
-                      : tare_detach(b->m, x);
+    return how < N_PLAIN        ? plain[how](b->m, x)
+           : how == N_PLAIN     ? tare_scale(b->m, x, (tare_scale_attr){-0.75})
+           : how == N_PLAIN + 1 ? tare_elu(b->m, x, (tare_elu_attr){0.5})
+                                : tare_clip(b->m, x, (tare_clip_attr){-0.5, 2});
 }
 
 static inline tare_value *program_product(program_builder *b, program_term *t)
@@ -102,9 +104,14 @@ static inline tare_value *program_broadcast(program_builder *b, program_term *t)
 {
     tare_mode *m = b->m;
     tare_value *narrow;
-    switch (program_below(b, 6)) {
+    switch (program_below(b, 8)) {
     case 0:
         return tare_add(m, program_last(t), program_bias(b, t->of));
+    case 6:
+        return tare_maximum(m, program_bias(b, t->of), program_last(t));
+    case 7: /* what is less than its row's entry gives way to it, in a mask that nothing differentiates */
+        narrow = tare_less(m, t->x, program_bias(b, t->of));
+        return tare_where(m, narrow, program_bias(b, t->of), program_last(t));
     case 1:
         return tare_mul(m, program_bias(b, t->of), program_last(t));
     case 2:

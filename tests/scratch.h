@@ -93,21 +93,34 @@ static inline void assert_error_has(const char *first, const char *second)
     ck_assert_ptr_null(strchr(tare_error_text(), '\n'));
 }
 
-/* main's body: runs one case whose tests have the scratch folder. */
-static inline int scratch_run(const char *name, const TTest *const *tests, size_t n_tests)
+/* A case whose tests have the scratch folder. */
+static inline TCase *scratch_case(const char *name)
 {
-    Suite *suite = suite_create(name);
     TCase *all = tcase_create(name);
     tcase_add_checked_fixture(all, scratch_setup, scratch_teardown);
     tcase_set_timeout(all, 120);
-    for (size_t i = 0; i < n_tests; ++i)
-        tcase_add_test(all, tests[i]);
+    return all;
+}
+
+/* main's end: runs the case. */
+static inline int scratch_run_case(const char *name, TCase *all)
+{
+    Suite *suite = suite_create(name);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int n_failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* main's body: runs these tests as one case. */
+static inline int scratch_run(const char *name, const TTest *const *tests, size_t n_tests)
+{
+    TCase *all = scratch_case(name);
+    for (size_t i = 0; i < n_tests; ++i)
+        tcase_add_test(all, tests[i]);
+    return scratch_run_case(name, all);
 }
 
 #define SCRATCH_MAIN(name, ...)                                                                                        \

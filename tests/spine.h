@@ -13,7 +13,7 @@
 #include "../imperative/imperative.h"
 #include "../nets/net.h"
 #include "../ops/ops.h"
-#include "values.h"
+#include "../bench/elements.h"
 
 #define must(call)                                                                                                     \
     do {                                                                                                               \

@@ -8,6 +8,7 @@ typedef struct {
     double rate;
     bool fast;
     tare_ints sizes;
+    int64_t shape;
     tare_dtype dtype;
     uint64_t guard;
 } options;
@@ -17,6 +18,7 @@ static const tare_attr attrs[] = {
     {"rate", TARE_ATTR_FLOAT, offsetof(options, rate), 0, 1, "0.25", "how often"},
     {"fast", TARE_ATTR_BOOL, offsetof(options, fast), 0, 1, "false", "how"},
     {"sizes", TARE_ATTR_INTS, offsetof(options, sizes), 1, 100, "3-4", "how large"},
+    {"shape", TARE_ATTR_CHOICE, offsetof(options, shape), 0, 0, "round|square|oblong|", "which form"},
     {"dtype", TARE_ATTR_DTYPE, offsetof(options, dtype), TARE_F64, TARE_U8, "int32", "of what"},
 };
 enum { N_ATTRS = sizeof attrs / sizeof *attrs };
@@ -38,6 +40,11 @@ START_TEST(defaults_and_values)
     ck_assert_int_eq(o.count, 3);
     must(parse("sizes=1-2-3-4-5-6-7-100,fast=true,rate=1e-3,count=-5", &o));
     ck_assert(o.count == -5 && o.rate == 1e-3 && o.fast && o.sizes.n == 8 && o.sizes.at[7] == 100);
+    ck_assert_int_eq(o.shape, 0);
+    must(parse("shape=oblong", &o));
+    ck_assert_int_eq(o.shape, 2);
+    must(parse("shape=round", &o));
+    ck_assert_int_eq(o.shape, 0);
     ck_assert_int_eq(o.dtype, TARE_I32);
     must(parse("dtype=float64", &o));
     ck_assert_int_eq(o.dtype, TARE_F64);
@@ -61,7 +68,7 @@ START_TEST(garbage_is_refused_with_its_owner_and_name)
         {"count=1000001", "need -5 to 1e+06"},
         {"count=99999999999999999999", "need a whole number"},
         {"count =1", "no option 'count '"},
-        {"Count=1", "no option 'Count' (there are: count, rate, fast, sizes, dtype)"},
+        {"Count=1", "no option 'Count' (there are: count, rate, fast, sizes, shape, dtype)"},
         {"rate=1.0001", "rate is 1.0001 (need 0 to 1)"},
         {"rate=nan", "rate is 'nan' (need a number)"},
         {"rate=inf", "rate is inf"},
@@ -75,6 +82,9 @@ START_TEST(garbage_is_refused_with_its_owner_and_name)
         {"sizes=3x4", "joined by -"},
         {"sizes=0", "need 1 to 100"},
         {"sizes=1-1-1-1-1-1-1-1-1", "more than 8 numbers"},
+        {"shape=", "shape is '' (need one of round, square, oblong)"},
+        {"shape=squar", "need one of"},
+        {"shape=round|square", "shape is 'round|square'"},
         {"dtype=float32", "dtype is 'float32' (need one of float64, int32, int64, uint8)"},
         {"dtype=", "dtype is ''"},
         {"dtype=int", "dtype is 'int'"},
@@ -101,7 +111,8 @@ static bool same(const options *a, const options *b)
     bool ints = a->sizes.n == b->sizes.n;
     for (int i = 0; ints && i < a->sizes.n; ++i)
         ints = a->sizes.at[i] == b->sizes.at[i];
-    return ints && a->count == b->count && a->rate == b->rate && a->fast == b->fast && a->dtype == b->dtype;
+    return ints && a->count == b->count && a->rate == b->rate && a->fast == b->fast && a->shape == b->shape &&
+           a->dtype == b->dtype;
 }
 
 static void round_trip(const options *o)
@@ -119,7 +130,7 @@ START_TEST(what_is_printed_is_read_back_and_no_room_is_overrun)
     round_trip(&o);
     char full[512], text[512];
     (void)tare_attr_print(attrs, N_ATTRS, &o, full, sizeof full);
-    ck_assert_str_eq(full, "count=-5,rate=0.10000000000000001,fast=true,sizes=1-20-100,dtype=int32");
+    ck_assert_str_eq(full, "count=-5,rate=0.10000000000000001,fast=true,sizes=1-20-100,shape=round,dtype=int32");
     for (size_t room = 1; room <= strlen(full) + 1; ++room) {
         memset(text, '#', sizeof text);
         (void)tare_attr_print(attrs, N_ATTRS, &o, text, room);

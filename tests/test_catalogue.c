@@ -1,5 +1,6 @@
 /* test_catalogue.c - registering and finding: duplicates, neighbours, inconsistent operators, tables that grow. */
 #include "../core/gradient.h"
+#include "../pack/pack.h"
 #include "spine.h"
 
 static tare_runtime *rt;
@@ -195,6 +196,14 @@ START_TEST(tables_grow_with_the_catalogue)
     ck_assert_ptr_eq(tare_runtime_kernels(rt, &tare_op_relu)->op, &tare_op_relu);
     tare_op none = good();
     ck_assert_int_eq(tare_runtime_kernels(rt, &none)->n, 0);
+    /* the newest are taken back; all others are still found, also those that had been led past them */
+    tare_unregister(rt, tare_registered(rt) - MANY / 2);
+    for (int i = 0; i < MANY; ++i) {
+        const tare_op *kept = i < MANY / 2 ? &op[i] : NULL;
+        ck_assert_ptr_eq(tare_find(rt, TARE_KIND_OPERATOR, name[i]), kept);
+        ck_assert_ptr_eq(tare_runtime_kernels(rt, &op[i])->op, kept);
+    }
+    ck_assert_ptr_eq(tare_runtime_kernels(rt, &tare_op_relu)->op, &tare_op_relu);
     for (int i = 1; i < rt->n_records[TARE_KIND_OPERATOR]; ++i)
         ck_assert_int_lt(strcmp(rt->record[TARE_KIND_OPERATOR][i - 1]->name, rt->record[TARE_KIND_OPERATOR][i]->name),
                          0);

@@ -175,10 +175,12 @@ START_TEST(a_lifetime_cut_short_and_packed_anew)
                 --copy.buffer[cut].last;
             for (int32_t b = 0; b < copy.n_buffer; ++b)
                 if (placed(&copy, b))
-                    interval[blocks++] =
-                        (tare_interval){copy.buffer[b].first, copy.buffer[b].last + 1, copy.buffer[b].bytes, 0};
-            int64_t height = packer->pack(NULL, interval, blocks, TARE_ALIGNMENT);
-            copy.bytes.arena = height > copy.bytes.arena ? height : copy.bytes.arena;
+                    interval[blocks++] = (tare_interval){
+                        .lower = copy.buffer[b].first, .upper = copy.buffer[b].last + 1, .bytes = copy.buffer[b].bytes};
+            tare_packing packing;
+            must(
+                tare_pack(NULL, packer, &(tare_pack_options){.alignment = TARE_ALIGNMENT}, interval, blocks, &packing));
+            copy.bytes.arena = packing.height > copy.bytes.arena ? packing.height : copy.bytes.arena;
             blocks = 0;
             for (int32_t b = 0; b < copy.n_buffer; ++b)
                 if (placed(&copy, b))

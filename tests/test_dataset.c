@@ -81,6 +81,32 @@ START_TEST(mnists_files_are_recognised)
 }
 END_TEST
 
+/* As other mirrors spell them, one of them compressed; labels may be missing where that is allowed. */
+START_TEST(other_spellings_and_no_labels)
+{
+    tare_dataset set;
+    tare_array images;
+    make_digits();
+    ck_assert_int_eq(tare_idx_read(NULL, scratch_path(TEST_X), &images), TARE_OK);
+    ck_assert_int_eq(tare_idx_write(NULL, scratch_path("t10k-images.idx3-ubyte.gz"), &images), TARE_OK);
+    tare_array_fini(NULL, &images);
+    ck_assert_int_eq(unlink(scratch_path(TEST_X)), 0);
+    ck_assert_int_eq(rename(scratch_path(TRAIN_X), scratch_path("train-images.idx3-ubyte")), 0);
+    assert_opens(scratch_folder, BOTH, "mnist");
+    assert_opens(scratch_path("t10k-images.idx3-ubyte.gz"), BOTH, "mnist");
+    assert_opens(scratch_folder, TARE_DATASET_TEST | TARE_DATASET_UNLABELLED, "mnist");
+    ck_assert_int_eq(unlink(scratch_path(TEST_Y)), 0);
+    assert_refused(scratch_folder, TARE_DATASET_TEST, TARE_NOT_FOUND, TEST_X " is here", TEST_Y);
+    const unsigned unlabelled = TARE_DATASET_TEST | TARE_DATASET_UNLABELLED;
+    ck_assert_msg(tare_dataset_open(NULL, scratch_folder, unlabelled, &set) == TARE_OK, "%s", tare_error_text());
+    ck_assert(set.test.x.dims[0] == 5 && !set.test.y.data && !set.train.x.data);
+    tare_dataset_fini(NULL, &set);
+    ck_assert_int_eq(unlink(scratch_path("t10k-images.idx3-ubyte.gz")), 0);
+    assert_refused(scratch_folder, unlabelled, TARE_NOT_FOUND, "no data set here", TRAIN_X);
+    assert_refused(scratch_folder, TARE_DATASET_UNLABELLED, TARE_BAD_ARGUMENT, "was asked for", "");
+}
+END_TEST
+
 START_TEST(npy_files_are_recognised)
 {
     tare_dataset set;
@@ -174,5 +200,6 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
-SCRATCH_MAIN("dataset", mnists_files_are_recognised, npy_files_are_recognised, what_is_not_a_data_set_is_named,
-             files_that_disagree_are_refused, formats_are_found_by_name, every_allocation_may_fail)
+SCRATCH_MAIN("dataset", mnists_files_are_recognised, other_spellings_and_no_labels, npy_files_are_recognised,
+             what_is_not_a_data_set_is_named, files_that_disagree_are_refused, formats_are_found_by_name,
+             every_allocation_may_fail)

@@ -1,7 +1,9 @@
 /* test_derived.c - the derived tests over the whole catalogue, and deliberately wrong operators, whose faults they must
  * find. */
 #include <check.h>
+#include <stdio.h>
 
+#include "../bench/elements.h"
 #include "../core/gradient.h"
 #include "derived.h"
 
@@ -10,7 +12,7 @@ static int n_operators;
 START_TEST(operator_is_what_its_record_says)
 {
     tare_runtime *rt;
-    report r;
+    tare__findings r;
     ck_assert_int_eq(tare_start(NULL, &rt), TARE_OK);
     const tare_op *op = (const tare_op *)rt->record[TARE_KIND_OPERATOR][_i];
     tare_runtime_free(rt);
@@ -23,7 +25,7 @@ END_TEST
  * ---------------------------------------------------------------*/
 static tare_status square_infer(const tare_args *a, const tare_desc_out *out)
 {
-    if (!dtype_floats(a->in[0]->dtype))
+    if (!tare__floats(a->in[0]->dtype))
         return tare_op_error(a, TARE_BAD_DTYPE, "input 0 is %s (need a floating one)",
                              tare_dtype_name((tare_dtype)a->in[0]->dtype));
     *out[0] = tare_desc_of((tare_dtype)a->in[0]->dtype, a->in[0]->rank, a->in[0]->dim);
@@ -45,9 +47,9 @@ static int square_piece(const tare_call *c, int piece, double factor, bool zero_
     tare_dtype dtype = (tare_dtype)c->g[1];
     for (int64_t i = piece ? half : 0; i < end; ++i) {
         if (zero_first)
-            array_put(c->ptr[1], dtype, i, 0);
-        double x = array_at(c->ptr[0], dtype, i);
-        array_put(c->ptr[1], dtype, i, factor * x * x);
+            tare__element_put(c->ptr[1], dtype, i, 0);
+        double x = tare__element(c->ptr[0], dtype, i);
+        tare__element_put(c->ptr[1], dtype, i, factor * x * x);
     }
     return 0;
 }
@@ -78,14 +80,14 @@ static int address_run(const tare_call *c, int piece, int worker)
 
 static int spilling_run(const tare_call *c, int piece, int worker)
 {
-    array_put(c->ptr[1], (tare_dtype)c->g[1], c->g[0], 0);
+    tare__element_put(c->ptr[1], (tare_dtype)c->g[1], c->g[0], 0);
     return square_run(c, piece, worker);
 }
 
 static int meddling_run(const tare_call *c, int piece, int worker)
 {
     (void)square_run(c, piece, worker);
-    array_put(c->ptr[0], (tare_dtype)c->g[1], 0, 7);
+    tare__element_put(c->ptr[0], (tare_dtype)c->g[1], 0, 7);
     return 0;
 }
 
@@ -94,8 +96,8 @@ static int ordered_run(const tare_call *c, int piece, int worker)
 {
     (void)square_run(c, piece, worker);
     tare_dtype dtype = (tare_dtype)c->g[1];
-    if (piece && !(fabs(array_at(c->ptr[1], dtype, 0)) <= 1))
-        array_put(c->ptr[1], dtype, c->g[0] - 1, 0);
+    if (piece && !(fabs(tare__element(c->ptr[1], dtype, 0)) <= 1))
+        tare__element_put(c->ptr[1], dtype, c->g[0] - 1, 0);
     return 0;
 }
 
@@ -161,7 +163,7 @@ static void square_of(own_operator *s)
 
 static void expect_fault(const own_operator *s, const char *text)
 {
-    report r;
+    tare__findings r;
     derive(&s->op, &r);
     ck_assert_msg(r.n > 0, "nothing was found (wanted: %s)", text);
     ck_assert_msg(strstr(r.text, text) != NULL, "'%s' is not among:\n%s", text, r.text);
@@ -170,7 +172,7 @@ static void expect_fault(const own_operator *s, const char *text)
 START_TEST(a_right_operator_has_no_fault)
 {
     own_operator s;
-    report r;
+    tare__findings r;
     square_of(&s);
     derive(&s.op, &r);
     ck_assert_msg(r.n == 0, "%s", r.text);
@@ -194,6 +196,7 @@ START_TEST(wrong_needs_are_found)
     square_of(&s);
     s.op.needs_in = 0;
     expect_fault(&s, "not listed");
+    expect_fault(&s, "hybridized: captured function: the gradient of an operator in it reads an input that");
     square_of(&s);
     s.op.needs_out = 1;
     expect_fault(&s, "operand 1 is listed in needs, and no gradient reads it");
@@ -218,6 +221,58 @@ START_TEST(wrong_kernels_are_found)
         s.variants[0].run = wrong[i].run;
         expect_fault(&s, wrong[i].text);
     }
+}
+END_TEST
+
+static void no_piece(const tare_args *a, const tare_desc_ref *out, tare_work *w)
+{
+    square_prepare(a, out, w);
+    w->n_pieces = 0;
+}
+
+START_TEST(geometry_out_of_range_is_found)
+{
+    own_operator s;
+    square_of(&s);
+    s.variants[0].prepare = no_piece;
+    expect_fault(&s, "native: prepare leaves 0 pieces and 2 words");
+}
+END_TEST
+
+/* Each test is heard of once, with its own faults. */
+typedef struct {
+    int n, n_failed;
+    char failed[64];
+} heard;
+
+static void hear(void *owner, const tare__findings *f, const char *test, const char *faults)
+{
+    heard *h = owner;
+    ck_assert_str_eq(f->op->name, "test_square");
+    ++h->n;
+    if (*faults) {
+        ++h->n_failed;
+        (void)snprintf(h->failed, sizeof h->failed, "%s", test);
+        ck_assert_msg(strstr(faults, "is off by") != NULL, "%s", faults);
+    }
+}
+
+START_TEST(each_test_is_told)
+{
+    own_operator s;
+    heard h = {0};
+    square_of(&s);
+    tare__findings f = {.op = &s.op, .hear = hear, .owner = &h};
+    tare__derive(&(tare__maker){derived_start, &s.op}, &f);
+    ck_assert_int_eq(h.n, f.n_tests);
+    ck_assert_int_gt(h.n, 18);
+    ck_assert_int_eq(h.n_failed, 0);
+    h = (heard){0};
+    s.variants[0].run = inexact_run;
+    f = (tare__findings){.op = &s.op, .hear = hear, .owner = &h};
+    tare__derive(&(tare__maker){derived_start, &s.op}, &f);
+    ck_assert_int_eq(h.n_failed, 1);
+    ck_assert_str_eq(h.failed, "native against float64");
 }
 END_TEST
 
@@ -257,6 +312,8 @@ int main(void)
     tcase_add_test(tests, wrong_gradients_are_found);
     tcase_add_test(tests, wrong_needs_are_found);
     tcase_add_test(tests, wrong_kernels_are_found);
+    tcase_add_test(tests, geometry_out_of_range_is_found);
+    tcase_add_test(tests, each_test_is_told);
     tcase_add_test(tests, broken_promises_are_found);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -10,30 +10,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/runtime_private.h"
+
 typedef void gemm_function(const tare_gemm_shape *shape, const float *a, const float *b, const float *bias, float *c,
                            int piece, int n_pieces, void *worker_scratch);
 
-enum { CHOSEN = 4, N_FUNCTIONS = 5, N_ISAS = 3 };
+enum { CHOSEN = 4, N_FUNCTIONS = 5 };
 
-static gemm_function *const FUNCTIONS[N_ISAS][N_FUNCTIONS] = {
+/* By tare_isa. */
+static gemm_function *const FUNCTIONS[][N_FUNCTIONS] = {
     {tare__gemm_dot_portable, tare__gemm_row_portable, tare__gemm_direct_portable, tare__gemm_packed_portable,
      tare__gemm_portable},
+#if defined(__x86_64__)
     {tare__gemm_dot_avx2, tare__gemm_row_avx2, tare__gemm_direct_avx2, tare__gemm_packed_avx2, tare__gemm_avx2},
     {tare__gemm_dot_avx512, tare__gemm_row_avx512, tare__gemm_direct_avx512, tare__gemm_packed_avx512,
      tare__gemm_avx512},
+#endif
 };
+enum { N_ISAS = sizeof FUNCTIONS / sizeof *FUNCTIONS };
 
 static bool have_isa(int isa)
 {
-    switch (isa) {
-    case 1:
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    case 2:
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
-    default:
-        return true;
-    }
+    return isa <= (int)tare__cpu_isa();
 }
 
 static uint64_t seed;

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../bench/elements.h"
 #include "../imperative/imperative.h"
 #include "../ops/ops.h"
-#include "values.h"
 
 enum { FILES = 16 };
 static json_t *file_of[FILES];
@@ -61,8 +61,8 @@ static void put_number(void *at, tare_dtype dtype, int64_t i, const json_t *numb
     if (dtype == TARE_I64 && json_is_integer(number))
         ((int64_t *)at)[i] = json_integer_value(number);
     else
-        array_put(at, dtype, i,
-                  json_is_string(number) ? strtod(json_string_value(number), NULL) : json_number_value(number));
+        tare__element_put(at, dtype, i,
+                          json_is_string(number) ? strtod(json_string_value(number), NULL) : json_number_value(number));
 }
 
 /* The array's elements in the dtype of d; the caller frees. */
@@ -100,7 +100,7 @@ static void compare(const setting *s, const char *what, int i, const tare_value 
     EXPECT(tare_desc_same_shape(&d, &v->d) && d.dtype == v->d.dtype, "%s %d has another shape or dtype", what, i);
     void *is = malloc(tare_desc_bytes(&d) + 1), *data = data_of(wanted, &d);
     ck_assert_int_eq(tare_value_read(v, is, tare_desc_bytes(&d)), TARE_OK);
-    double error = array_error(is, (tare_dtype)d.dtype, data, (tare_dtype)d.dtype, tare_desc_count(&d));
+    double error = tare__elements_error(is, (tare_dtype)d.dtype, data, (tare_dtype)d.dtype, tare_desc_count(&d));
     EXPECT(error <= s->tolerance, "%s %d is off by %g", what, i, error);
     free(is);
     free(data);
@@ -243,8 +243,8 @@ START_TEST(a_wrong_value_is_seen)
 {
     float is[2] = {1, 2};
     double wanted[2] = {1, 2.0001}, broken[2] = {1, NAN};
-    ck_assert_double_gt(array_error(is, TARE_F32, wanted, TARE_F64, 2), 2e-5);
-    ck_assert_double_eq(array_error(is, TARE_F32, broken, TARE_F64, 2), INFINITY);
+    ck_assert_double_gt(tare__elements_error(is, TARE_F32, wanted, TARE_F64, 2), 2e-5);
+    ck_assert_double_eq(tare__elements_error(is, TARE_F32, broken, TARE_F64, 2), INFINITY);
 }
 END_TEST
 

@@ -14,8 +14,15 @@ static const setting settings[] = {
     {TARE_KERNELS_REFERENCE, TARE_STORAGE_MALLOC},
 };
 
-static const char *const optimizers[] = {"sgd:lr=0.05", "sgd:lr=0.1,momentum=0,weight_decay=0.01", "adam:lr=0.01",
-                                         "adam:weight_decay=0.1", NULL};
+static const char *const optimizers[] = {"sgd:lr=0.05",
+                                         "sgd:lr=0.1,momentum=0,weight_decay=0.01",
+                                         "adam:lr=0.01",
+                                         "adamw:lr=0.01,schedule=cosine,steps=9,warmup=2",
+                                         "rmsprop:lr=0.001,schedule=step,gamma=0.5",
+                                         "adagrad:clip=0.5",
+                                         "sgd:lr=0.05,nesterov=true",
+                                         "adam:weight_decay=0.1",
+                                         NULL};
 
 /* Three steps on three batches, each way against the first. */
 static void train_all(const setting *s, const training_task *task, int n_steps)
@@ -138,12 +145,13 @@ START_TEST(nets_and_optimizers_answer_bad_names_and_options)
         {"chain:depth=0", "depth is 0 (need 1 to 4096)", TARE_BAD_ARGUMENT},
         {"chain:depth=4097", "depth is 4097", TARE_BAD_ARGUMENT},
         {"chain:depth", "not name=value", TARE_BAD_ARGUMENT},
-        {"chain:deep=3", "no option 'deep' (there are: depth, width)", TARE_BAD_ARGUMENT},
+        {"chain:deep=3", "no option 'deep' (there are: depth, width, init, init_scale)", TARE_BAD_ARGUMENT},
         {"chain:depth=3,", "last comma", TARE_BAD_ARGUMENT},
         {"chain:depth=3x", "something follows", TARE_BAD_ARGUMENT},
-        {"mlp_mnist:depth=3", "there are: none", TARE_BAD_ARGUMENT},
+        {"mlp_mnist:depth=3", "there are: init, init_scale", TARE_BAD_ARGUMENT},
         {"mlp:hidden=1-2-3-4-5-6-7-8-9", "more than 8 numbers", TARE_BAD_ARGUMENT},
         {"mlp:hidden=3-", "joined by -", TARE_BAD_ARGUMENT},
+        {"mlp:init=he", "init is 'he' (need one of xavier_uniform, xavier_normal, he_uniform", TARE_BAD_ARGUMENT},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
         expect_error(tare_net_new(rt, bad[i].text, 1, &net), bad[i].status, bad[i].part);
@@ -151,7 +159,11 @@ START_TEST(nets_and_optimizers_answer_bad_names_and_options)
     }
     must(tare_net_new(rt, "chain:width=3,depth=2", 1, &net));
     ck_assert_str_eq(net->label, "chain:depth=2,width=3");
-    expect_error(tare_optimizer_new(net, "adamw", &opt), TARE_NOT_FOUND, "near it: adam");
+    expect_error(tare_optimizer_new(net, "adamx", &opt), TARE_NOT_FOUND, "near it: adam");
+    expect_error(tare_optimizer_new(net, "sgd:schedule=cosine", &opt), TARE_BAD_ARGUMENT, "cosine needs steps");
+    expect_error(tare_optimizer_new(net, "sgd:schedule=linear,steps=5,warmup=5", &opt), TARE_BAD_ARGUMENT,
+                 "more of them than warmup (5 and 5)");
+    expect_error(tare_optimizer_new(net, "sgd:schedule=sine", &opt), TARE_BAD_ARGUMENT, "need one of constant, step");
     expect_error(tare_optimizer_new(net, "", &opt), TARE_NOT_FOUND, "unknown");
     expect_error(tare_optimizer_new(net, "adam:beta1=1.5", &opt), TARE_BAD_ARGUMENT, "adam: beta1 is 1.5");
     expect_error(tare_optimizer_new(net, "sgd:lr=nan", &opt), TARE_BAD_ARGUMENT, "sgd: lr is 'nan'");

@@ -35,9 +35,14 @@ START_TEST(what_a_program_registers_next_registers_or_says_why)
         tare_runtime *rt;
         must(tare_start(NULL, &rt));
         rt->memory.fail_at = rt->memory.n_requests + k;
+        int before = tare_registered(rt);
         tare_status status = tare_graph_register(rt);
-        if (status == TARE_OK)
+        if (status == TARE_OK) {
+            before = tare_registered(rt);
             status = tare_nets_register(rt);
+        }
+        if (status != TARE_OK) /* all of it or nothing */
+            ck_assert_int_eq(tare_registered(rt), before);
         done = rt->memory.n_requests < rt->memory.fail_at;
         ck_assert_int_eq(status, done ? TARE_OK : TARE_NO_MEMORY);
         spine_end(rt);

@@ -1,15 +1,19 @@
-/* test_pack.c - packing as a pure function: valid, never below the bound, the same every time, near the best where that
- * can be found; and the verifier finds what is wrong. */
+/* test_pack.c - packing as a pure function: valid, never below the bound, the same every time, the best where that can
+ * be found by trying all; and the verifier finds what is wrong. */
+#include "../pack/pack.h"
 #include "spine.h"
 
 static tare_runtime *rt;
-static const tare_packer *packer;
+static const char *const names[] = {"none", "shared_object", "greedy", "local_search", "exact", "portfolio"};
+enum { N_PACKERS = sizeof names / sizeof *names, EXACT = 4, PORTFOLIO = 5 };
+static const tare_packer *packers[N_PACKERS];
 
 static void setup(void)
 {
     rt = spine_start(TARE_KERNELS_NATIVE, TARE_STORAGE_POOL);
-    packer = tare_find(rt, TARE_KIND_PACKER, "greedy");
-    ck_assert_ptr_nonnull(packer);
+    for (int k = 0; k < N_PACKERS; ++k)
+        ck_assert_ptr_nonnull(packers[k] = tare_find(rt, TARE_KIND_PACKER, names[k]));
+    ck_assert_int_eq(rt->n_records[TARE_KIND_PACKER], N_PACKERS);
 }
 
 static void teardown(void)
@@ -29,7 +33,7 @@ static void fill(tare_interval *v, int n, int64_t times, int64_t bytes)
 {
     for (int i = 0; i < n; ++i) {
         int64_t lower = below(times);
-        v[i] = (tare_interval){lower, lower + below(times / 2 + 1), below(10) ? below(bytes) : 0, -1};
+        v[i] = (tare_interval){lower, lower + below(times / 2 + 1), below(10) ? below(bytes) : 0, -1, false};
     }
 }
 
@@ -53,36 +57,122 @@ static int64_t peak(const tare_interval *v, int n, int64_t times, int64_t alignm
 
 static bool clash(const tare_interval *a, const tare_interval *b)
 {
-    return a->lower < b->upper && b->lower < a->upper && a->lower < a->upper && b->lower < b->upper &&
-           a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
+    return a->lower < b->upper && b->lower < a->upper && a->lower < a->upper && b->lower < b->upper && a->bytes &&
+           b->bytes && a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
+}
+
+/* Packs, and looks at every pair itself. */
+static tare_packing packed(int which, tare_interval *v, int n, tare_pack_options o)
+{
+    tare_packing p;
+    tare_interval before[n + 1];
+    memcpy(before, v, (size_t)n * sizeof *v);
+    must(tare_pack(&rt->memory, packers[which], &o, v, n, &p));
+    must(tare_pack_verify(&rt->memory, v, n, o.alignment, p.height));
+    for (int i = 0; i < n; ++i) {
+        ck_assert_int_eq(v[i].offset % o.alignment, 0);
+        ck_assert_int_ge(v[i].offset, 0);
+        ck_assert(v[i].lower == v[i].upper || v[i].offset + v[i].bytes <= p.height);
+        if (v[i].fixed)
+            ck_assert_int_eq(v[i].offset, before[i].offset);
+        for (int k = 0; k < i; ++k)
+            ck_assert_msg(!clash(&v[i], &v[k]), "%s: %d and %d", names[which], i, k);
+    }
+    ck_assert_int_ge(p.height, p.bound);
+    return p;
 }
 
 START_TEST(random_packings_are_valid_bounded_and_repeatable)
 {
     enum { MOST = 120 };
     tare_interval v[MOST], again[MOST];
-    for (int round = 0; round < 600; ++round) {
+    for (int round = 0; round < 200; ++round) {
         state = (uint64_t)round;
         int n = (int)below(round % 10 ? 30 : MOST);
         int64_t times = 1 + below(40), alignment = INT64_C(1) << below(8);
         fill(v, n, times, 1 + below(5000));
         memcpy(again, v, sizeof v);
-        int64_t height = packer->pack(&rt->memory, v, n, alignment);
+        tare_pack_options o = {.alignment = alignment, .nodes = 2000};
         int64_t bound = tare_pack_lower_bound(&rt->memory, v, n, alignment);
         ck_assert_int_eq(bound, peak(v, n, times, alignment));
-        ck_assert_int_ge(height, bound);
-        must(tare_pack_verify(&rt->memory, v, n, alignment, height));
-        for (int i = 0; i < n; ++i) {
-            ck_assert_int_eq(v[i].offset % alignment, 0);
-            ck_assert_int_ge(v[i].offset, 0);
-            ck_assert_int_le(v[i].offset + v[i].bytes, height);
-            for (int k = 0; k < i; ++k)
-                ck_assert_msg(!clash(&v[i], &v[k]), "round %d: %d and %d", round, i, k);
-        }
-        ck_assert_int_eq(packer->pack(&rt->memory, again, n, alignment), height);
+        tare_packing p = packed(_i, v, n, o);
+        ck_assert_int_ge(p.bound, bound);
+        ck_assert_int_eq(packed(_i, again, n, o).height, p.height);
         for (int i = 0; i < n; ++i)
             ck_assert_int_eq(again[i].offset, v[i].offset);
     }
+}
+END_TEST
+
+/* A valid packing of some, whose offsets become fixed for a part of them: there is a packing of the whole again. */
+START_TEST(fixed_offsets_stay)
+{
+    for (int round = 0; round < 100; ++round) {
+        tare_interval v[40];
+        state = 900 + (uint64_t)round;
+        int n = 2 + (int)below(38);
+        fill(v, n, 20, 3000);
+        tare_pack_options o = {.alignment = 16, .nodes = 2000};
+        (void)packed(PORTFOLIO, v, n, o);
+        int64_t end = 0;
+        for (int i = 0; i < n; ++i) {
+            v[i].fixed = below(3) == 0;
+            end = v[i].fixed && v[i].bytes && v[i].lower < v[i].upper && v[i].offset + up(v[i].bytes, 16) > end
+                      ? v[i].offset + up(v[i].bytes, 16)
+                      : end;
+        }
+        int64_t bound = tare_pack_lower_bound(NULL, v, n, 16), live = peak(v, n, 20, 16);
+        ck_assert_int_eq(bound, live > end ? live : end);
+        (void)packed(_i, v, n, o);
+    }
+    tare_interval two[] = {{0, 4, 100, 64, true}, {2, 6, 64, 128, true}};
+    tare_packing p;
+    expect_error(tare_pack(NULL, packers[_i], &(tare_pack_options){.alignment = 64}, two, 2, &p), TARE_IMPOSSIBLE,
+                 "intervals 0 and 1 meet");
+    two[1].offset = 192;
+    must(tare_pack(NULL, packers[_i], &(tare_pack_options){.alignment = 64}, two, 2, &p));
+    ck_assert_int_eq(p.height, 256);
+}
+END_TEST
+
+START_TEST(what_cannot_be_packed_is_refused)
+{
+    const struct {
+        tare_interval v[2];
+        int64_t alignment;
+        const char *part;
+    } bad[] = {{{{0, 1, 64, 0, false}, {3, 2, 64, 0, false}}, 64, "interval 1: it ends before it begins"},
+               {{{0, 1, -1, 0, false}, {0, 1, 1, 0, false}}, 1, "interval 0: its size is negative"},
+               {{{0, 1, INT64_MAX / 4, 0, false}, {5, 6, 1, 0, false}}, 1, "interval 1: the sizes up to it"},
+               {{{0, 1, INT64_MAX, 0, false}, {5, 6, 1, 0, false}}, 64, "interval 0: the sizes up to it"},
+               {{{0, 1, 64, 63, true}, {5, 6, 1, 0, false}}, 64, "cannot be fixed at 63"},
+               {{{0, 1, 64, 0, false}, {5, 6, 1, -64, true}}, 64, "interval 1: it cannot be fixed at -64"},
+               {{{0, 1, 64, 0, false}, {5, 6, 1, 0, false}}, -1, "nothing negative"}};
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; ++k) {
+        tare_interval v[2] = {bad[k].v[0], bad[k].v[1]};
+        tare_packing p;
+        expect_error(tare_pack(NULL, packers[PORTFOLIO], &(tare_pack_options){.alignment = bad[k].alignment}, v, 2, &p),
+                     TARE_BAD_ARGUMENT, bad[k].part);
+    }
+    tare_packing p;
+    expect_error(tare_pack(NULL, NULL, NULL, NULL, 0, &p), TARE_BAD_ARGUMENT, "wants a packer");
+    must(tare_pack(NULL, packers[PORTFOLIO], NULL, NULL, 0, &p));
+    ck_assert_int_eq(p.height, 0);
+}
+END_TEST
+
+/* The greatest and the least times, the greatest sizes. */
+START_TEST(extremes_are_packed)
+{
+    int64_t large = INT64_MAX / 16;
+    tare_interval v[] = {{INT64_MIN, INT64_MAX, large, 0, false},
+                         {INT64_MIN, INT64_MIN + 1, large, 0, false},
+                         {INT64_MAX - 1, INT64_MAX, large, 0, false},
+                         {-1, 1, 1, 0, false}};
+    tare_packing p = packed(_i, v, 4, (tare_pack_options){.alignment = 1});
+    ck_assert_int_ge(p.height, 2 * large);
+    if (_i >= 2)
+        ck_assert_int_eq(p.height, 2 * large);
 }
 END_TEST
 
@@ -118,27 +208,39 @@ static int64_t best_height(tare_interval *v, int n, int placed, int64_t height, 
     return best;
 }
 
-START_TEST(small_packings_are_near_the_best)
+/* The answer of the search at every height: none below the best is claimed, and proof that there is none is never
+ * wrong. The seeds make stacks, twins, equal lifetimes, fixed ones. */
+START_TEST(small_packings_are_the_best)
 {
-    int optimal = 0, all = 0;
-    for (int round = 0; round < 60; ++round) {
-        tare_interval v[6], trial[6];
+    for (int round = 0; round < 160; ++round) {
+        tare_interval v[7], trial[7];
         state = 7000 + (uint64_t)round;
-        int n = 1 + (int)below(6);
+        int n = 1 + (int)below(round % 4 ? 6 : 7);
         for (int i = 0; i < n; ++i) {
-            int64_t lower = below(6);
-            v[i] = (tare_interval){lower, lower + 1 + below(4), 64 * (1 + below(6)), 0};
+            int64_t lower = below(5);
+            v[i] = (tare_interval){lower, lower + 1 + below(4), 64 * (1 + below(5)), 0, false};
+        }
+        int n_fixed = round % 3 ? 0 : 1 + (int)below(2);
+        int64_t end = 0;
+        for (int i = 0; i < n_fixed && i < n; ++i) {
+            v[i].offset = 64 * below(6);
+            v[i].fixed = true;
+            for (int k = 0; k < i; ++k)
+                v[i].offset = clash(&v[i], &v[k]) ? v[k].offset + v[k].bytes : v[i].offset;
+            end = v[i].offset + v[i].bytes > end ? v[i].offset + v[i].bytes : end;
         }
         memcpy(trial, v, sizeof v);
-        int64_t height = packer->pack(&rt->memory, v, n, 64), best = best_height(trial, n, 0, 0, INT64_MAX);
-        int64_t bound = tare_pack_lower_bound(&rt->memory, v, n, 64);
-        ck_assert_int_ge(best, bound);
-        ck_assert_int_ge(height, best);
-        ck_assert_int_le(height * 2, best * 3);
-        optimal += height == best;
-        ++all;
+        int64_t best = best_height(trial, n, n_fixed < n ? n_fixed : n, end, INT64_MAX);
+        for (int which = EXACT; which <= PORTFOLIO; ++which) {
+            tare_packing p = packed(which, v, n, (tare_pack_options){.alignment = 64, .nodes = 100000});
+            ck_assert_msg(p.height == best && p.bound == best, "round %d, %s: height %lld, bound %lld, best %lld",
+                          round, names[which], (long long)p.height, (long long)p.bound, (long long)best);
+        }
+        tare_packing p = packed(EXACT, v, n, (tare_pack_options){.alignment = 64, .nodes = 100000, .goal = best});
+        ck_assert_int_eq(p.height, best);
+        p = packed(EXACT, v, n, (tare_pack_options){.alignment = 64, .nodes = 100000, .goal = best - 1});
+        ck_assert_int_eq(p.bound, best);
     }
-    ck_assert_int_ge(optimal * 100, all * 95);
 }
 END_TEST
 
@@ -146,7 +248,11 @@ END_TEST
  * --------------------------------------------------------------------------------------------------*/
 START_TEST(verify_finds_overlap_misalignment_and_bounds)
 {
-    const tare_interval good[] = {{0, 4, 100, 0}, {2, 6, 64, 128}, {4, 8, 128, 0}, {6, 7, 10, 128}, {3, 3, 999, 0}};
+    const tare_interval good[] = {{0, 4, 100, 0, false},
+                                  {2, 6, 64, 128, false},
+                                  {4, 8, 128, 0, false},
+                                  {6, 7, 10, 128, false},
+                                  {3, 3, 999, 0, false}};
     enum { N = sizeof good / sizeof *good };
     must(tare_pack_verify(NULL, good, N - 1, 64, 192));
     must(tare_pack_verify(NULL, good, 0, 64, 0));
@@ -154,13 +260,9 @@ START_TEST(verify_finds_overlap_misalignment_and_bounds)
         int block;
         int64_t offset;
         const char *part;
-    } bad[] = {{1, 64, "intervals 0 and 1 meet"},
-               {1, 0, "meet"},
-               {3, 64, "meet in time and space"},
-               {1, 130, "does not fit"},
-               {1, 192, "does not fit"},
-               {0, -64, "interval 0 at -64 does not fit"},
-               {2, 128, "meet"}};
+    } bad[] = {{1, 64, "intervals 0 and 1 meet"}, {1, 0, "meet"},           {3, 64, "meet in time and space"},
+               {1, 130, "does not fit"},          {1, 192, "does not fit"}, {0, -64, "interval 0 at -64 does not fit"},
+               {2, 128, "does not fit"},          {2, 64, "meet"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
         tare_interval v[N];
         memcpy(v, good, sizeof v);
@@ -178,10 +280,10 @@ START_TEST(every_packing_moved_into_a_clash_is_found)
         tare_interval v[20];
         state = (uint64_t)round;
         fill(v, 20, 10, 600);
-        int64_t height = packer->pack(NULL, v, 20, 64);
+        int64_t height = packed(PORTFOLIO, v, 20, (tare_pack_options){.alignment = 64}).height;
         int i = (int)below(20);
         v[i].offset = 64 * below(height / 64 + 1);
-        bool bad = v[i].offset + v[i].bytes > height;
+        bool bad = v[i].lower < v[i].upper && v[i].offset + v[i].bytes > height;
         for (int k = 0; k < 20; ++k)
             bad |= k != i && clash(&v[i], &v[k]);
         tare_status status = tare_pack_verify(NULL, v, 20, 64, height);
@@ -192,21 +294,53 @@ START_TEST(every_packing_moved_into_a_clash_is_found)
 }
 END_TEST
 
+/* Every allocation fails in turn, in a problem that needs a search and ends in its midst. */
 START_TEST(without_memory_packers_say_so)
 {
-    tare_interval v[3] = {{0, 1, 64, 0}, {0, 2, 64, 0}, {1, 2, 64, 0}};
+    enum { N = 60 };
+    tare_interval v[N], trial[N];
     tare_memory memory = {0};
-    for (int64_t k = 1; k <= 3; ++k) {
+    tare_pack_options o = {.alignment = 64, .nodes = 3000};
+    tare_packing p;
+    state = 3;
+    fill(v, N, 30, 4000);
+    v[0].fixed = true;
+    v[0].offset = 64;
+    for (int64_t k = 1, done = 0; !done; ++k) {
+        memcpy(trial, v, sizeof v);
         memory.fail_at = memory.n_requests + k;
-        ck_assert_int_eq(packer->pack(&memory, v, 3, 64), -1);
+        tare_status status = tare_pack(&memory, packers[_i], &o, trial, N, &p);
+        done = memory.n_requests < memory.fail_at;
+        ck_assert_int_eq(status, done ? TARE_OK : TARE_NO_MEMORY);
         ck_assert_int_eq(memory.n_live, 0);
+        ck_assert(!done || k > 5);
+    }
+    for (int64_t k = 1; k <= 2; ++k) {
+        memory.fail_at = memory.n_requests + k;
+        ck_assert_int_eq(tare_pack_verify(&memory, trial, N, 64, p.height), TARE_NO_MEMORY);
     }
     memory.fail_at = memory.n_requests + 1;
-    ck_assert_int_eq(tare_pack_lower_bound(&memory, v, 3, 64), -1);
-    ck_assert_int_eq(tare_pack_verify(&memory, v, 3, 64, 192), TARE_NO_MEMORY);
-    memory.fail_at = 0;
-    ck_assert_int_eq(packer->pack(&memory, v, 3, 64), 128);
+    ck_assert_int_eq(tare_pack_lower_bound(&memory, v, N, 64), -1);
     ck_assert_int_eq(memory.n_live, 0);
+}
+END_TEST
+
+static bool stop_at_once(void *asked)
+{
+    ++*(int *)asked;
+    return true;
+}
+
+START_TEST(a_search_ends_when_it_is_told_to)
+{
+    enum { N = 100 };
+    tare_interval v[N];
+    int asked = 0;
+    state = 11;
+    fill(v, N, 30, 100000);
+    tare_packing p = packed(
+        _i, v, N, (tare_pack_options){.alignment = 1, .nodes = INT64_MAX, .stop = stop_at_once, .owner = &asked});
+    ck_assert(asked == 1 || p.height == p.bound || _i < 2);
 }
 END_TEST
 
@@ -214,11 +348,15 @@ int main(void)
 {
     TCase *tests = tcase_create("pack");
     tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, random_packings_are_valid_bounded_and_repeatable);
-    tcase_add_test(tests, small_packings_are_near_the_best);
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, random_packings_are_valid_bounded_and_repeatable, 0, N_PACKERS);
+    tcase_add_loop_test(tests, fixed_offsets_stay, 0, N_PACKERS);
+    tcase_add_test(tests, what_cannot_be_packed_is_refused);
+    tcase_add_loop_test(tests, extremes_are_packed, 0, N_PACKERS);
+    tcase_add_test(tests, small_packings_are_the_best);
     tcase_add_test(tests, verify_finds_overlap_misalignment_and_bounds);
     tcase_add_test(tests, every_packing_moved_into_a_clash_is_found);
-    tcase_add_test(tests, without_memory_packers_say_so);
+    tcase_add_loop_test(tests, without_memory_packers_say_so, 0, N_PACKERS);
+    tcase_add_loop_test(tests, a_search_ends_when_it_is_told_to, 0, N_PACKERS);
     return spine_run("pack", &tests, 1);
 }

@@ -1,5 +1,6 @@
 /* test_safetensors.c - safetensors: what is written is read back, byte for byte what the format says; hostile files
  * are refused with file and offset, whatever allocation fails nothing is lost. */
+#include "../data/json_private.h"
 #include "../data/safetensors.h"
 
 #include "scratch.h"
@@ -18,7 +19,9 @@ static tare_tensors sample(void)
         {name[2], {TARE_F64, 2, {0, 5}, 0, weight}},
         {name[3], {TARE_U8, 1, {3}, sizeof mask, mask}},
     };
-    return (tare_tensors){tensor, 4};
+    static char text[4][24] = {"format", "a \"checkpoint\"", "batches.epoch", ""};
+    static tare_metadata metadata[] = {{text[0], text[1]}, {text[2], text[3]}};
+    return (tare_tensors){tensor, 4, metadata, 2};
 }
 
 static void assert_same(const tare_tensors *a, const tare_tensors *b)
@@ -26,11 +29,8 @@ static void assert_same(const tare_tensors *a, const tare_tensors *b)
     ck_assert_int_eq(a->n, b->n);
     for (int i = 0; i < a->n; ++i) {
         const tare_array *x = &a->tensor[i].array;
-        int k = 0; /* arrays without bytes may change places */
-        while (k < b->n && strcmp(a->tensor[i].name, b->tensor[k].name) != 0)
-            ++k;
-        ck_assert_int_lt(k, b->n);
-        const tare_array *y = &b->tensor[k].array;
+        const tare_array *y = tare_tensors_find(b, a->tensor[i].name); /* those without bytes may change places */
+        ck_assert_ptr_nonnull(y);
         ck_assert_int_eq(x->dtype, y->dtype);
         ck_assert_int_eq(x->rank, y->rank);
         for (int d = 0; d < x->rank; ++d)
@@ -38,13 +38,18 @@ static void assert_same(const tare_tensors *a, const tare_tensors *b)
         ck_assert_uint_eq(x->bytes, y->bytes);
         ck_assert(memcmp(x->data, y->data, x->bytes) == 0);
     }
+    ck_assert_int_eq(a->n_metadata, b->n_metadata);
+    for (int i = 0; i < a->n_metadata; ++i)
+        ck_assert_str_eq(a->metadata[i].text, tare_tensors_text(b, a->metadata[i].key));
+    ck_assert_ptr_null(tare_tensors_find(b, "nonsense"));
+    ck_assert_ptr_null(tare_tensors_text(b, "nonsense"));
 }
 
 START_TEST(round_trip)
 {
     const char *path = scratch_path("w.safetensors");
     tare_tensors before = sample(), after = {0};
-    ck_assert_int_eq(tare_safetensors_write(&memory, path, before.tensor, before.n), TARE_OK);
+    ck_assert_int_eq(tare_safetensors_write(&memory, path, &before), TARE_OK);
     ck_assert_int_eq(tare_safetensors_read(&memory, path, &after), TARE_OK);
     assert_same(&before, &after);
     tare_safetensors_free(&memory, &after);
@@ -58,7 +63,7 @@ START_TEST(bytes_of_a_file)
     float x[2] = {1, 2};
     tare_tensor tensor = {(char[]){"a"}, {TARE_F32, 1, {2}, sizeof x, x}};
     const char *path = scratch_path("a.safetensors");
-    ck_assert_int_eq(tare_safetensors_write(&memory, path, &tensor, 1), TARE_OK);
+    ck_assert_int_eq(tare_safetensors_write(&memory, path, &(tare_tensors){.tensor = &tensor, .n = 1}), TARE_OK);
     const char *header = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
     size_t n, padded = (strlen(header) + 7) / 8 * 8;
     const unsigned char *bytes = scratch_get(path, &n);
@@ -105,6 +110,7 @@ START_TEST(metadata_and_blanks_are_fine)
     ck_assert_int_eq(tare_safetensors_read(&memory, path, &set), TARE_OK);
     ck_assert_int_eq(set.n, 1);
     ck_assert_str_eq(set.tensor[0].name, "x");
+    ck_assert_str_eq(tare_tensors_text(&set, "format"), "pt");
     tare_safetensors_free(&memory, &set);
     ck_assert_int_eq(tare_safetensors_read(&memory, put("{}", 0), &set), TARE_OK);
     ck_assert_int_eq(set.n, 0);
@@ -118,6 +124,8 @@ START_TEST(hostile_headers)
     refused("[1]", 0, "no JSON object");
     refused("{\"a\":", 0, "no JSON object");
     refused("{\"a\":3}", 0, "dtype");
+    refused("{\"__metadata__\":[]}", 0, "no object");
+    refused("{\"__metadata__\":{\"k\":\"1\",\"n\":3}}", 0, "no text");
     refused("{\"a\":{\"dtype\":\"BF16\",\"shape\":[1],\"data_offsets\":[0,2]}}", 2, "dtype");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":\"1\",\"data_offsets\":[0,4]}}", 4, "shape");
     refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, "shape");
@@ -145,7 +153,7 @@ START_TEST(truncated)
     tare_tensors set = sample(), read = {0};
     const char *path = scratch_path("whole.safetensors"), *cut = scratch_path("cut.safetensors");
     static unsigned char copy[4096];
-    ck_assert_int_eq(tare_safetensors_write(&memory, path, set.tensor, set.n), TARE_OK);
+    ck_assert_int_eq(tare_safetensors_write(&memory, path, &set), TARE_OK);
     size_t n;
     memcpy(copy, scratch_get(path, &n), 2048);
     ck_assert_uint_lt(n, 2048);
@@ -160,20 +168,66 @@ START_TEST(truncated)
 }
 END_TEST
 
+static void unwritable(tare_tensor *tensor, int n, tare_metadata *metadata, int n_metadata, tare_status wanted)
+{
+    const tare_tensors set = {tensor, n, metadata, n_metadata};
+    ck_assert_int_eq(tare_safetensors_write(&memory, scratch_path("never.safetensors"), &set), wanted);
+}
+
 START_TEST(what_cannot_be_written)
 {
     float x = 0;
     tare_tensor twice[] = {{(char[]){"a"}, {TARE_F32, 0, {0}, 4, &x}}, {(char[]){"a"}, {TARE_F32, 0, {0}, 4, &x}}};
     tare_tensor bytes = {(char[]){"a"}, {TARE_BYTES, 1, {4}, 4, &x}};
     tare_tensor reserved = {(char[]){"__metadata__"}, {TARE_F32, 0, {0}, 4, &x}};
-    const char *path = scratch_path("never.safetensors");
-    ck_assert_int_eq(tare_safetensors_write(&memory, path, twice, 2), TARE_BAD_ARGUMENT);
-    ck_assert_int_eq(tare_safetensors_write(&memory, path, &bytes, 1), TARE_BAD_DTYPE);
-    ck_assert_int_eq(tare_safetensors_write(&memory, path, &reserved, 1), TARE_BAD_ARGUMENT);
-    ck_assert_int_eq(tare_safetensors_write(&memory, "/dev/full", twice, 1), TARE_IO);
-    ck_assert_int_eq(tare_safetensors_read(&memory, path, &(tare_tensors){0}), TARE_NOT_FOUND);
+    tare_metadata same[] = {{(char[]){"k"}, (char[]){"1"}}, {(char[]){"k"}, (char[]){"2"}}};
+    tare_metadata no_text = {(char[]){"k"}, (char[]){"\xff"}};
+    unwritable(twice, 2, NULL, 0, TARE_BAD_ARGUMENT);
+    unwritable(&bytes, 1, NULL, 0, TARE_BAD_DTYPE);
+    unwritable(&reserved, 1, NULL, 0, TARE_BAD_ARGUMENT);
+    unwritable(twice, 1, same, 2, TARE_BAD_ARGUMENT);
+    unwritable(twice, 1, &no_text, 1, TARE_BAD_ARGUMENT);
+    ck_assert_int_eq(tare_safetensors_write(&memory, "/dev/full", &(tare_tensors){.tensor = twice, .n = 1}), TARE_IO);
+    ck_assert_int_eq(tare_safetensors_read(&memory, scratch_path("never.safetensors"), &(tare_tensors){0}),
+                     TARE_NOT_FOUND);
     ck_assert_int_eq(scratch_count(false), 0);
     assert_nothing_live(&memory);
+}
+END_TEST
+
+/* RFC 3629: every first and last character of each length, and what lies just outside. */
+START_TEST(utf8)
+{
+    static const char *const good[] = {"",
+                                       "\x01\x7f",
+                                       "\xc2\x80",
+                                       "\xdf\xbf",
+                                       "\xe0\xa0\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xef\xbf\xbf",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf",
+                                       "a\xc3\xa9z"};
+    static const char *const bad[] = {"\x80",
+                                      "\xbf",
+                                      "\xc0\x80",
+                                      "\xc1\xbf",
+                                      "\xc2",
+                                      "\xc2\x41",
+                                      "\xe0\x9f\xbf",
+                                      "\xed\xa0\x80",
+                                      "\xe1\x80",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xff",
+                                      "\xf1\x80\x80",
+                                      "ok\xfe"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; ++i)
+        ck_assert_msg(tare__json_is_utf8(good[i]), "%zu", i);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i)
+        ck_assert_msg(!tare__json_is_utf8(bad[i]), "%zu", i);
 }
 END_TEST
 
@@ -184,7 +238,7 @@ START_TEST(every_allocation_failing)
     tare_status status = TARE_NO_MEMORY;
     for (int64_t k = 1; status != TARE_OK; ++k) {
         memory = (tare_memory){.fail_at = k};
-        status = tare_safetensors_write(&memory, path, set.tensor, set.n);
+        status = tare_safetensors_write(&memory, path, &set);
         ck_assert(status == TARE_OK || status == TARE_NO_MEMORY);
         assert_nothing_live(&memory);
         ck_assert_int_lt(k, 100);
@@ -203,4 +257,4 @@ START_TEST(every_allocation_failing)
 END_TEST
 
 SCRATCH_MAIN("safetensors", round_trip, bytes_of_a_file, metadata_and_blanks_are_fine, hostile_headers, truncated,
-             what_cannot_be_written, every_allocation_failing)
+             what_cannot_be_written, utf8, every_allocation_failing)

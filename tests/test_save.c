@@ -98,6 +98,31 @@ static int64_t peak_of(const char *name, bool recording)
     return peak;
 }
 
+/* What a net says of its training goes through the file. */
+START_TEST(training_defaults_are_saved)
+{
+    const char *path = scratch_path("own.json");
+    tare_runtime *rt = start();
+    tare_net *a, *b;
+    tare_net_type type = *(const tare_net_type *)tare_find(rt, TARE_KIND_NET, "mlp_mnist");
+    type.name = "own";
+    type.optimizer = "sgd:lr=0.5";
+    type.byte_divisor = 256;
+    must(tare_register(rt, TARE_KIND_NET, &type));
+    must(tare_net_new(rt, "own", 1, &a));
+    must(tare__net_save(a, 2, path));
+    must(tare_net_new(rt, path, 1, &b));
+    ck_assert_str_eq(tare_net_optimizer(b), "sgd:lr=0.5");
+    ck_assert_int_eq(b->type->byte_divisor, 256);
+    tare_net_free(a);
+    tare_net_free(b);
+    must(tare_net_new(rt, "mlp_mnist", 1, &a));
+    ck_assert_str_eq(tare_net_optimizer(a), "adam");
+    tare_net_free(a);
+    spine_end(rt);
+}
+END_TEST
+
 START_TEST(a_replay_holds_no_more_than_the_net)
 {
     const char *path = scratch_path("chain.json");
@@ -359,6 +384,7 @@ int main(void)
 {
     const TTest *const tests[] = {every_net_in_every_rung,
                                   a_file_net_is_its_net,
+                                  training_defaults_are_saved,
                                   a_replay_holds_no_more_than_the_net,
                                   a_function_in_training_and_inference,
                                   written_again_it_is_the_same_file,

@@ -2,26 +2,29 @@
  * as it can: whatever follows a device address on the host, leaves an address out of a call's array, reads what was
  * freed, or takes a queued call for done, is found for every operator. */
 #include <check.h>
+#include <stdlib.h>
 
 #include "derived.h"
 #include "shadow.h"
 
-static tare_runtime *start_lazy(const tare_op *op, tare_kernel_choice kernels)
+static tare_status start_lazy(const void *op, const tare_options *options, tare_runtime **out)
 {
     shadow_pace pace = SHADOW_LAZY;
-    tare_options options = {
-        .kernels = kernels, .isa_limit = TARE_ISA_COUNT, .open_device = shadow_open, .device_owner = &pace};
-    return derived_start_with(&options, op);
+    tare_options lazy = *options;
+    lazy.open_device = shadow_open;
+    lazy.device_owner = &pace;
+    return derived_start(op, &lazy, out);
 }
 
 START_TEST(operator_is_what_its_record_says)
 {
     tare_runtime *rt;
-    report r;
+    tare__findings r;
     ck_assert_int_eq(tare_start(NULL, &rt), TARE_OK);
     const tare_op *op = (const tare_op *)rt->record[TARE_KIND_OPERATOR][_i];
     tare_runtime_free(rt);
-    derive_in(start_lazy, op, &r);
+    r = (tare__findings){.op = op};
+    tare__derive(&(tare__maker){start_lazy, op}, &r);
     ck_assert_msg(r.n == 0, "%d faults\n%s", r.n, r.text);
 }
 END_TEST

@@ -1,11 +1,12 @@
-/* test_statistics.c - means, medians and Student's t against SciPy's (tests/golden/make_statistics.py). */
+/* test_statistics.c - means, medians, Student's t, Welch's contrast, Holm's families and whole runs against SciPy's
+ * (tests/golden/make_statistics.py). */
 #include <check.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bench/statistics.h"
+#include "../bench/figures.h"
 #include "golden/statistics.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
@@ -80,28 +81,98 @@ START_TEST(ratios)
 }
 END_TEST
 
-/* What the interval promises: on simulated normal samples it holds the mean in 95 % of the cases. */
-START_TEST(coverage)
+START_TEST(trimmed)
 {
-    enum { TRIALS = 4000, N = 5 };
-    uint64_t state = 88172645463325252u;
-    int inside = 0;
-    for (int trial = 0; trial < TRIALS; ++trial) {
-        double x[N];
-        for (int i = 0; i < N; ++i) {
-            x[i] = -6;
-            for (int k = 0; k < 12; ++k) { /* a sum of 12 uniforms is nearly normal */
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                x[i] += (double)(state >> 11) * 0x1p-53;
-            }
-        }
-        tare__interval interval = tare__interval_of(x, N);
-        inside += interval.low <= 0 && 0 <= interval.high;
+    for (int i = 0; i < COUNT(golden_trimmed); ++i) {
+        double x[8];
+        memcpy(x, golden_trimmed[i].x, sizeof x);
+        close_to(tare__interquartile_mean(x, golden_trimmed[i].n), golden_trimmed[i].mean, 1e-12);
     }
-    ck_assert_int_ge(inside, (int)(0.94 * TRIALS));
-    ck_assert_int_le(inside, (int)(0.96 * TRIALS));
+    ck_assert(isnan(tare__interquartile_mean(NULL, 0)));
+}
+END_TEST
+
+START_TEST(welch)
+{
+    for (int i = 0; i < COUNT(golden_welch); ++i) {
+        double freedom;
+        tare__interval x = tare__interval_of(golden_welch[i].x, golden_welch[i].n);
+        tare__interval y = tare__interval_of(golden_welch[i].y, golden_welch[i].m);
+        tare__interval between = tare__interval_between(x, y, &freedom);
+        close_to(freedom, golden_welch[i].freedom, 1e-9);
+        close_to(between.low, golden_welch[i].low, 1e-6);
+        close_to(between.high, golden_welch[i].high, 1e-6);
+        close_to(tare__p_value_of(between.mean, between.se, freedom), golden_welch[i].p, 1e-6);
+    }
+    double one = 1, freedom;
+    tare__interval x = tare__interval_of(&one, 1);
+    ck_assert(isnan(tare__interval_between(x, x, &freedom).low) && isnan(freedom));
+}
+END_TEST
+
+START_TEST(families)
+{
+    for (int i = 0; i < COUNT(golden_holm); ++i) {
+        double adjusted[8];
+        tare__holm(golden_holm[i].p, adjusted, golden_holm[i].n);
+        for (int k = 0; k < golden_holm[i].n; ++k)
+            close_to(adjusted[k], golden_holm[i].adjusted[k], 1e-12);
+    }
+    double p[3] = {0.03, (double)NAN, 0.02}, adjusted[3]; /* what is no test counts for nothing */
+    tare__holm(p, adjusted, 3);
+    close_to(adjusted[0], 0.04, 1e-12);
+    close_to(adjusted[2], 0.04, 1e-12);
+    ck_assert(isnan(adjusted[1]));
+}
+END_TEST
+
+/* Whole runs, from ns of blocks to every figure, as NumPy and SciPy have them. */
+START_TEST(whole_runs)
+{
+    tare__blocks b;
+    tare__reference r;
+    tare__summary s;
+    tare__blocks_init(&b, RUN_ARMS);
+    tare__reference_init(&r, RUN_ARMS);
+    r.base = 0;
+    r.again = 1;
+    for (int k = 0; k < RUN_PROCESSES * RUN_ROUNDS; ++k)
+        for (int i = 0; i < RUN_ARMS; ++i) {
+            json_t *line = json_pack("{s:i,s:i,s:i,s:I}", "process", k / RUN_ROUNDS, "round", k % RUN_ROUNDS, "steps",
+                                     1, "ns", (json_int_t)golden_run[_i].ns[i * RUN_PROCESSES * RUN_ROUNDS + k]);
+            ck_assert(tare__blocks_take(&b, i, line));
+            json_decref(line);
+        }
+    tare__summary_take(&s, &b, &r);
+    for (int i = 0; i < RUN_ARMS; ++i) {
+        const tare__figures *arm = &s.arm[i];
+        tare__interval ratio = tare__interval_exp(arm->logs);
+        const double is[] = {arm->min,
+                             arm->median,
+                             arm->step.mean,
+                             arm->step.low,
+                             arm->step.high,
+                             ratio.mean,
+                             ratio.low,
+                             ratio.high,
+                             0,
+                             0,
+                             0};
+        const double *should = golden_run[_i].figure[i];
+        for (int f = 0; f < (i == 0 ? 5 : 8); ++f)
+            close_to(is[f], should[f], 1e-6);
+        if (i == 0)
+            continue;
+        close_to(tare__p_value(arm->logs), should[8], 1e-6);
+        close_to(tare__smallest_effect(arm->logs), should[9], 1e-6);
+        if (i > 1)
+            close_to(arm->p_holm, should[10], 1e-6);
+        else
+            ck_assert(isnan(arm->p_holm));
+    }
+    tare__summary_fini(&s);
+    tare__reference_fini(&r);
+    tare__blocks_fini(&b);
 }
 END_TEST
 
@@ -114,7 +185,10 @@ int main(void)
     tcase_add_test(all, intervals);
     tcase_add_test(all, too_few);
     tcase_add_test(all, ratios);
-    tcase_add_test(all, coverage);
+    tcase_add_test(all, trimmed);
+    tcase_add_test(all, welch);
+    tcase_add_test(all, families);
+    tcase_add_loop_test(all, whole_runs, 0, COUNT(golden_run));
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

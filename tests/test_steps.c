@@ -1,10 +1,10 @@
 /* test_steps.c - a net with dropout and batch norm over several steps: every mode and every way of reaching a layer
  * gives the same losses, parameters and state, bit for bit. */
-#include "../bench/weights.h"
 #include "../core/capture.h"
 #include "../core/random.h"
 #include "../nets/layer.h"
 #include "../nets/layer_state.h"
+#include "../nets/weights.h"
 #include "fixture.h"
 #include "scratch.h"
 
@@ -300,10 +300,10 @@ START_TEST(a_checkpoint_holds_the_state)
     const char *path = scratch_path("net.safetensors");
     trained_open(&a);
     train_now(&a, forward_plain);
-    OK(tare__weights_save(a.net, path));
+    OK(tare_weights_save(a.net, path));
     trained_keep(&a);
     trained_open(&b);
-    OK(tare__weights_load(b.net, path));
+    OK(tare_weights_load(b.net, path));
     trained_keep(&b);
     ck_assert_uint_eq(a.n, b.n);
     ck_assert_int_eq(memcmp(a.bytes, b.bytes, a.n), 0);

@@ -255,6 +255,20 @@ END_TEST
 
 /* ---- products
  * ------------------------------------------------------------------------------------------------------------*/
+/* What strides allow must not choose how a sum is formed: views and their copies give the same bits. */
+static void expect_bits_of_copies(tare_mode *m, tare_value *const view[2], tare_matmul_attr attr, int number)
+{
+    tare_value *const copy[2] = {tare_copy(m, view[0]), tare_copy(m, view[1])};
+    tare_value *of_copies = tare_matmul(m, copy[0], copy[1], attr);
+    for (int which = 0; which < 3; ++which) {
+        tare_value *y = tare_matmul(m, which & 1 ? copy[0] : view[0], which & 2 ? copy[1] : view[1], attr);
+        char tx[TARE_DESC_TEXT], ty[TARE_DESC_TEXT];
+        must(m->error);
+        ck_assert_msg(spine_same(y, of_copies), "case %d: %s by %s", number, tare_desc_text(&view[0]->d, tx),
+                      tare_desc_text(&view[1]->d, ty));
+    }
+}
+
 /* A matrix [rows, columns] that is a view of one kind of a random one. */
 static tare_value *view_of(tare_mode *m, int kind, int64_t rows, int64_t columns, tare_value **base)
 {
@@ -267,7 +281,6 @@ static tare_value *view_of(tare_mode *m, int kind, int64_t rows, int64_t columns
     return tare_slice(m, *base, (tare_slice_attr){.axis = kind == 2, .begin = 1, .end = INT64_MAX, .step = 2});
 }
 
-/* What strides allow must not choose how a sum is formed: a view and its copy give the same bits. */
 START_TEST(a_product_of_views_has_the_bits_of_their_copies)
 {
     static const int64_t size[] = {1, 3, 8, 17, 40}, inner[] = {1, 2, 7, 33, 600};
@@ -276,20 +289,55 @@ START_TEST(a_product_of_views_has_the_bits_of_their_copies)
     for (int i = 0; i < 5 * 5 * 5 * 4 * 4 * 4; i += 3) {
         int64_t rows = size[i % 5], columns = size[i / 5 % 5], k = inner[i / 25 % 5];
         tare_matmul_attr attr = {i / 125 % 2, i / 250 % 2};
-        tare_value *base[2], *copy[2], *view[2];
+        tare_value *base[2], *view[2];
         m->scope_begin(m, NULL);
         view[0] =
             attr.transpose_a ? view_of(m, i / 500 % 4, k, rows, &base[0]) : view_of(m, i / 500 % 4, rows, k, &base[0]);
         view[1] = attr.transpose_b ? view_of(m, i / 2000 % 4, columns, k, &base[1])
                                    : view_of(m, i / 2000 % 4, k, columns, &base[1]);
+        expect_bits_of_copies(m, view, attr, i);
+        m->scope_end(m, NULL, 0);
         for (int x = 0; x < 2; ++x)
-            copy[x] = tare_copy(m, view[x]);
-        tare_value *of_copies = tare_matmul(m, copy[0], copy[1], attr);
-        for (int which = 0; which < 3; ++which) {
-            tare_value *y = tare_matmul(m, which & 1 ? copy[0] : view[0], which & 2 ? copy[1] : view[1], attr);
-            must(m->error);
-            ck_assert_msg(spine_same(y, of_copies), "case %d: [%d,%d] over %d", i, (int)rows, (int)columns, (int)k);
-        }
+            tare_value_drop(base[x]);
+    }
+    tare_imperative_free(m);
+    spine_end(rt);
+}
+END_TEST
+
+/* Five matrices [rows, columns] that are a view of one kind of random ones; 4: one matrix, not a batch. */
+static tare_value *batch_of(tare_mode *m, int kind, int64_t rows, int64_t columns, tare_value **base)
+{
+    enum { MATRICES = 5 };
+    const int64_t dim[][3] = {
+        {MATRICES, columns, rows}, {rows, MATRICES, columns}, {1, rows, columns}, {2 * MATRICES, rows, columns}};
+    if (kind == 4)
+        return *base = spine_random(m->runtime, 2, (const int64_t[]){rows, columns}, 7);
+    *base = spine_random(m->runtime, 3, dim[kind], (uint64_t)(rows * 100 + columns));
+    switch (kind) {
+    case 0:
+        return tare_transpose(m, *base, (tare_transpose_attr){{3, {0, 2, 1}}});
+    case 1:
+        return tare_transpose(m, *base, (tare_transpose_attr){{3, {1, 0, 2}}});
+    case 2:
+        return tare_expand(m, *base, (tare_expand_attr){{3, {MATRICES, rows, columns}}});
+    default:
+        return tare_slice(m, *base, (tare_slice_attr){.axis = 0, .begin = 1, .end = INT64_MAX, .step = 2});
+    }
+}
+
+START_TEST(a_product_of_batches_of_views_has_the_bits_of_their_copies)
+{
+    static const int64_t size[] = {1, 6, 40}, inner[] = {1, 7, 300};
+    tare_runtime *rt = spine_start(_i ? TARE_KERNELS_BLAS : TARE_KERNELS_NATIVE, TARE_STORAGE_POOL);
+    tare_mode *m = spine_mode(rt, false);
+    for (int i = 0; i < 3 * 3 * 3 * 5 * 5; ++i) {
+        int64_t rows = size[i % 3], columns = size[i / 3 % 3], k = inner[i / 9 % 3];
+        tare_value *base[2], *view[2];
+        m->scope_begin(m, NULL);
+        view[0] = batch_of(m, i / 27 % 5, rows, k, &base[0]);
+        view[1] = batch_of(m, i / 135, k, columns, &base[1]);
+        expect_bits_of_copies(m, view, (tare_matmul_attr){0}, i);
         m->scope_end(m, NULL, 0);
         for (int x = 0; x < 2; ++x)
             tare_value_drop(base[x]);
@@ -376,6 +424,7 @@ int main(void)
     tcase_add_loop_test(tests, products_take_views, 0, 3);
     tcase_add_test(tests, copies_are_made_only_where_they_must);
     tcase_add_loop_test(tests, a_product_of_views_has_the_bits_of_their_copies, 0, 2);
+    tcase_add_loop_test(tests, a_product_of_batches_of_views_has_the_bits_of_their_copies, 0, 2);
     tcase_add_test(tests, absent_heads_of_split_are_zeros);
     tcase_add_test(tests, a_failed_split_gives_poison_everywhere);
     return spine_run("views", &tests, 1);

@@ -159,6 +159,8 @@ static inline tare_status training_step(training *t, tare_value *x, tare_value *
     training_forget(t);
     for (int i = 0; i < t->net->n_parameters; ++i)
         tare_value_clear_gradient(t->net->parameter[i].value);
+    if (t->opt)
+        must(tare_optimizer_advance(t->opt));
     return t->way == TRAIN_NOW ? training_step_now(t, x, target) : training_replay(t, x, target);
 }
 

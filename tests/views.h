@@ -18,7 +18,7 @@ static inline tare_value *counted(tare_runtime *rt, tare_dtype dtype, int rank, 
     char host[MOST * sizeof(double)];
     ck_assert_int_le(n, MOST);
     for (int64_t i = 0; i < n; ++i)
-        array_put(host, dtype, i, (double)i);
+        tare__element_put(host, dtype, i, (double)i);
     tare_value *v;
     must(tare_value_new(rt, &d, TARE_MEMORY_INPUT, &v));
     must(tare_value_write(v, host, tare_desc_bytes(&d)));

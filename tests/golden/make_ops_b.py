@@ -102,7 +102,7 @@ def updates():
     for betas, epsilon, decay in (((0.9, 0.999), 1e-8, 0.0), ((0.5, 0.9), 1e-3, 0.02)):
         def emit(step, before, grad, after):
             zeros = torch.zeros(3, 7, dtype=F64)
-            rate = torch.tensor([lr / (1 - betas[0] ** step), 1 / (1 - betas[1] ** step) ** 0.5], dtype=F64)
+            rate = torch.tensor([lr / (1 - betas[0] ** step), 1 / (1 - betas[1] ** step) ** 0.5, lr], dtype=F64)
             case("adam", f"beta1={betas[0]},beta2={betas[1]},epsilon={epsilon},weight_decay={decay}",
                  [array(before[0]), array(grad), array(before[1].get("exp_avg", zeros)),
                   array(before[1].get("exp_avg_sq", zeros)), array(rate)],
@@ -114,10 +114,42 @@ def updates():
         case("increment", "", [array(t, "int64")], [array(t + 1, "int64")])
 
 
+def further_updates():
+    lr, zeros = 0.1, torch.zeros(3, 7, dtype=F64)
+
+    def emit_nesterov(step, before, grad, after):
+        case("sgd", "momentum=0.9,weight_decay=0.01,nesterov=true",
+             [array(before[0]), array(grad), array(before[1].get("momentum_buffer", zeros)), array(lr)],
+             [array(after[0]), array(after[1]["momentum_buffer"])])
+    optimizer_steps(3, lambda w: torch.optim.SGD(w, lr=lr, momentum=0.9, weight_decay=0.01, nesterov=True),
+                    emit_nesterov)
+
+    def emit_adamw(step, before, grad, after):
+        rate = torch.tensor([lr / (1 - 0.9 ** step), 1 / (1 - 0.99 ** step) ** 0.5, lr], dtype=F64)
+        case("adam", "beta2=0.99,weight_decay=0.3,decoupled=true",
+             [array(before[0]), array(grad), array(before[1].get("exp_avg", zeros)),
+              array(before[1].get("exp_avg_sq", zeros)), array(rate)],
+             [array(after[0]), array(after[1]["exp_avg"]), array(after[1]["exp_avg_sq"])])
+    optimizer_steps(4, lambda w: torch.optim.AdamW(w, lr=lr, betas=(0.9, 0.99), weight_decay=0.3), emit_adamw)
+
+    for op, attr, key, make in (
+            ("rmsprop", "", "square_avg", lambda w: torch.optim.RMSprop(w, lr=lr)),
+            ("rmsprop", "alpha=0.9,epsilon=0.001,weight_decay=0.02", "square_avg",
+             lambda w: torch.optim.RMSprop(w, lr=lr, alpha=0.9, eps=1e-3, weight_decay=0.02)),
+            ("adagrad", "", "sum", lambda w: torch.optim.Adagrad(w, lr=lr)),
+            ("adagrad", "epsilon=0.001,weight_decay=0.02", "sum",
+             lambda w: torch.optim.Adagrad(w, lr=lr, eps=1e-3, weight_decay=0.02))):
+        def emit(step, before, grad, after):
+            case(op, attr, [array(before[0]), array(grad), array(before[1].get(key, zeros)), array(lr)],
+                 [array(after[0]), array(after[1][key])])
+        optimizer_steps(3, make, emit)
+
+
 products()
 activations()
 losses()
 updates()
+further_updates()
 path = pathlib.Path(__file__).with_name("ops_b.json")
 path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
 print(f"{path.name}: {len(cases)} cases, {path.stat().st_size} bytes")

@@ -4,42 +4,14 @@ Run with any PyTorch: python3 tests/golden/make_ops_d.py. The schema is that of 
 draws are this project's own, and tests/test_state.c checks them against known Philox bits.
 """
 
-import json
-import pathlib
-
 import torch
 from torch.nn import functional
 
+from cases import F64, Cases, array, random
+
 torch.manual_seed(20240818)
-F64 = torch.float64
-cases = []
-
-
-def array(t):
-    if t is None:
-        return None
-    dtype = "float32" if t.is_floating_point() else "int32"
-    return {"dtype": dtype, "shape": list(t.shape), "data": t.detach().reshape(-1).tolist()}
-
-
-def case(op, attr, inputs, outputs, heads=None, gradients=None):
-    cases.append({"op": op, "attr": attr, "inputs": inputs, "outputs": outputs,
-                  "heads": heads, "gradients": gradients})
-
-
-def random(*shape, scale=1.0, shift=0.0):
-    return torch.randn(shape, dtype=F64) * scale + shift
-
-
-def differentiable(op, attr, inputs, function, further=()):
-    """`function` of the inputs gives output 0; `further` are outputs that stand after it, without a head."""
-    leaves = [None if x is None else x.requires_grad_(x.is_floating_point()) for x in inputs]
-    out = function(*leaves)
-    head = random(*out.shape)
-    out.backward(head)
-    case(op, attr, [array(x) for x in leaves], [array(out), *(array(x) for x in further)],
-         [array(head), *(None for _ in further)],
-         [array(x.grad) if x is not None and x.is_floating_point() else None for x in leaves])
+cases = Cases()
+case, differentiable = cases.add, cases.differentiable
 
 
 def batch_norms():
@@ -114,6 +86,4 @@ batch_norms()
 pools()
 embeddings()
 clips()
-path = pathlib.Path(__file__).with_name("ops_d.json")
-path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
-print(f"{path.name}: {len(cases)} cases, {path.stat().st_size} bytes")
+cases.write(__file__, "ops_d.json")
