@@ -14,6 +14,7 @@
 #include "imperative/imperative.h"
 #include "nets/checkpoint.h"
 #include "nets/layer.h"
+#include "nets/layer_image.h"
 #include "nets/net.h"
 #include "ops/ops.h"
 #include "pack/pack.h"

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "layer.h"
+#include "layer_image.h"
 #include "layer_sequence.h"
 #include "layer_state.h"
 #include "nets_private.h"
@@ -26,7 +27,7 @@ enum { POOL, NORM, SHARE, DROP, CAPTURED, EMBED, LAST, BLOCKS };
 
 typedef struct {
     tare_net net; /* first */
-    tare_max_pool_layer pool;
+    tare_pool_layer pool;
     tare_batch_norm_layer norm;
     tare_dropout_layer drop;
     tare_dense_layer share, wide, last;
@@ -39,8 +40,7 @@ typedef struct {
 static tare_status build_layers(gauntlet *g)
 {
     tare_net *n = &g->net;
-    g->pool =
-        (tare_max_pool_layer){.path = "pool", .attr = {.kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2}};
+    g->pool = tare_pool_layer_square("pool", TARE_POOL_MAX, 2, 2);
     const int32_t position[STEPS] = {0, 1, 2, 3, 4};
     tare_status status = tare_batch_norm_layer_build(n, &g->norm, "norm", CHANNELS, (tare_batch_norm_attr){1e-5, 0.1});
     if (status == TARE_OK)
@@ -67,7 +67,7 @@ static tare_status build(tare_net *n, const void *options)
     tare_status status = build_layers(g);
     if (status != TARE_OK)
         return status;
-    tare_max_pool_layer_block(&g->pool, &g->block[POOL]);
+    tare_pool_layer_block(&g->pool, &g->block[POOL]);
     tare_batch_norm_layer_block(&g->norm, &g->block[NORM]);
     tare_dense_layer_block(&g->share, &g->block[SHARE]);
     tare_dropout_layer_block(&g->drop, &g->block[DROP]);
@@ -83,7 +83,7 @@ static inline __attribute__((always_inline)) tare_value *branches(tare_mode *m, 
                                                                   const tare_api api)
 {
     tare_value *half[2];
-    x = tare_block_call(m, &g->block[POOL], tare_max_pool_layer_direct, x, api);
+    x = tare_block_call(m, &g->block[POOL], tare_pool_layer_direct, x, api);
     x = tare_block_call(m, &g->block[NORM], tare_batch_norm_layer_direct, tare_move(x), api);
     tare_value *flat[] = {tare_move(tare_flatten(m, tare_move(x)))};
     (void)m->apply(m, &tare_op_split, &(tare_split_attr){.axis = 1, .parts = 2}, flat, 1, half, 0);

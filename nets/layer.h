@@ -11,7 +11,30 @@
 extern "C" {
 #endif
 
-typedef enum { TARE_ACTIVATION_NONE, TARE_ACTIVATION_RELU } tare_activation;
+typedef enum { TARE_ACTIVATION_NONE, TARE_ACTIVATION_RELU, TARE_ACTIVATION_TANH } tare_activation;
+
+/* Its operator; NULL: none. The second form reaches it through a hybrid object's table. */
+static inline const tare_op *tare_activation_op(tare_activation a)
+{
+    return a == TARE_ACTIVATION_RELU ? &tare_op_relu : a == TARE_ACTIVATION_TANH ? &tare_op_tanh : NULL;
+}
+static inline const tare_op *tare_activation_of(tare_activation a, const tare_op *const *F)
+{
+    return a == TARE_ACTIVATION_RELU ? F[TARE_F_relu] : a == TARE_ACTIVATION_TANH ? F[TARE_F_tanh] : NULL;
+}
+
+/* activation(op(x, weight, bias)) in the current scope, which owns x if it was moved; `active` NULL: op's result. */
+static inline tare_value *tare_layer_affine(tare_mode *m, const tare_op *op, const void *attr, const tare_op *active,
+                                            tare_value *x, tare_value *weight, tare_value *bias)
+{
+    tare_value *const in[] = {tare_move(x), weight, bias};
+    tare_value *y = tare_apply1(m, op, attr, in, 3);
+    if (active) {
+        tare_value *const of[] = {tare_move(y)};
+        y = tare_apply1(m, active, NULL, of, 1);
+    }
+    return y;
+}
 
 /* y = activation(x wᵀ + b); x [N,inputs], y [N,units] */
 typedef struct {
@@ -26,24 +49,19 @@ TARE_API tare_status tare_dense_layer_build(tare_net *net, tare_dense_layer *, c
 
 /* The layer's operators, however its parameters and operators were reached. */
 static inline tare_value *tare_dense_layer_apply(tare_mode *m, const tare_dense_layer *l, const tare_op *dense,
-                                                 const tare_op *relu, tare_value *x, tare_value *weight,
+                                                 const tare_op *active, tare_value *x, tare_value *weight,
                                                  tare_value *bias)
 {
     m->scope_begin(m, l->path);
     m->adopt(m, &x, 1);
-    tare_value *const in[] = {tare_move(x), weight, bias};
-    tare_value *y = tare_apply1(m, dense, NULL, in, 3);
-    if (l->activation == TARE_ACTIVATION_RELU) {
-        tare_value *const active[] = {tare_move(y)};
-        y = tare_apply1(m, relu, NULL, active, 1);
-    }
+    tare_value *y = tare_layer_affine(m, dense, NULL, active, x, weight, bias);
     m->scope_end(m, &y, 1);
     return y;
 }
 
 static inline tare_value *tare_dense_layer_forward(tare_mode *m, const tare_dense_layer *l, tare_value *x)
 {
-    return tare_dense_layer_apply(m, l, &tare_op_dense, &tare_op_relu, x, l->weight, l->bias);
+    return tare_dense_layer_apply(m, l, &tare_op_dense, tare_activation_op(l->activation), x, l->weight, l->bias);
 }
 
 /* The same, given the layer's object: what a net's body calls directly. */
@@ -54,35 +72,6 @@ static inline tare_value *tare_dense_layer_direct(tare_mode *m, tare_block *b, t
 
 /* The layer as an object of its net. */
 TARE_API void tare_dense_layer_block(tare_dense_layer *, tare_block *out);
-
-/* y = the largest of each window; x [N,C,H,W], y [N,C,OH,OW]. No parameters: fill it in. */
-typedef struct {
-    const char *path;
-    tare_max_pool2d_attr attr;
-} tare_max_pool_layer;
-
-static inline tare_value *tare_max_pool_layer_apply(tare_mode *m, const tare_max_pool_layer *l, const tare_op *pool,
-                                                    tare_value *x)
-{
-    m->scope_begin(m, l->path);
-    m->adopt(m, &x, 1);
-    tare_value *const in[] = {tare_move(x)};
-    tare_value *y = tare_apply1(m, pool, &l->attr, in, 1);
-    m->scope_end(m, &y, 1);
-    return y;
-}
-
-static inline tare_value *tare_max_pool_layer_forward(tare_mode *m, const tare_max_pool_layer *l, tare_value *x)
-{
-    return tare_max_pool_layer_apply(m, l, &tare_op_max_pool2d, x);
-}
-
-static inline tare_value *tare_max_pool_layer_direct(tare_mode *m, tare_block *b, tare_value *x)
-{
-    return tare_max_pool_layer_forward(m, (const tare_max_pool_layer *)b->layer, x);
-}
-
-TARE_API void tare_max_pool_layer_block(tare_max_pool_layer *, tare_block *out);
 
 #ifdef __cplusplus
 }

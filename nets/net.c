@@ -308,6 +308,8 @@ tare_status tare_nets_register(tare_runtime *rt)
     int before = tare_registered(rt);
     tare_status status = tare__dense_nets_register(rt);
     if (status == TARE_OK)
+        status = tare__conv_nets_register(rt);
+    if (status == TARE_OK)
         status = tare__gauntlet_register(rt);
     if (status == TARE_OK)
         status = tare__optimizers_register(rt);

@@ -9,6 +9,12 @@
 
 #include "../core/op.h"
 
+/* Of convolution and its gradients, and of the poolings. */
+#define TARE_CONV2D_FIELDS int64_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
+#define TARE_POOL2D_FIELDS                                                                                             \
+    int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;                                                      \
+    bool ceil_mode;
+
 #define TARE_OPERATORS(OP, OPA)                                                                                        \
     /* products (dense.c, matmul.c, dot.c) */                                                                          \
     OP(dense, 3)                                                                                                       \
@@ -138,10 +144,15 @@
     OP(gather, 2)                                                                                                      \
     OP(gather_grad, 3)                                                                                                 \
     OPA(one_hot, 1, int64_t depth; tare_dtype dtype;)                                                                  \
-    /* pooling (max_pool2d.c) */                                                                                       \
-    OPA(max_pool2d, 1, int64_t kernel_h; int64_t kernel_w; int64_t stride_h; int64_t stride_w; int64_t pad_h;          \
-        int64_t pad_w; bool ceil_mode;)                                                                                \
+    /* convolution (conv2d.c) */                                                                                       \
+    OPA(conv2d, 3, TARE_CONV2D_FIELDS)                                                                                 \
+    OPA(conv2d_grad_data, 3, TARE_CONV2D_FIELDS)                                                                       \
+    OPA(conv2d_grad_weight, 3, TARE_CONV2D_FIELDS)                                                                     \
+    /* pooling (max_pool2d.c, avg_pool2d.c) */                                                                         \
+    OPA(max_pool2d, 1, TARE_POOL2D_FIELDS)                                                                             \
     OP(max_pool2d_grad, 3)                                                                                             \
+    OPA(avg_pool2d, 1, TARE_POOL2D_FIELDS bool count_include_pad;)                                                     \
+    OPA(avg_pool2d_grad, 2, TARE_POOL2D_FIELDS bool count_include_pad;)                                                \
     /* batch normalization (batch_norm.c, batch_norm_grad.c) */                                                        \
     OPA(batch_norm, 5, double epsilon; double momentum;)                                                               \
     OP(batch_norm_grad, 5)                                                                                             \

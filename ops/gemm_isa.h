@@ -34,6 +34,19 @@ TARE_ALWAYS_INLINE tare_vf gemm_load_part(const float *p, int64_t n)
     return _mm512_maskz_loadu_ps((__mmask16)(0xffffu >> (16 - n)), p);
 }
 
+/* The lanes first <= i < end (0 <= first < TARE_LANES, 0 <= end <= TARE_LANES; none where end <= first), and what lies
+ * in them, zeros elsewhere: nothing else is read. */
+typedef __mmask16 gemm_lanes;
+TARE_ALWAYS_INLINE gemm_lanes gemm_lanes_of(int64_t first, int64_t end)
+{
+    return (__mmask16)(((1u << end) - 1) & (0xffffu << first));
+}
+
+TARE_ALWAYS_INLINE tare_vf gemm_load_lanes(const float *p, gemm_lanes lanes)
+{
+    return _mm512_maskz_loadu_ps(lanes, p);
+}
+
 TARE_ALWAYS_INLINE void gemm_store_part(float *p, tare_vf v, int64_t n)
 {
     _mm512_mask_storeu_ps(p, (__mmask16)(0xffffu >> (16 - n)), v);
@@ -58,6 +71,17 @@ TARE_ALWAYS_INLINE tare_vf gemm_load_part(const float *p, int64_t n)
     return _mm256_maskload_ps(p, gemm_mask(n));
 }
 
+typedef __m256i gemm_lanes;
+TARE_ALWAYS_INLINE gemm_lanes gemm_lanes_of(int64_t first, int64_t end)
+{
+    return _mm256_andnot_si256(gemm_mask(first), gemm_mask(end));
+}
+
+TARE_ALWAYS_INLINE tare_vf gemm_load_lanes(const float *p, gemm_lanes lanes)
+{
+    return _mm256_maskload_ps(p, lanes);
+}
+
 TARE_ALWAYS_INLINE void gemm_store_part(float *p, tare_vf v, int64_t n)
 {
     _mm256_maskstore_ps(p, gemm_mask(n), v);
@@ -72,12 +96,33 @@ TARE_ALWAYS_INLINE tare_vf gemm_fma(tare_vf x, tare_vf y, tare_vf sum)
 
 TARE_ALWAYS_INLINE tare_vf gemm_load_part(const float *p, int64_t n)
 {
-    return tare_load_part(p, n);
+    return n == TARE_LANES ? tare_load(p) : tare_load_part(p, n);
+}
+
+typedef struct {
+    int64_t first, end;
+} gemm_lanes;
+TARE_ALWAYS_INLINE gemm_lanes gemm_lanes_of(int64_t first, int64_t end)
+{
+    return (gemm_lanes){first, end};
+}
+
+TARE_ALWAYS_INLINE tare_vf gemm_load_lanes(const float *p, gemm_lanes lanes)
+{
+    tare_vf v = {0};
+    for (int64_t i = lanes.first; i < lanes.end; i++) {
+        v[i] = p[i];
+    }
+    return v;
 }
 
 TARE_ALWAYS_INLINE void gemm_store_part(float *p, tare_vf v, int64_t n)
 {
-    tare_store_part(p, v, n);
+    if (n == TARE_LANES) {
+        tare_store(p, v);
+    } else {
+        tare_store_part(p, v, n);
+    }
 }
 
 #endif

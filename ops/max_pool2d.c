@@ -5,30 +5,7 @@
  * Where a row of windows lies inside the plane they are compared a vector at a time; a comparison rounds nothing, so
  * the windows at the borders go one by one and give the same. A piece is a group of planes, and so is the gradient's:
  * windows that overlap add in the order of the windows. */
-#include "record.h"
-
-enum { G_PLANES = 2, G_H, G_W, G_OUT_H, G_OUT_W, G_KERNEL_H, G_KERNEL_W, G_STRIDE_H, G_STRIDE_W, G_PAD_H, G_PAD_W };
-enum { G_PIECE = G_PAD_W + 1, G_WORDS }; /* g[0], g[1]: elements of output 0, dtype */
-
-typedef struct {
-    int64_t plane, end;
-} planes;
-
-static inline planes planes_of(const tare_call *c, int piece)
-{
-    int64_t from = piece * c->g[G_PIECE], end = from + c->g[G_PIECE];
-    return (planes){from, end < c->g[G_PLANES] ? end : c->g[G_PLANES]};
-}
-
-/* The part of a window that lies in the plane, along one axis. */
-typedef struct {
-    int64_t from, end;
-} span;
-static inline span span_of(int64_t o, int64_t stride, int64_t pad, int64_t kernel, int64_t size)
-{
-    int64_t from = o * stride - pad, end = from + kernel;
-    return (span){from > 0 ? from : 0, end < size ? end : size};
-}
+#include "pool2d.h"
 
 static inline void window(const int64_t *g, const float *x, span h, int64_t ow, float *y, int32_t *index)
 {
@@ -45,33 +22,6 @@ static inline void window(const int64_t *g, const float *x, span h, int64_t ow, 
     *y = best;
     if (index)
         *index = (int32_t)at;
-}
-
-/* The first `left` elements, all lanes where there are more */
-static inline tare_vf load_some(const float *p, int64_t left)
-{
-    return left >= TARE_LANES ? tare_load(p) : left > 0 ? tare_load_part(p, left) : (tare_vf){0};
-}
-
-/* Every stride-th of the `left` elements from p on */
-static inline tare_vf load_every(const float *p, int64_t stride, int64_t left)
-{
-    if (stride == 1)
-        return load_some(p, left);
-    if (stride == 2) {
-        tare_vf low = load_some(p, left), high = load_some(p + TARE_LANES, left - TARE_LANES);
-#if TARE_LANES == 16
-        return __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-#elif TARE_LANES == 8
-        return __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14);
-#else
-        return __builtin_shufflevector(low, high, 0, 2, 4, 6);
-#endif
-    }
-    float lane[TARE_LANES] = {0};
-    for (int64_t l = 0; l < TARE_LANES && l * stride < left; ++l)
-        lane[l] = p[l * stride];
-    return tare_load(lane);
 }
 
 /* n <= TARE_LANES windows from ow on that lie inside the plane's width; stride is a constant where it is 1 or 2. */
@@ -92,10 +42,7 @@ static inline void windows(const int64_t *g, const float *x, span h, int64_t ow,
             best = tare_select(wins, is, best);
             at = (is_at & wins) | (at & ~wins);
         }
-    if (n >= TARE_LANES)
-        tare_store(y, best);
-    else
-        tare_store_part(y, best, n);
+    store_some(y, best, n);
     if (index)
         memcpy(index, &at, (size_t)n * sizeof *index);
 }
@@ -103,14 +50,13 @@ static inline void windows(const int64_t *g, const float *x, span h, int64_t ow,
 /* One row of windows: those inside by vectors, the others one by one. */
 static inline void window_row(const int64_t *g, const float *x, int64_t oh, float *y, int32_t *index)
 {
-    const int64_t stride = g[G_STRIDE_W], room = g[G_W] + g[G_PAD_W] - g[G_KERNEL_W];
-    const int64_t first = (g[G_PAD_W] + stride - 1) / stride; /* windows [first, last) lie inside */
-    const int64_t last = room >= 0 && room / stride < g[G_OUT_W] ? room / stride + 1 : room >= 0 ? g[G_OUT_W] : 0;
+    const int64_t stride = g[G_STRIDE_W];
+    const span inside = {g[G_INSIDE_FROM], g[G_INSIDE_END]};
     span h = span_of(oh, g[G_STRIDE_H], g[G_PAD_H], g[G_KERNEL_H], g[G_H]);
     for (int64_t ow = 0, n; ow < g[G_OUT_W]; ow += n) {
         int32_t *to = index ? index + ow : NULL;
-        n = last - ow < TARE_LANES ? last - ow : TARE_LANES;
-        if (ow < first || n < 1) {
+        n = inside.end - ow < TARE_LANES ? inside.end - ow : TARE_LANES;
+        if (ow < inside.from || n < 1) {
             n = 1;
             window(g, x, h, ow, y + ow, to);
         } else if (stride == 1) {
@@ -120,6 +66,37 @@ static inline void window_row(const int64_t *g, const float *x, int64_t oh, floa
         } else {
             windows(g, x, h, ow, n, stride, y + ow, to);
         }
+    }
+}
+
+/* x, which stands at is_at, in the place of a best that it beats */
+static inline void meet(tare_vf is, tare_vi is_at, tare_vf *best, tare_vi *at)
+{
+    tare_vi wins = (is > *best) | (is != is);
+    *best = tare_select(wins, is, *best);
+    *at = (is_at & wins) | (*at & ~wins);
+}
+
+/* A row of windows of 2x2 from two rows of the plane. */
+static inline void quarters(const int64_t *g, const float *plane, int64_t oh, float *y, int32_t *index)
+{
+    static const int32_t even[16] = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30};
+    const int32_t width = (int32_t)g[G_W];
+    for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
+        const int64_t n = g[G_OUT_W] - ow < TARE_LANES ? g[G_OUT_W] - ow : TARE_LANES, from = 2 * (oh * g[G_W] + ow);
+        tare_vf best, b, c, d;
+        tare_vi at;
+        load_pairs(plane + from, 2 * n, &best, &b);
+        load_pairs(plane + from + width, 2 * n, &c, &d);
+        memcpy(&at, even, sizeof at);
+        const tare_vi first = at + (int32_t)from;
+        at = first;
+        meet(b, first + 1, &best, &at);
+        meet(c, first + width, &best, &at);
+        meet(d, first + (width + 1), &best, &at);
+        store_some(y + ow, best, n);
+        if (index)
+            store_some((float *)(void *)(index + ow), (tare_vf)at, n);
     }
 }
 
@@ -134,7 +111,10 @@ int TARE_KERNEL(max_pool2d)(const tare_call *c, int piece, int worker)
     for (planes p = planes_of(c, piece); p.plane < p.end; ++p.plane)
         for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh) {
             int64_t at = p.plane * out_size + oh * g[G_OUT_W];
-            window_row(g, x + p.plane * size, oh, y + at, index ? index + at : NULL);
+            if (g[G_QUARTERS])
+                quarters(g, x + p.plane * size, oh, y + at, index ? index + at : NULL);
+            else
+                window_row(g, x + p.plane * size, oh, y + at, index ? index + at : NULL);
         }
     return 0;
 }
@@ -197,69 +177,25 @@ SCATTER(scatter, float, GET_FLOAT, PUT_FLOAT)
 SCATTER(scatter_reference, double, GET_DOUBLE, PUT_DOUBLE)
 
 /* ---- inference and geometry -------------------------------------------------------------------------------------*/
-
-/* Windows along one axis (PyTorch's rule): the last one, which ceil_mode may add, must begin before the padding. */
-static int64_t windows_along(int64_t size, int64_t kernel, int64_t stride, int64_t pad, bool ceil_mode)
-{
-    int64_t room = size + 2 * pad - kernel;
-    if (room < 0)
-        return 0;
-    int64_t n = (room + (ceil_mode ? stride - 1 : 0)) / stride + 1;
-    return ceil_mode && (n - 1) * stride >= size + pad ? n - 1 : n;
-}
-
-static tare_max_pool2d_attr attributes(const tare_args *a)
-{
-    tare_max_pool2d_attr at = *(const tare_max_pool2d_attr *)a->attr;
-    at.stride_h = at.stride_h ? at.stride_h : at.kernel_h;
-    at.stride_w = at.stride_w ? at.stride_w : at.kernel_w;
-    return at;
-}
-
-static tare_status check_planes(const tare_args *a, const tare_desc *x, const char *what)
-{
-    char text[TARE_DESC_TEXT];
-    if (x->dtype != TARE_F32 && x->dtype != TARE_F64)
-        return tare_op_error(a, TARE_BAD_DTYPE, "%s is %s (need float32 or float64)", what,
-                             tare_dtype_name((tare_dtype)x->dtype));
-    if (x->rank != 4)
-        return tare_op_error(a, TARE_BAD_SHAPE, "%s is %s (need [N,C,H,W])", what, tare_desc_text(x, text));
-    if (x->dim[2] * x->dim[3] > INT32_MAX)
-        return tare_op_error(a, TARE_BAD_SHAPE, "%s is %s (need planes below 2^31 elements)", what,
-                             tare_desc_text(x, text));
-    return TARE_OK;
-}
-
 static tare_status max_pool2d_infer(const tare_args *a, const tare_desc_out *out)
 {
-    char text[TARE_DESC_TEXT];
-    const tare_desc *x = a->in[0];
-    tare_status status = check_planes(a, x, "input 0");
-    if (status != TARE_OK)
-        return status;
-    tare_max_pool2d_attr at = attributes(a);
-    if (at.pad_h > at.kernel_h / 2 || at.pad_w > at.kernel_w / 2)
-        return tare_op_error(a, TARE_BAD_ARGUMENT, "padding %lld,%lld is more than half of the kernel %lld,%lld",
-                             (long long)at.pad_h, (long long)at.pad_w, (long long)at.kernel_h, (long long)at.kernel_w);
-    int64_t h = windows_along(x->dim[2], at.kernel_h, at.stride_h, at.pad_h, at.ceil_mode);
-    int64_t w = windows_along(x->dim[3], at.kernel_w, at.stride_w, at.pad_w, at.ceil_mode);
-    if (h == 0 || w == 0)
-        return tare_op_error(a, TARE_BAD_SHAPE, "no window %lld,%lld with padding %lld,%lld fits into %s",
-                             (long long)at.kernel_h, (long long)at.kernel_w, (long long)at.pad_h, (long long)at.pad_w,
-                             tare_desc_text(x, text));
-    *out[0] = tare_desc_of((tare_dtype)x->dtype, 4, (const int64_t[]){x->dim[0], x->dim[1], h, w});
-    *out[1] = *out[0];
-    out[1]->dtype = TARE_I32;
-    return TARE_OK;
+    tare_status status = tare__pool_check(a, a->in[0], "input 0");
+    if (status == TARE_OK)
+        status = tare__pool_infer(a, a->in[0], out[0]);
+    if (status == TARE_OK) {
+        *out[1] = *out[0];
+        out[1]->dtype = TARE_I32;
+    }
+    return status;
 }
 
 static tare_status max_pool2d_grad_infer(const tare_args *a, const tare_desc_out *out)
 {
     char t0[TARE_DESC_TEXT], t1[TARE_DESC_TEXT];
     const tare_desc *dy = a->in[0], *index = a->in[1], *x = a->in[2];
-    tare_status status = check_planes(a, x, "input 2");
+    tare_status status = tare__pool_check(a, x, "input 2");
     if (status == TARE_OK)
-        status = check_planes(a, dy, "dy");
+        status = tare__pool_check(a, dy, "dy");
     if (status != TARE_OK)
         return status;
     if (index->dtype != TARE_I32)
@@ -278,45 +214,14 @@ static tare_status max_pool2d_grad_infer(const tare_args *a, const tare_desc_out
     return TARE_OK;
 }
 
-/* Pieces of whole planes, about TARE_CHUNK elements of x each. */
-static void prepare_planes(const tare_desc *x, const tare_desc *y, const tare_desc *out, tare_work *w)
-{
-    int64_t *g = w->g, size = x->dim[2] * x->dim[3], n = x->dim[0] * x->dim[1];
-    memset(g, 0, G_WORDS * sizeof *g);
-    g[0] = tare_desc_count(out);
-    g[1] = x->dtype;
-    g[G_PLANES] = n;
-    g[G_H] = x->dim[2];
-    g[G_W] = x->dim[3];
-    g[G_OUT_H] = y->dim[2];
-    g[G_OUT_W] = y->dim[3];
-    g[G_PIECE] = size < TARE_CHUNK ? TARE_CHUNK / (size ? size : 1) : 1;
-    w->n_g = G_WORDS;
-    if (n > g[G_PIECE])
-        w->n_pieces = (int32_t)((n + g[G_PIECE] - 1) / g[G_PIECE]);
-}
-
 static void prepare_max_pool2d(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
-    tare_max_pool2d_attr at = attributes(a);
-    prepare_planes(a->in[0], out[0], out[0], w);
-    w->g[G_KERNEL_H] = at.kernel_h;
-    w->g[G_KERNEL_W] = at.kernel_w;
-    w->g[G_STRIDE_H] = at.stride_h;
-    w->g[G_STRIDE_W] = at.stride_w;
-    w->g[G_PAD_H] = at.pad_h;
-    w->g[G_PAD_W] = at.pad_w;
+    tare__pool_windows(a, a->in[0], out[0], out[0], w);
 }
 
 static void prepare_max_pool2d_grad(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
-    prepare_planes(a->in[2], a->in[0], out[0], w);
-}
-
-static double max_pool2d_flops(const tare_args *a, const tare_desc_ref *out)
-{
-    tare_max_pool2d_attr at = attributes(a);
-    return (double)tare_desc_count(out[0]) * (double)(at.kernel_h * at.kernel_w);
+    tare__pool_planes(a->in[2], a->in[0], out[0], w);
 }
 
 /* ---- records ----------------------------------------------------------------------------------------------------*/
@@ -325,11 +230,6 @@ static void max_pool2d_gradient(tare_builder *b)
     tare_contribute(b, 0, tare_max_pool2d_grad(b->mode, tare_head(b, 0), tare_output(b, 1), tare_input(b, 0)));
 }
 
-#define FIELD(name_, low_, normal_, doc_)                                                                              \
-    {                                                                                                                  \
-#name_, TARE_ATTR_INT, offsetof(tare_max_pool2d_attr, name_), low_, 65536, normal_, doc_                       \
-    }
-
 const tare_op tare_op_max_pool2d = {
     .name = "max_pool2d",
     .doc = "y = the largest of each window of a plane; x [N,C,H,W], y [N,C,OH,OW]; auxiliary: where it stood in the "
@@ -337,20 +237,12 @@ const tare_op tare_op_max_pool2d = {
     .n_in = 1,
     .n_out = 1,
     .n_aux = 1,
-    .attrs = (const tare_attr[]){FIELD(kernel_h, 1, "2", "height of a window"),
-                                 FIELD(kernel_w, 1, "2", "width of a window"),
-                                 FIELD(stride_h, 0, "0", "from window to window; 0: the kernel's height"),
-                                 FIELD(stride_w, 0, "0", "from window to window; 0: the kernel's width"),
-                                 FIELD(pad_h, 0, "0", "rows around the plane that never win"),
-                                 FIELD(pad_w, 0, "0", "columns around the plane that never win"),
-                                 {"ceil_mode", TARE_ATTR_BOOL, offsetof(tare_max_pool2d_attr, ceil_mode), 0, 1, "false",
-                                  "a window that begins inside counts even where it does not end there"}},
-    .n_attrs = 7,
+    .attrs = tare__pool_attrs,
+    .n_attrs = TARE_POOL_ATTRS,
     .attr_bytes = sizeof(tare_max_pool2d_attr),
     .infer = max_pool2d_infer,
     .gradient = max_pool2d_gradient,
     .needs_out = 2,
-    .flops = max_pool2d_flops,
     .variants =
         (const tare_variant[]){TARE_NATIVE(max_pool2d, "", .dtypes = TARE_BIT(TARE_F32), .prepare = prepare_max_pool2d),
                                TARE_REFERENCE(max_pool2d_reference, .prepare = prepare_max_pool2d)},

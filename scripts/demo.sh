@@ -21,12 +21,12 @@ measure() {
 }
 
 if [ ! -d "$digits" ]; then
-    step "$tare" data digits --out "$digits" --count 12000 --seed 1
+    step "$tare" data digits --out "$digits" --count 4000 --seed 1
 fi
-step "$tare" agree mlp_mnist --modes all --steps 100 --data "$digits"
+step "$tare" agree lenetp --modes all --steps 100 --optimizer adam --data "$digits"
 rm -f "$out/results.jsonl" "$out/results.jsonl.part"
-measure "$tare" bench mlp_mnist --modes all --quick --json "$out/results.jsonl"
-step "$tare" train mlp_mnist --data "$digits" --epochs 1 --mode step
+measure "$tare" bench lenetp --modes all --quick --json "$out/results.jsonl"
+step "$tare" train lenetp --data "$digits" --epochs 1 --mode step
 step "$tare" report "$out/results.jsonl" --out "$out/report.html"
 echo
 echo "the page: $out/report.html"

@@ -20,7 +20,8 @@ for list in nets ops modes factors; do
 done
 expect 0 'gemm_gflops' doctor --time 0.5
 expect 0 '"again_ci95"' doctor --time 0.5 --json
-for net in chain mlp mlp_mnist; do
+
+for net in chain mlp mlp_mnist lenetp lenet; do
     expect 0 "^$net" nets
     expect 0 'dense0' summary "$net"
 done
@@ -70,7 +71,7 @@ expect 2 'csv' plan
 expect 2 'out' report "$folder/none"
 
 # ---- agreement and timing
-for net in chain mlp mlp_mnist; do
+for net in chain mlp mlp_mnist lenetp lenet; do
     expect 0 'agree bit for bit' agree "$net" --batch 8 --modes all
 done
 expect 0 'nothing to compare' agree chain --modes step
@@ -81,6 +82,11 @@ expect 0 'kernels@3' agree mlp --batch 64 --steps 1 --threads 1,2,3
 expect 0 'agree bit for bit' agree mlp --batch 64 --steps 1 --threads 2,7 --factor kernels=reference --modes step,functional
 expect 0 'agree bit for bit' agree chain --modes symbol,step,kernels --factor dce=off,in-place=off
 expect 0 '353.4 M' summary mlp
+expect 0 '60170 *243.5 M' summary lenetp
+expect 0 '431080 *843.6 M' summary lenet
+expect 0 '1250858 *31.41 G' summary cifarnet
+expect 0 '45510474 *57.96 G' summary alexnet
+expect 0 'agree bit for bit' agree cifarnet --batch 2 --steps 2 --modes all
 
 # ---- files: whole or not at all (check_timing.sh has more of runs)
 timed '119 nodes' bench chain --rounds 2 --processes 2 --modes step,functional --json "$folder/chain.jsonl"
@@ -100,6 +106,7 @@ done
 expect 0 'accuracy' predict mlp_mnist --load "$folder/step.safetensors" --data "$folder/digits" --out "$folder/y.npy"
 [ -s "$folder/y.npy" ] || fail 'predict --out wrote nothing'
 expect 0 'on real batches' agree mlp_mnist --data "$folder/digits" --batch 50 --steps 10
+expect 0 'accuracy' train lenetp --data "$folder/digits" --batch 50 --optimizer adam --mode step
 expect 1 'numbers' train mlp --data "$folder/digits"
 expect 1 'No such file' train mlp_mnist --data "$folder/nothing"
 expect 1 'numbers' predict chain --load "$folder/step.safetensors" --data "$folder/digits"
@@ -114,7 +121,7 @@ expect 0 'MSE' train mlp --data "$folder/regression" --batch 30
 
 # ---- a net in files is a net: every subcommand takes it, and its bits are those of the net that was saved
 digests() { awk '/^  (functional|hybridized|static_|symbol |step|kernels)/ { print $1, $2, $3, $4, $5, $6, $7 }' "$folder/out"; }
-for net in chain:depth=3,width=8 mlp mlp_mnist; do
+for net in chain:depth=3,width=8 mlp lenetp mlp_mnist; do
     expect 0 'parameters in' graph "$net" --batch 4 --save "$folder/saved.json"
     expect 0 'agree bit for bit' agree "$net" --batch 9 --modes all
     digests >"$folder/of-net"

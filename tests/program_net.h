@@ -8,7 +8,7 @@
 #define TARE_TESTS_PROGRAM_NET_H
 
 #include "../core/random.h"
-#include "../nets/layer.h"
+#include "../nets/layer_image.h"
 #include "../nets/layer_sequence.h"
 #include "../nets/layer_state.h"
 #include "programs.h"
@@ -38,7 +38,7 @@ typedef struct program_net {
     tare_batch_norm_layer norm[WIDTHS];
     tare_dense_layer dense[WIDTHS];
     tare_dropout_layer drop;
-    tare_max_pool_layer pool;
+    tare_pool_layer pool;
     tare_embedding_layer embed;
     tare_lstm_cell cell;
     tare_value *ids; /* int32 [rows] */
@@ -53,7 +53,7 @@ static inline tare_value *program_child(program_builder *b, int child, tare_valu
 {
     static tare_value *(*const direct[])(tare_mode *, tare_block *, tare_value *) = {
         [NORM] = tare_batch_norm_layer_direct, [DENSE] = tare_dense_layer_direct,
-        [DROP] = tare_dropout_layer_direct,    [POOL] = tare_max_pool_layer_direct,
+        [DROP] = tare_dropout_layer_direct,    [POOL] = tare_pool_layer_direct,
         [EMBED] = tare_embedding_layer_direct,
     };
     tare_block *block = &b->net->block[child];
@@ -216,7 +216,8 @@ static inline tare_status program_layers(tare_net *n, program_net *p)
             status = tare_dense_layer_build(n, &p->dense[i], dense[i], w[i], w[(i + 1) % WIDTHS],
                                             i % 2 ? TARE_ACTIVATION_NONE : TARE_ACTIVATION_RELU);
     }
-    p->pool = (tare_max_pool_layer){"pool", {.kernel_h = 3, .kernel_w = 3, 1, 1, .pad_h = 1, .pad_w = 1}};
+    p->pool = tare_pool_layer_square("pool", TARE_POOL_MAX, 3, 1);
+    p->pool.attr.pad_h = p->pool.attr.pad_w = 1;
     if (status == TARE_OK)
         status = tare_dropout_layer_build(n, &p->drop, "drop", 0.25);
     if (status == TARE_OK)
@@ -265,7 +266,7 @@ static inline tare_status program_build_net(tare_net *n, const void *options)
         tare_dense_layer_block(&p->dense[i], &p->block[DENSE + i]);
     }
     tare_dropout_layer_block(&p->drop, &p->block[DROP]);
-    tare_max_pool_layer_block(&p->pool, &p->block[POOL]);
+    tare_pool_layer_block(&p->pool, &p->block[POOL]);
     tare_embedding_layer_block(&p->embed, &p->block[EMBED]);
     n->root = (tare_block){.name = n->type->name, .child = p->block, .n_children = CHILDREN};
     return program_captures(n, p, number);

@@ -91,10 +91,10 @@ END_TEST
 /* What the plan says a tape would hold at its peak is what the tape does hold (at most 2 % more). */
 START_TEST(the_measured_peak_is_that_of_reference_counting)
 {
-    static const char *const nets[] = {"chain:depth=20,width=64", "mlp:hidden=300-100", "mlp_mnist"};
-    for (int n = 0; n < 3; ++n) {
+    static const char *const nets[] = {"chain:depth=20,width=64", "mlp:hidden=300-100", "mlp_mnist", "lenetp", "lenet"};
+    for (int n = 0; n < 5; ++n) {
         tare_runtime *rt = spine_start(TARE_KERNELS_NATIVE, TARE_STORAGE_POOL);
-        tare_loss loss = n == 2 ? TARE_LOSS_SOFTMAX_CE : TARE_LOSS_L2;
+        tare_loss loss = n >= 2 ? TARE_LOSS_SOFTMAX_CE : TARE_LOSS_L2;
         const training_task task = {nets[n], NULL, loss, 64, {0}};
         training now, joint;
         must(training_init(&joint, rt, &task, TRAIN_JOINT));

@@ -1,5 +1,5 @@
 /* test_layers.c - layers that are composed or have rules of their own: an LSTM cell, clipping, pooling over NaN. */
-#include "../nets/layer.h"
+#include "../nets/layer_image.h"
 #include "../nets/layer_sequence.h"
 #include "fixture.h"
 #include "golden/state.h"
@@ -329,15 +329,16 @@ END_TEST
 static void check_pool(tare_max_pool2d_attr attr, const float *y, const int32_t *index, int n)
 {
     const int64_t dim[] = {1, 1, 4, 8};
-    tare_max_pool_layer l = {"pool", attr};
+    tare_pool_layer l = {.path = "pool", .kind = TARE_POOL_MAX};
+    memcpy(&l.attr, &attr, sizeof attr);
     tare_block b;
-    tare_max_pool_layer_block(&l, &b);
+    tare_pool_layer_block(&l, &b);
     tare_value *x = value_of(TARE_F32, 4, dim, golden_pool_x);
     now->scope_begin(now, NULL);
-    same(tare_max_pool_layer_forward(now, &l, x), y, n);
+    same(tare_pool_layer_forward(now, &l, x), y, n);
     tare_value_want_gradient(x, true);
     now->recording = true;
-    same(tare_block_call(now, &b, tare_max_pool_layer_direct, x, TARE_API_HYBRID), y, n);
+    same(tare_block_call(now, &b, tare_pool_layer_direct, x, TARE_API_HYBRID), y, n);
     const tare_node *node = &now->program->node[now->program->n - 1];
     int32_t is[64];
     OK(tare_value_read(node->operand[2], is, (size_t)n * sizeof *is));

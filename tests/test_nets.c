@@ -77,7 +77,9 @@ START_TEST(the_larger_nets_agree)
                 {"mlp", TARE_LOSS_L2, 64},
                 {"mlp_mnist", TARE_LOSS_SOFTMAX_CE, 1},
                 {"mlp_mnist", TARE_LOSS_SOFTMAX_CE, 37},
-                {"mlp:hidden=", TARE_LOSS_L2, 3}};
+                {"mlp:hidden=", TARE_LOSS_L2, 3},
+                {"lenetp", TARE_LOSS_SOFTMAX_CE, 5},
+                {"lenet", TARE_LOSS_SOFTMAX_CE, 2}};
     for (size_t n = 0; n < sizeof nets / sizeof *nets; ++n)
         for (int o = 0; o < 4; o += 2)
             train_all(&settings[_i], &(training_task){nets[n].net, optimizers[o], nets[n].loss, nets[n].batch, {0}}, 2);
@@ -88,6 +90,7 @@ START_TEST(an_empty_batch_is_no_harm)
 {
     train_all(&settings[_i], &(training_task){"chain:depth=2", "adam", TARE_LOSS_L2, 0, {0}}, 1);
     train_all(&settings[_i], &(training_task){"mlp_mnist", "sgd", TARE_LOSS_SOFTMAX_CE, 0, {0}}, 1);
+    train_all(&settings[_i], &(training_task){"lenetp", "sgd", TARE_LOSS_SOFTMAX_CE, 0, {0}}, 1);
 }
 END_TEST
 

@@ -29,7 +29,19 @@ static void assert_same_digests(const char *name, const char *path, int64_t batc
     }
 }
 
-/* Every net of the catalogue, saved at one batch, trained in every rung at its own and at a third. */
+/* Of more than a million parameters: all rungs of such a net take minutes, and its layers are those of smaller ones. */
+static bool is_large(tare_runtime *rt, const char *name)
+{
+    tare_net *net;
+    must(tare_net_new(rt, name, 1, &net));
+    int64_t n = 0;
+    for (int i = 0; i < net->n_parameters; ++i)
+        n += tare_desc_count(&net->parameter[i].value->d);
+    tare_net_free(net);
+    return n > 1000000;
+}
+
+/* Every net of the catalogue but large ones, saved at one batch, trained in every rung at its own and at a third. */
 START_TEST(every_net_in_every_rung)
 {
     tare_runtime *rt = start();
@@ -37,6 +49,8 @@ START_TEST(every_net_in_every_rung)
     ck_assert_int_gt(rt->n_records[TARE_KIND_NET], 2);
     for (int i = 0; i < rt->n_records[TARE_KIND_NET]; ++i) {
         const char *name = rt->record[TARE_KIND_NET][i]->name;
+        if (is_large(rt, name))
+            continue;
         save_net(name, 5, path);
         assert_same_digests(name, path, 0);
         assert_same_digests(name, path, 3);
@@ -48,13 +62,14 @@ END_TEST
 START_TEST(a_file_net_is_its_net)
 {
     const char *path = scratch_path("m.json");
-    save_net("mlp_mnist", 2, path);
+    save_net("lenetp", 2, path);
     tare_runtime *rt = start();
     tare_net *a, *b;
-    must(tare_net_new(rt, "mlp_mnist", 1, &a));
+    must(tare_net_new(rt, "lenetp", 1, &a));
     must(tare_net_new(rt, path, 7, &b));
     ck_assert_str_eq(b->label, path);
-    ck_assert_str_eq(b->type->doc, "mlp_mnist");
+    ck_assert_str_eq(b->type->doc, "lenetp");
+    ck_assert_int_eq(b->type->byte_divisor, 1);
     ck_assert_int_eq(a->type->default_batch, b->type->default_batch);
     ck_assert_int_eq(a->type->training_loss, b->type->training_loss);
     ck_assert_int_eq(a->type->bench_loss, b->type->bench_loss);

@@ -66,6 +66,7 @@ START_TEST(hostile_structures)
         {"    4\n", "\n", "program 'both': it has no results"},
         {"\"both\"", "\"training\"", "need 'both', or 'training' and 'inference'"},
         {"\"default_batch\":1", "\"default_batch\":0", "'default_batch' is 0"},
+        {"\"default_batch\":1", "\"default_batch\":1,\"byte_divisor\":0", "'byte_divisor' is 0"},
         {"\"default_batch\":1", "\"default_batch\":99999999999", "'default_batch' is 99999999999"},
         {"\"default_batch\":1", "\"default_batch\":1,\"byte_divisor\":0", "'byte_divisor' is 0"},
         {"\"default_batch\":1", "\"default_batch\":1,\"byte_divisor\":2147483648", "'byte_divisor' is 2147483648"},

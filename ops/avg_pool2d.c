@@ -1,0 +1,316 @@
+/* avg_pool2d.c - the mean of each window of a plane, and its gradient.
+ *
+ * A window's elements are added in row order, then divided once. What is divided by is PyTorch's: with
+ * count_include_pad the window's size within the padded plane, else within the plane. The gradient adds dy / divisor
+ * to every element of a window, window after window; where windows neither overlap nor leave the plane, each element is
+ * written once. A piece is a group of planes. */
+#include "pool2d.h"
+
+TARE_KERNEL_DECLARE(avg_pool2d);
+TARE_KERNEL_DECLARE(avg_pool2d_grad);
+
+/* What the sum of the window (oh,ow), which has rows h and columns w of the plane, is divided by. */
+static inline int64_t divisor_of(const int64_t *g, int64_t oh, int64_t ow, span h, span w)
+{
+    if (!g[G_INCLUDE_PAD])
+        return (h.end - h.from) * (w.end - w.from);
+    int64_t top = oh * g[G_STRIDE_H] - g[G_PAD_H], left = ow * g[G_STRIDE_W] - g[G_PAD_W];
+    int64_t height = g[G_H] + g[G_PAD_H] - top, width = g[G_W] + g[G_PAD_W] - left;
+    return (height < g[G_KERNEL_H] ? height : g[G_KERNEL_H]) * (width < g[G_KERNEL_W] ? width : g[G_KERNEL_W]);
+}
+
+static inline span rows_of(const int64_t *g, int64_t oh)
+{
+    return span_of(oh, g[G_STRIDE_H], g[G_PAD_H], g[G_KERNEL_H], g[G_H]);
+}
+static inline span columns_of(const int64_t *g, int64_t ow)
+{
+    return span_of(ow, g[G_STRIDE_W], g[G_PAD_W], g[G_KERNEL_W], g[G_W]);
+}
+
+static inline float window(const int64_t *g, const float *x, span h, int64_t oh, int64_t ow)
+{
+    span w = columns_of(g, ow);
+    float sum = 0;
+    for (int64_t i = h.from; i < h.end; ++i)
+        for (int64_t j = w.from; j < w.end; ++j)
+            sum += x[i * g[G_W] + j];
+    return sum / (float)divisor_of(g, oh, ow, h, w);
+}
+
+/* TARE_LANES windows from ow on, of which those that lie inside the plane's width count; stride is a constant where it
+ * is 1 or 2. They have one divisor. */
+static inline tare_vf windows(const int64_t *g, const float *x, span h, int64_t oh, int64_t ow, int64_t stride)
+{
+    const int64_t column = ow * stride - g[G_PAD_W];
+    tare_vf sum = {0};
+    for (int64_t i = h.from; i < h.end; ++i)
+        for (int64_t k = column; k < column + g[G_KERNEL_W]; ++k)
+            sum += load_every(x + i * g[G_W] + k, stride, g[G_W] - k);
+    return sum / (float)divisor_of(g, oh, ow, h, columns_of(g, ow));
+}
+
+static inline void window_row(const int64_t *g, const float *x, int64_t oh, float *y)
+{
+    const int64_t stride = g[G_STRIDE_W];
+    const span inside = {g[G_INSIDE_FROM], g[G_INSIDE_END]}, h = rows_of(g, oh);
+    for (int64_t ow = 0, n; ow < g[G_OUT_W]; ow += n) {
+        n = inside.end - ow < TARE_LANES ? inside.end - ow : TARE_LANES;
+        if (ow < inside.from || n < 1) {
+            n = 1;
+            y[ow] = window(g, x, h, oh, ow);
+        } else if (stride == 1) {
+            store_some(y + ow, windows(g, x, h, oh, ow, 1), n);
+        } else if (stride == 2) {
+            store_some(y + ow, windows(g, x, h, oh, ow, 2), n);
+        } else {
+            store_some(y + ow, windows(g, x, h, oh, ow, stride), n);
+        }
+    }
+}
+
+/* Two rows of the plane to one of windows of 2x2. */
+static inline void quarters(const int64_t *g, const float *x, float *y)
+{
+    for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
+        const int64_t n = g[G_OUT_W] - ow;
+        tare_vf a, b, c, d;
+        load_pairs(x + 2 * ow, 2 * n, &a, &b);
+        load_pairs(x + g[G_W] + 2 * ow, 2 * n, &c, &d);
+        store_some(y + ow, (((a + b) + c) + d) * 0.25f, n);
+    }
+}
+
+int TARE_KERNEL(avg_pool2d)(const tare_call *c, int piece, int worker)
+{
+    (void)worker;
+    const int64_t *g = c->g, size = g[G_H] * g[G_W], out_size = g[G_OUT_H] * g[G_OUT_W];
+    const float *x = c->ptr[0]; /* [N,C,H,W] */
+    float *y = c->ptr[1];       /* [N,C,OH,OW] */
+    for (planes p = planes_of(c, piece); p.plane < p.end; ++p.plane)
+        for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh) {
+            float *to = y + p.plane * out_size + oh * g[G_OUT_W];
+            if (g[G_QUARTERS])
+                quarters(g, x + p.plane * size + 2 * oh * g[G_W], to);
+            else
+                window_row(g, x + p.plane * size, oh, to);
+        }
+    return 0;
+}
+
+/* Lanes 0 0 1 1 2 2 ..., from the lower or the upper half of v */
+static inline tare_vf twice(tare_vf v, bool upper)
+{
+#if TARE_LANES == 16
+    return upper ? __builtin_shufflevector(v, v, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15)
+                 : __builtin_shufflevector(v, v, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+#elif TARE_LANES == 8
+    return upper ? __builtin_shufflevector(v, v, 4, 4, 5, 5, 6, 6, 7, 7)
+                 : __builtin_shufflevector(v, v, 0, 0, 1, 1, 2, 2, 3, 3);
+#else
+    return upper ? __builtin_shufflevector(v, v, 2, 2, 3, 3) : __builtin_shufflevector(v, v, 0, 0, 1, 1);
+#endif
+}
+
+/* Windows of 2x2 side by side, all inside: rows 2 oh and 2 oh + 1 of dx. */
+static inline void quarter_rows(const int64_t *g, const float *dy, float *dx)
+{
+    const int64_t width = g[G_W];
+    for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
+        int64_t left = 2 * (g[G_OUT_W] - ow);
+        tare_vf each = load_some(dy + ow, g[G_OUT_W] - ow) * 0.25f, low = twice(each, false), high = twice(each, true);
+        for (float *row = dx + 2 * ow, *end = row + 2 * width; row != end; row += width) {
+            store_some(row, low, left);
+            store_some(row + TARE_LANES, high, left - TARE_LANES);
+        }
+    }
+    if (width % 2)
+        dx[width - 1] = dx[2 * width - 1] = 0;
+}
+
+static inline void spread(const int64_t *g, const float *dy, float *dx)
+{
+    memset(dx, 0, (size_t)(g[G_H] * g[G_W]) * sizeof *dx);
+    for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh)
+        for (int64_t ow = 0; ow < g[G_OUT_W]; ++ow) {
+            span h = rows_of(g, oh), w = columns_of(g, ow);
+            float each = dy[oh * g[G_OUT_W] + ow] / (float)divisor_of(g, oh, ow, h, w);
+            for (int64_t i = h.from; i < h.end; ++i)
+                for (int64_t j = w.from; j < w.end; ++j)
+                    dx[i * g[G_W] + j] += each;
+        }
+}
+
+int TARE_KERNEL(avg_pool2d_grad)(const tare_call *c, int piece, int worker)
+{
+    (void)worker;
+    const int64_t *g = c->g, size = g[G_H] * g[G_W], out_size = g[G_OUT_H] * g[G_OUT_W], width = g[G_W];
+    for (planes p = planes_of(c, piece); p.plane < p.end; ++p.plane) {
+        const float *dy = (const float *)c->ptr[0] + p.plane * out_size; /* [N,C,OH,OW] */
+        float *dx = (float *)c->ptr[2] + p.plane * size;                 /* [N,C,H,W] */
+        if (!g[G_QUARTERS]) {
+            spread(g, dy, dx);
+            continue;
+        }
+        for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh)
+            quarter_rows(g, dy + oh * g[G_OUT_W], dx + 2 * oh * width);
+        if (g[G_H] % 2)
+            memset(dx + size - width, 0, (size_t)width * sizeof *dx);
+    }
+    return 0;
+}
+
+#ifdef TARE_PASS_RECORDS
+
+static int avg_pool2d_reference(const tare_call *c, int piece, int worker)
+{
+    (void)worker;
+    const int64_t *g = c->g, size = g[G_H] * g[G_W], out_size = g[G_OUT_H] * g[G_OUT_W];
+    for (planes p = planes_of(c, piece); p.plane < p.end; ++p.plane)
+        for (int64_t o = 0; o < out_size; ++o) {
+            int64_t oh = o / g[G_OUT_W], ow = o % g[G_OUT_W];
+            span h = rows_of(g, oh), w = columns_of(g, ow);
+            double sum = 0;
+            for (int64_t i = h.from; i < h.end; ++i)
+                for (int64_t j = w.from; j < w.end; ++j)
+                    sum += tare_at(c->ptr[0], g[1], p.plane * size + i * g[G_W] + j);
+            tare_put(c->ptr[1], g[1], p.plane * out_size + o, sum / (double)divisor_of(g, oh, ow, h, w));
+        }
+    return 0;
+}
+
+/* An element of dx at a time: all windows that hold it. */
+static double gradient_at(const tare_call *c, int64_t plane, int64_t i, int64_t j)
+{
+    const int64_t *g = c->g;
+    double sum = 0;
+    for (int64_t o = 0; o < g[G_OUT_H] * g[G_OUT_W]; ++o) {
+        int64_t oh = o / g[G_OUT_W], ow = o % g[G_OUT_W];
+        span h = rows_of(g, oh), w = columns_of(g, ow);
+        if (i >= h.from && i < h.end && j >= w.from && j < w.end)
+            sum += tare_at(c->ptr[0], g[1], plane * g[G_OUT_H] * g[G_OUT_W] + o) / (double)divisor_of(g, oh, ow, h, w);
+    }
+    return sum;
+}
+
+static int avg_pool2d_grad_reference(const tare_call *c, int piece, int worker)
+{
+    (void)worker;
+    const int64_t *g = c->g, size = g[G_H] * g[G_W];
+    for (planes p = planes_of(c, piece); p.plane < p.end; ++p.plane)
+        for (int64_t i = 0; i < size; ++i)
+            tare_put(c->ptr[2], g[1], p.plane * size + i, gradient_at(c, p.plane, i / g[G_W], i % g[G_W]));
+    return 0;
+}
+
+static tare_status avg_pool2d_infer(const tare_args *a, const tare_desc_out *out)
+{
+    tare_status status = tare__pool_check(a, a->in[0], "input 0");
+    return status == TARE_OK ? tare__pool_infer(a, a->in[0], out[0]) : status;
+}
+
+static tare_status avg_pool2d_grad_infer(const tare_args *a, const tare_desc_out *out)
+{
+    char t0[TARE_DESC_TEXT], t1[TARE_DESC_TEXT];
+    const tare_desc *dy = a->in[0], *x = a->in[1];
+    tare_desc y;
+    tare_status status = tare__pool_check(a, x, "input 1");
+    if (status == TARE_OK)
+        status = tare__pool_check(a, dy, "dy");
+    if (status == TARE_OK)
+        status = tare__pool_infer(a, x, &y);
+    if (status != TARE_OK)
+        return status;
+    if (dy->dtype != x->dtype)
+        return tare_op_error(a, TARE_BAD_DTYPE, "dy is %s, input 1 is %s (need one dtype)",
+                             tare_dtype_name((tare_dtype)dy->dtype), tare_dtype_name((tare_dtype)x->dtype));
+    if (!tare_desc_same_shape(dy, &y))
+        return tare_op_error(a, TARE_BAD_SHAPE, "dy is %s, the pooling's result %s (need the same)",
+                             tare_desc_text(dy, t0), tare_desc_text(&y, t1));
+    tare_desc_like(out[0], x);
+    return TARE_OK;
+}
+
+static void prepare_avg_pool2d(const tare_args *a, const tare_desc_ref *out, tare_work *w)
+{
+    tare__pool_windows(a, a->in[0], out[0], out[0], w);
+    w->g[G_INCLUDE_PAD] = ((const tare_avg_pool2d_attr *)a->attr)->count_include_pad;
+}
+
+static void prepare_avg_pool2d_grad(const tare_args *a, const tare_desc_ref *out, tare_work *w)
+{
+    tare__pool_windows(a, a->in[1], a->in[0], out[0], w);
+    w->g[G_INCLUDE_PAD] = ((const tare_avg_pool2d_grad_attr *)a->attr)->count_include_pad;
+}
+
+/* The gradient is linear in dy: its own gradient is the pooling of the head. */
+static void avg_pool2d_gradient(tare_builder *b)
+{
+    tare_value *const in[] = {tare_head(b, 0), tare_input(b, 0)};
+    tare_contribute(b, 0, tare_apply1(b->mode, &tare_op_avg_pool2d_grad, b->node->attr, in, 2));
+}
+
+static void avg_pool2d_grad_gradient(tare_builder *b)
+{
+    tare_value *const in[] = {tare_head(b, 0)};
+    tare_contribute(b, 0, tare_apply1(b->mode, &tare_op_avg_pool2d, b->node->attr, in, 1));
+}
+
+#define AVG_ATTRS .attrs = tare__pool_attrs, .n_attrs = TARE_POOL_ATTRS + 1, .attr_bytes = sizeof(tare_avg_pool2d_attr)
+
+const tare_op tare_op_avg_pool2d = {
+    .name = "avg_pool2d",
+    .doc = "y = the mean of each window of a plane; x [N,C,H,W], y [N,C,OH,OW]; the divisor counts padding where "
+           "count_include_pad says so, never what ceil_mode adds beyond it",
+    .n_in = 1,
+    .n_out = 1,
+    AVG_ATTRS,
+    .infer = avg_pool2d_infer,
+    .gradient = avg_pool2d_gradient,
+    TARE_USUAL_VARIANTS(avg_pool2d),
+    TARE_SAMPLES(
+        {TARE_SAMPLE_CHECK, "f32[2,3,6,8]", NULL, NULL},
+        {TARE_SAMPLE_CHECK, "f32[1,2,7,9]", "kernel_h=3,kernel_w=3,stride_h=2,stride_w=2,pad_h=1,pad_w=1", NULL},
+        {TARE_SAMPLE_CHECK, "f32[1,2,5,40]",
+         "kernel_h=3,kernel_w=3,stride_h=1,stride_w=1,pad_h=1,pad_w=1,count_include_pad=false", NULL},
+        {TARE_SAMPLE_CHECK, "f32[1,1,5,75]", NULL, NULL},
+        {TARE_SAMPLE_CHECK, "f32[1,1,5,110]", "kernel_h=2,kernel_w=4,stride_h=3,stride_w=3,ceil_mode=true", NULL},
+        {TARE_SAMPLE_CHECK, "f32[1,1,6,7]", "kernel_h=3,kernel_w=2,pad_w=1,ceil_mode=true", NULL},
+        {TARE_SAMPLE_CHECK, "f32[3,4,41,41]", "kernel_h=3,kernel_w=3,stride_h=2,stride_w=2", NULL},
+        {TARE_SAMPLE_CHECK, "f32[0,4,4,4]", NULL, NULL}, {TARE_SAMPLE_BENCH, "f32[200,6,24,24]", NULL, NULL},
+        {TARE_SAMPLE_BENCH, "f32[8,64,28,28]", "kernel_h=3,kernel_w=3,stride_h=1,stride_w=1,pad_h=1,pad_w=1", NULL},
+        {TARE_SAMPLE_REJECT, "f32[3,4,4]", NULL, "input 0 is [3,4,4] (need [N,C,H,W])"},
+        {TARE_SAMPLE_REJECT, "i32[1,1,4,4]", NULL, "input 0 is int32 (need float32 or float64)"},
+        {TARE_SAMPLE_REJECT, "f32[1,1,4,4]", "kernel_h=5", "no window 5,2 with padding 0,0 fits into [1,1,4,4]"},
+        {TARE_SAMPLE_REJECT, "f32[1,1,4,4]", "kernel_h=3,pad_h=2", "padding 2,0 is more than half"},
+        {TARE_SAMPLE_REJECT, "f32[1,1,4,4]", "stride_w=-1", "stride_w is -1"}),
+    .tolerance = 1e-6,
+};
+
+const tare_op tare_op_avg_pool2d_grad = {
+    .name = "avg_pool2d_grad",
+    .doc =
+        "dx = zeros, and each dy divided by its window's divisor added to all of the window; dy [N,C,OH,OW], x (only "
+        "its shape counts) and dx [N,C,H,W]",
+    .n_in = 2,
+    .n_out = 1,
+    .shape_only = 1u << 1,
+    AVG_ATTRS,
+    .infer = avg_pool2d_grad_infer,
+    .gradient = avg_pool2d_grad_gradient,
+    TARE_USUAL_VARIANTS(avg_pool2d_grad),
+    TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[2,3,3,4] f32[2,3,6,8]", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[1,2,3,20] f32[1,2,7,41]", NULL, NULL},
+                 {TARE_SAMPLE_CHECK, "f32[1,2,4,5] f32[1,2,7,9]",
+                  "kernel_h=3,kernel_w=3,stride_h=2,stride_w=2,pad_h=1,pad_w=1", NULL},
+                 {TARE_SAMPLE_CHECK, "f32[1,1,2,4] f32[1,1,6,7]",
+                  "kernel_h=3,kernel_w=2,pad_w=1,ceil_mode=true,count_include_pad=false", NULL},
+                 {TARE_SAMPLE_CHECK, "f32[0,4,2,2] f32[0,4,4,4]", NULL, NULL},
+                 {TARE_SAMPLE_BENCH, "f32[200,6,12,12] f32[200,6,24,24]", NULL, NULL},
+                 {TARE_SAMPLE_REJECT, "f32[1,1,2,3] f32[1,1,4,4]", NULL,
+                  "dy is [1,1,2,3], the pooling's result [1,1,2,2] (need the same)"},
+                 {TARE_SAMPLE_REJECT, "f32[1,1,2,2] f64[1,1,4,4]", NULL, "need one dtype"}),
+    .tolerance = 1e-6,
+};
+
+#endif

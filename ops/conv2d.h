@@ -1,0 +1,124 @@
+/* conv2d.h - what convolution and its two gradients share: the geometry, its pieces, and which columns a tap meets.
+ *
+ *     y[n,k,oh,ow] = bias[k] + sum over c, r, s of  w[k,c,r,s] x[n, g(k) C/G + c, ih, iw]
+ *     ih = oh stride_h - pad_h + r dilation_h, iw likewise;  what lies outside x is zero
+ *
+ * x [N,C,H,W], w [K,C/G,R,S], y [N,K,OH,OW]; G groups, g(k) the one that output channel k is in. (No flip: the
+ * cross-correlation that the field calls convolution.) */
+#ifndef TARE_OPS_CONV2D_H
+#define TARE_OPS_CONV2D_H
+
+#include "record.h"
+
+/* The attributes of all three look like this. */
+typedef struct {
+    TARE_CONV2D_FIELDS
+} __attribute__((may_alias)) tare_conv_attr;
+_Static_assert(sizeof(tare_conv_attr) == sizeof(tare_conv2d_attr) &&
+                   sizeof(tare_conv_attr) == sizeof(tare_conv2d_grad_data_attr) &&
+                   sizeof(tare_conv_attr) == sizeof(tare_conv2d_grad_weight_attr),
+               "one view of three structs");
+
+/* The first words of every kernel's geometry. A piece is a run of `images`. */
+typedef struct {
+    int64_t n, c, h, w, k, r, s, oh, ow; /* c and k of all groups */
+    int64_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
+    int64_t dtype, images;
+} tare_conv;
+enum { TARE_CONV_WORDS = sizeof(tare_conv) / sizeof(int64_t) };
+
+static inline const tare_conv *tare_conv_of(const tare_call *c)
+{
+    return (const tare_conv *)(const void *)c->g;
+}
+
+static inline int64_t tare_conv_plane(const tare_conv *v) /* elements of a plane of y */
+{
+    return v->oh * v->ow;
+}
+static inline int64_t tare_conv_taps(const tare_conv *v) /* products in an element of y */
+{
+    return v->c / v->groups * v->r * v->s;
+}
+
+/* The range [from, end). */
+typedef struct {
+    int64_t from, end;
+} tare_conv_span;
+
+static inline tare_conv_span tare_conv_piece(const tare_conv *v, int piece)
+{
+    int64_t from = piece * v->images, end = from + v->images;
+    return (tare_conv_span){from, end < v->n ? end : v->n};
+}
+
+/* The outputs along one axis for which `first + o stride`, the place where a tap lands, lies within `size`. */
+static inline tare_conv_span tare_conv_inside(int64_t first, int64_t stride, int64_t outputs, int64_t size)
+{
+    int64_t from = first < 0 ? (stride - 1 - first) / stride : 0;
+    int64_t end = first < size ? (size - 1 - first) / stride + 1 : 0;
+    end = end < outputs ? end : outputs;
+    return (tare_conv_span){from < end ? from : end, end};
+}
+
+/* Whether x is its own columns: a kernel of one tap that moves nothing. */
+static inline bool tare_conv_plain(const tare_desc *w, const tare_conv_attr *at)
+{
+    return w->dim[2] == 1 && w->dim[3] == 1 && at->stride_h == 1 && at->stride_w == 1 && at->pad_h == 0 &&
+           at->pad_w == 0;
+}
+
+/* Fills the geometry from the descs of x, w and y, and sets the words used; one piece. */
+tare_conv *tare__conv_prepare(const tare_args *, const tare_desc *x, const tare_desc *w, const tare_desc *y,
+                              tare_work *);
+/* Cuts the batch into at most `most` pieces of whole images, each of about a MFLOP or more. */
+void tare__conv_cut(tare_conv *, int64_t most, tare_work *);
+
+/* The operands of each direction: data, weights, result (conv2d's, whatever is computed from what). */
+typedef struct {
+    const tare_desc *x, *w, *y;
+} tare_conv_operands;
+static inline tare_conv_operands tare_conv_forward(const tare_args *a, const tare_desc_ref *out)
+{
+    return (tare_conv_operands){a->in[0], a->in[1], out[0]};
+}
+static inline tare_conv_operands tare_conv_to_data(const tare_args *a)
+{
+    return (tare_conv_operands){a->in[2], a->in[1], a->in[0]};
+}
+static inline tare_conv_operands tare_conv_to_weight(const tare_args *a)
+{
+    return (tare_conv_operands){a->in[1], a->in[2], a->in[0]};
+}
+
+/* conv2d_reference.c */
+int tare__conv2d_reference(const tare_call *, int piece, int worker);
+int tare__conv2d_grad_data_reference(const tare_call *, int piece, int worker);
+int tare__conv2d_grad_weight_reference(const tare_call *, int piece, int worker);
+void tare__prepare_conv2d_reference(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_data_reference(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_weight_reference(const tare_args *, const tare_desc_ref *out, tare_work *);
+
+/* conv2d_im2col.c */
+TARE_KERNEL_DECLARE(conv2d_im2col);
+TARE_KERNEL_DECLARE(conv2d_grad_data_im2col);
+TARE_KERNEL_DECLARE(conv2d_grad_weight_im2col);
+void tare__prepare_conv2d_im2col(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_data_im2col(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_weight_im2col(const tare_args *, const tare_desc_ref *out, tare_work *);
+
+/* conv2d_lowered_fused.c, conv2d_lowered_weight_fused.c */
+TARE_KERNEL_DECLARE(conv2d_lowered);
+TARE_KERNEL_DECLARE(conv2d_grad_data_lowered);
+TARE_KERNEL_DECLARE(conv2d_grad_weight_lowered);
+void tare__prepare_conv2d_lowered(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_data_lowered(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_weight_lowered(const tare_args *, const tare_desc_ref *out, tare_work *);
+bool tare__conv2d_lowered_fits(const tare_args *);
+bool tare__conv2d_grad_data_lowered_fits(const tare_args *);
+bool tare__conv2d_grad_weight_lowered_fits(const tare_args *);
+
+/* Adds the pieces' partial dw, which lie in the pieces' scratch, in the order of the pieces. Unset for one piece. */
+int tare__conv_combine(const tare_call *, int piece, int worker);
+
+#endif
