@@ -103,7 +103,7 @@ ran 'no fault' check "$scratch/operator.so"
 ran '9 rungs agree' agree "$1/docs/examples/net.c" --modes all
 ran '11 rungs agree' agree "$1/docs/examples/net_plugin.c:width=8" --modes all
 ran 'no fault' check "$1/docs/examples/operator.c"
-ran '^birth' plan mlp --plugin "$scratch/packer.so" --packers all
+ran '^ *birth ' plan mlp --plugin "$scratch/packer.so" --packers all
 mv "$prefix/include" "$scratch/gone"
 "$installed" agree "$1/docs/examples/net.c" >"$scratch/out" 2>&1 && fail "a net was compiled without installed headers"
 grep -q 'neither beside this command nor installed' "$scratch/out" || fail "$(cat "$scratch/out")"
