@@ -1,4 +1,4 @@
-/* lists.c - `tare nets`, `ops`, `optimizers`, `schedules`, `initialisers`: what there is, one a line, name first. */
+/* lists.c - `tare nets`, `optimizers`, `schedules`, `initialisers`: what there is, one a line, name first. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,13 +47,6 @@ static void print_net(const tare_net_type *type, bool json)
     print_row(json, row, name, rest);
 }
 
-static void print_op(const tare_op *op, bool json)
-{
-    json_t *row = json_pack("{s:s,s:i,s:i,s:i,s:s}", "name", op->name, "inputs", op->n_in, "outputs", op->n_out,
-                            "variants", op->n_variants, "doc", doc_of(op->doc));
-    print_row(json, row, op->name, doc_of(op->doc));
-}
-
 static void print_optimizer(const tare_optimizer_type *type, bool json)
 {
     char name[640], rest[1024];
@@ -79,10 +72,8 @@ static int list(const tare__line *line, tare_kind kind)
     for (int i = 0; !code && i < rt->n_records[kind]; ++i) {
         if (kind == TARE_KIND_NET)
             print_net((const tare_net_type *)rt->record[kind][i], json);
-        else if (kind == TARE_KIND_OPTIMIZER)
-            print_optimizer((const tare_optimizer_type *)rt->record[kind][i], json);
         else
-            print_op((const tare_op *)rt->record[kind][i], json);
+            print_optimizer((const tare_optimizer_type *)rt->record[kind][i], json);
     }
     (void)tare_runtime_free(rt);
     return code;
@@ -96,11 +87,6 @@ int tare__nets_run(const tare__line *line)
 int tare__optimizers_run(const tare__line *line)
 {
     return list(line, TARE_KIND_OPTIMIZER);
-}
-
-int tare__ops_run(const tare__line *line)
-{
-    return list(line, TARE_KIND_OPERATOR);
 }
 
 /* A table of names and sentences. */

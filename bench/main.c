@@ -22,6 +22,12 @@
 
 static const tare__option list_options[] = {JSON_LINES, END};
 static const tare__option record_list_options[] = {JSON_LINES, TARE__PLUGIN_OPTION, END};
+static const tare__option ops_options[] = {
+    JSON_LINES,
+    {"markdown", NULL, NULL, "all that the records say, as docs/OPS.md has it"},
+    TARE__PLUGIN_OPTION,
+    END,
+};
 static const tare__option modes_options[] = {
     JSON_LINES, {"markdown", NULL, NULL, "the whole ladder, as docs/MODES.md has it"}, END};
 static const tare__option summary_options[] = {TARE__TASK_OPTIONS, JSON_LINES, WORK, END};
@@ -137,7 +143,9 @@ static const tare__option report_options[] = {
 static const tare__command commands[] = {
     {"nets", "", "lists the nets", 0, 0, record_list_options, tare__nets_run,
      "A line a net: its name with its options and what they are unless given, the batch, and the losses."},
-    {"ops", "", "lists the operators", 0, 0, record_list_options, tare__ops_run, NULL},
+    {"ops", "", "lists the operators", 0, 0, ops_options, tare__ops_run,
+     "With --json a number of inputs or outputs that may be any is null.\n"
+     "  tare ops --json --plugin ./mine.c"},
     {"optimizers", "", "lists the optimizers", 0, 0, record_list_options, tare__optimizers_run,
      "A line an optimizer, with its options: --optimizer sgd:momentum=0.9,lr=0.01"},
     {"schedules", "", "lists what an optimizer's option schedule can be", 0, 0, list_options, tare__schedules_run,
@@ -177,6 +185,7 @@ static const tare__command commands[] = {
      "A file has rows id,lower,upper,size: a block lives in [lower, upper). A plan has an offset in each row besides.\n"
      "  tare plan mlp --optimizer adam --csv mlp.csv\n"
      "  tare plan blocks.csv --capacity 1048576 --out planned.csv\n"
+     "  tare plan blocks.csv --plugin ./mine.c --packers portfolio,mine\n"
      "  tare plan --verify planned.csv"},
     {"graph", "NET", "writes a net: a picture of its captured program, or files to be loaded again", 1, 1,
      graph_options, tare__graph_run,

@@ -60,7 +60,7 @@ static int find_packers(packing *k)
 
 static const char *const heads[] = {"<packer", "height", "x bound", "nodes", "time"};
 
-static int packing_open(const tare__line *line, int64_t alignment, packing *k)
+static int packing_open(const tare__line *line, const tare__plugins *plugins, int64_t alignment, packing *k)
 {
     *k = (packing){.line = line, .options = {.alignment = alignment, .nodes = NODES}};
     k->best.height = INT64_MAX;
@@ -70,11 +70,9 @@ static int packing_open(const tare__line *line, int64_t alignment, packing *k)
         code = tare__number(line, "budget", 1e-3, 1e6, &k->seconds);
     if (k->seconds > 0)
         k->options.nodes = INT64_MAX;
-    tare_status status = code ? TARE_OK : tare_runtime_new(NULL, &k->rt);
-    if (status == TARE_OK && !code)
-        status = tare_pack_register(k->rt);
+    tare_status status = code ? TARE_OK : tare__start(NULL, plugins, &k->rt);
     if (status != TARE_OK)
-        code = tare__status_failed(line, status);
+        code = tare__status_usage(line, status);
     return code ? code : find_packers(k);
 }
 
@@ -177,8 +175,11 @@ static int pack_rows(packing *k, tare__intervals *r)
 static int plan_file(const tare__line *line, const char *path)
 {
     tare__intervals r = {0};
-    packing k;
-    int code = packing_open(line, 1, &k);
+    packing k = {0};
+    tare__plugins plugins;
+    int code = tare__plugins_read(line, &plugins);
+    if (!code)
+        code = packing_open(line, &plugins, 1, &k);
     if (!code)
         code = tare__intervals_read(line, path, false, &r);
     if (!code)
@@ -244,10 +245,10 @@ static tare__intervals net_intervals(const tare_plan *plan)
 }
 
 /* The packers asked for, side by side on a net's blocks. */
-static int compare_packers(const tare__line *line, tare__intervals *r)
+static int compare_packers(const tare__line *line, const tare__plugins *plugins, tare__intervals *r)
 {
     packing k;
-    int code = packing_open(line, TARE_ALIGNMENT, &k);
+    int code = packing_open(line, plugins, TARE_ALIGNMENT, &k);
     if (!code)
         code = pack_all(&k, r->interval, r->n);
     if (!code)
@@ -281,7 +282,7 @@ static int plan_net(const tare__line *line)
         if (!code && tare__given(line, "csv"))
             code = tare__intervals_write(line, tare__text(line, "csv"), &r);
         if (!code && tare__given(line, "packers"))
-            code = compare_packers(line, &r);
+            code = compare_packers(line, &task.plugins, &r);
         tare__intervals_free(&r);
     } else {
         code = tare__status_failed(line, status);

@@ -30,6 +30,11 @@ for rung in functional symbol step kernels; do
 done
 "$tare" modes --markdown | diff -q - "$source/docs/MODES.md" >/dev/null ||
     fail 'docs/MODES.md is not what tare modes --markdown prints'
+"$tare" ops --markdown | diff -q - "$source/docs/OPS.md" >/dev/null ||
+    fail 'docs/OPS.md is not what tare ops --markdown prints'
+expect 0 '"name":"concat","inputs":null,"outputs":1,' ops --json
+expect 0 '"name":"split","inputs":1,"outputs":null,' ops --json
+expect 2 'not both' ops --json --markdown
 
 # ---- usage
 expect 2 "did you mean 'bench'" bnech

@@ -93,7 +93,7 @@ ran() { # ran PATTERN WORDS...: the installed command prints it
     "$installed" "$@" >"$scratch/out" 2>&1 && grep -q -e "$pattern" "$scratch/out" ||
         fail "the installed tare $*: $(tail -3 "$scratch/out")"
 }
-for example in net net_plugin operator; do
+for example in net net_plugin operator packer; do
     "$cc" "${flags[@]}" -shared -fPIC "$1/docs/examples/$example.c" -o "$scratch/$example.so" "${found[@]}" ||
         fail "docs/examples/$example.c does not compile against the installed headers"
 done
@@ -103,6 +103,7 @@ ran 'no fault' check "$scratch/operator.so"
 ran '9 rungs agree' agree "$1/docs/examples/net.c" --modes all
 ran '11 rungs agree' agree "$1/docs/examples/net_plugin.c:width=8" --modes all
 ran 'no fault' check "$1/docs/examples/operator.c"
+ran '^ *birth ' plan mlp --plugin "$scratch/packer.so" --packers all
 mv "$prefix/include" "$scratch/gone"
 "$installed" agree "$1/docs/examples/net.c" >"$scratch/out" 2>&1 && fail "a net was compiled without installed headers"
 grep -q 'neither beside this command nor installed' "$scratch/out" || fail "$(cat "$scratch/out")"

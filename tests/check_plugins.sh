@@ -51,6 +51,20 @@ expect 0 'parameters in' graph "$plugins/good.so" --save "$folder/twice.json"
 expect 0 '(net)' summary "$folder/twice.json" --plugin "$plugins/good.so" --infer
 expect 1 "'twice'" summary "$folder/twice.json"
 
+# ---- a packer, on a file and on a net, alone and among the built-in ones; what it answers is verified
+printf 'id,lower,upper,size\na,0,4,10\nb,1,2,20\nc,2,6,5\nd,3,5,20\nf,5,9,30\n' >"$folder/blocks.csv"
+for packer in "$examples/packer.c" "$folder/packer.so"; do
+    [ -e "$packer" ] || "$cc" -O2 -shared -fPIC "$examples/packer.c" -o "$packer" -I "$2/include" || fail 'packer.c'
+    expect 0 'packer birth' plan "$folder/blocks.csv" --plugin "$packer" --packers birth --out "$folder/planned.csv"
+    expect 0 'no two meet' plan --verify "$folder/planned.csv"
+    expect 0 '^ *birth ' plan "$folder/blocks.csv" --plugin "$packer" --packers all
+    expect 0 '^ *birth ' plan mlp --optimizer adam --plugin "$packer" --packers portfolio,birth
+done
+expect 2 "'birth' is unknown\|birth" plan "$folder/blocks.csv" --packers birth
+sed 's/other->upper <= v->lower/other->upper <= v->upper/' "$examples/packer.c" >"$folder/wrong.c"
+expect 1 'meet' plan "$folder/blocks.csv" --plugin "$folder/wrong.c" --packers birth
+expect 2 'No such file' plan "$folder/blocks.csv" --plugin "$folder/none.so"
+
 # ---- the derived tests on operators, built in and one's own
 expect 0 '1 operator, [0-9]* tests, no fault' check relu
 expect 0 '^ok     squash  f32\[3,5\]  native in place' check "$examples/operator.c"
