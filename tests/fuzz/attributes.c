@@ -30,15 +30,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size)
         memcpy(text, data, size);
     for (int i = 0; i < rt->n_records[TARE_KIND_OPERATOR]; ++i) {
-        const tare_op *op = rt->record[TARE_KIND_OPERATOR][i];
+        const tare_op *op = (const void *)rt->record[TARE_KIND_OPERATOR][i];
         parse(op->name, op->attrs, op->n_attrs, op->attr_bytes, text);
     }
     for (int i = 0; i < rt->n_records[TARE_KIND_NET]; ++i) {
-        const tare_net_type *net = rt->record[TARE_KIND_NET][i];
+        const tare_net_type *net = (const void *)rt->record[TARE_KIND_NET][i];
         parse(net->name, net->options, net->n_options, net->option_bytes, text);
     }
     for (int i = 0; i < rt->n_records[TARE_KIND_OPTIMIZER]; ++i) {
-        const tare_optimizer_type *optimizer = rt->record[TARE_KIND_OPTIMIZER][i];
+        const tare_optimizer_type *optimizer = (const void *)rt->record[TARE_KIND_OPTIMIZER][i];
         parse(optimizer->name, optimizer->options, optimizer->n_options, optimizer->option_bytes, text);
     }
     free(text);
