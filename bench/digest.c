@@ -187,15 +187,38 @@ static void on_event(void *owner, tare_event event, const tare_node *node)
         hash_call(owner, node);
 }
 
+/* A node's place in its program. */
+static int32_t index_of(const tare_node *n)
+{
+    int o = n->n_in;
+    while (!n->operand[o])
+        ++o;
+    return n->operand[o]->node;
+}
+
+static int by_program(const void *a, const void *b)
+{
+    return index_of(*(const tare_node *const *)a) - index_of(*(const tare_node *const *)b);
+}
+
+static void hash_plan(calls *c, const tare_plan *plan)
+{
+    const tare_node *const *run;
+    int n = tare_plan_calls(plan, &run);
+    const tare_node **node = tare__take((size_t)n + 1, sizeof *node);
+    for (int i = 0; i < n; ++i)
+        node[i] = run[i];
+    qsort(node, (size_t)n, sizeof *node, by_program);
+    for (int i = 0; i < n; ++i)
+        hash_call(c, node[i]);
+    free(node);
+}
+
 tare_status tare__calls_digest(tare__arm *a, uint64_t *hash, int *n)
 {
     calls c = {.hash = tare__fnv_start};
-    if (a->plan) {
-        const tare_node *const *node;
-        int n_nodes = tare_plan_calls(a->plan, &node);
-        for (int i = 0; i < n_nodes; ++i)
-            hash_call(&c, node[i]);
-    }
+    if (a->plan)
+        hash_plan(&c, a->plan);
     a->rt->trace = (tare_trace){on_event, &c};
     if (a->mode)
         tare_imperative_retrace(a->mode);

@@ -34,7 +34,8 @@ tare_status tare__digest_run(const tare__task *, const tare__setting *, int step
                              tare__digest *out);
 
 /* Hash over the sequence (operator, variant, shapes) of a step's kernel calls; runs one step of a prepared arm. *n: how
- * many calls. */
+ * many calls. The calls of a plan are taken as its program has them, in whichever order it runs them (the factor
+ * order). */
 tare_status tare__calls_digest(tare__arm *, uint64_t *hash, int *n);
 
 /* True where both have the same hashes; else *what names the first that differs. What one cannot show is no

@@ -90,9 +90,12 @@ tare_status tare__facts_take(const tare__task *task, tare__facts *facts)
     facts->flops = tare__program_flops(tare_graph_program(arm.graph));
     take_work(tare_graph_program(arm.graph), facts);
     facts->plan = tare_plan_size(arm.plan);
+    status = tare_plan_floor(arm.plan, &facts->order_free);
     take_bytes(&arm, facts);
     tare__arm_close(&arm);
-    if (!task->optimizer)
+    if (status != TARE_OK)
+        tare__facts_free(facts);
+    if (!task->optimizer || status != TARE_OK)
         return status;
     status = open_rung(&arm, task, "symbol");
     if (status != TARE_OK) {
@@ -100,7 +103,10 @@ tare_status tare__facts_take(const tare__task *task, tare__facts *facts)
         return status;
     }
     facts->plan = tare_plan_size(arm.plan);
+    status = tare_plan_floor(arm.plan, &facts->order_free);
     tare__arm_close(&arm);
+    if (status != TARE_OK)
+        tare__facts_free(facts);
     return status;
 }
 

@@ -11,6 +11,7 @@ typedef struct {
     int nodes;    /* operators with a kernel in the program before passes */
     double flops; /* 2 x multiply-adds of the products: forward and wanted gradients */
     int64_t parameter_bytes, optimizer_bytes, input_bytes;
+    int64_t order_free; /* the floor of all orders of that plan; -1: none */
     tare__node_work *work; /* of the nodes with a kernel, alike ones together; owned */
     int n_work;
     tare_plan_bytes plan; /* of forward and backward, gradients kept to the end: what an imperative step holds */

@@ -99,6 +99,7 @@ static const tare__option data_options[] = {
 static const tare__option plan_options[] = {
     TARE__TASK_OPTIONS,
     WORK,
+    {"factor", "F=L,...", NULL, "flips of the rung step"},
     {"csv", "FILE", NULL, "write a net's intervals: id,lower,upper,size,offset"},
     {"out", "FILE", NULL, "write the plan of a CSV file"},
     {"capacity", "BYTES", NULL, "of a CSV file: a plan within so many bytes, or none"},

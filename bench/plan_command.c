@@ -212,7 +212,7 @@ static int verify_file(const tare__line *line, const char *path)
 
 /* ---- a net ---------------------------------------------------------------------------------------------------*/
 
-static void print_bytes(tare_plan_bytes b)
+static void print_bytes(tare_plan_bytes b, int64_t order_free)
 {
     const struct {
         const char *what;
@@ -221,8 +221,9 @@ static void print_bytes(tare_plan_bytes b)
                 {"reference counting", b.refcount},
                 {"arena (this plan)", b.arena},
                 {"lower bound", b.lower_bound},
-                {"lower bound, nothing in place", b.lower_bound_no_inplace}};
-    for (size_t i = 0; i < sizeof line / sizeof *line; ++i) {
+                {"lower bound, nothing in place", b.lower_bound_no_inplace},
+                {"floor of all orders", order_free}};
+    for (size_t i = 0; i < sizeof line / sizeof *line && line[i].bytes >= 0; ++i) {
         char text[TARE__FIGURE];
         printf("  %-30s %12lld  %10s  %.3f x the lower bound\n", line[i].what, (long long)line[i].bytes,
                tare__figure_bytes((double)line[i].bytes, text),
@@ -268,9 +269,16 @@ static int plan_net(const tare__line *line)
         printf("%s, batch %lld, %s%s%s: %d nodes, %d blocks\n", arm.net->label, (long long)arm.batch,
                tare__work_names[task.work], task.optimizer ? " with " : "", task.optimizer ? task.optimizer : "",
                tare_graph_nodes(arm.graph), tare_plan_blocks(arm.plan, &block));
-        print_bytes(tare_plan_size(arm.plan));
+        char order[32];
+        printf("  order: %s\n", tare__level_name(TARE__ORDER, (int)tare_plan_order_of(arm.plan), order));
+        int64_t order_free;
+        status = tare_plan_floor(arm.plan, &order_free);
+        if (status == TARE_OK)
+            print_bytes(tare_plan_size(arm.plan), order_free);
+        else
+            code = tare__status_failed(line, status);
         tare__intervals r = net_intervals(arm.plan);
-        if (tare__given(line, "csv"))
+        if (!code && tare__given(line, "csv"))
             code = tare__intervals_write(line, tare__text(line, "csv"), &r);
         if (!code && tare__given(line, "packers"))
             code = compare_packers(line, &r);

@@ -265,7 +265,10 @@ int tare__step_arm_open(const tare__line *line, const char *name, tare__task *ta
     int code = tare__task_read(line, task);
     if (code)
         return code;
-    tare__setting setting = tare__setting_of(tare__rung_find("step"), task->optimizer != NULL);
+    tare__setting setting;
+    code = tare__setting_read(line, task, "step", &setting);
+    if (code)
+        return code;
     tare_status status = tare__arm_open(arm, task, &setting, name);
     return status == TARE_OK ? TARE__RAN : tare__status_usage(line, status);
 }

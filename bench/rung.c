@@ -15,6 +15,8 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
 /* ---- the table -----------------------------------------------------------------------------------------------*/
 
 #define ALL_KERNELS "native reference openblas null"
+#define BYTES       "off bytes"
+#define ALL_ORDERS  "program eager-update least-peak best"
 #define NO_PASS     "passes rewrite a captured graph, and nothing is captured here (symbol, step and kernels have them)"
 #define NO_HEAP     "its results lie in the plan's arena, taken once (functional has storage=malloc)"
 /* Cells that are the same wherever a plan is replayed. */
@@ -28,7 +30,8 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__AUTOGRAD] = {"graph", "graph", "the work decides which gradient nodes it holds (--forward, --infer)"},      \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
     [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"on", "on off", ""}, [TARE__IN_PLACE] = {"on", "on off", ""},  \
-    [TARE__PLACEMENT] = {"on", "on off", ""}
+    [TARE__PLACEMENT] = {"on", "on off", ""}, [TARE__ORDER] = {"best", ALL_ORDERS, ""},                                \
+    [TARE__RECOMPUTE] = {"off", BYTES, ""}
 
 /* Cells that are the same wherever operators run as they are met. */
 #define IMPERATIVE                                                                                                     \
@@ -42,6 +45,8 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
     [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"off", "off", NO_PASS},                                        \
     [TARE__IN_PLACE] = {"off", "off", NO_PASS}, [TARE__PLACEMENT] = {"off", "off", NO_PASS},                           \
+    [TARE__ORDER] = {"program", "program", "operators run as the program meets them (symbol, step and kernels)"},      \
+    [TARE__RECOMPUTE] = {"off", "off", NO_PASS},                                                                       \
     [TARE__UPDATE] = {"parameter", "parameter", "an update in the plan needs a plan (the rung step)"}
 #define UNCAPTURED                                                                                                     \
     [TARE__CAPTURE] = {"none", "none", "capturing each layer belongs to hybridblock, the net to hybridized"}
@@ -60,6 +65,8 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"on", "on", "a captured operator has all its passes"},         \
     [TARE__IN_PLACE] = {"on", "on", "a captured operator has all its passes"},                                         \
     [TARE__PLACEMENT] = {"on", "on", "a captured operator has all its passes"},                                        \
+    [TARE__ORDER] = {"program", "program", "a captured operator runs in the order of its program"},                    \
+    [TARE__RECOMPUTE] = {"off", "off", "its backward is planned apart and reads what the forward kept (symbol)"},      \
     [TARE__UPDATE] = {"parameter", "parameter", "an update in the plan needs a plan (the rung step)"}
 
 const tare__rung tare__rungs[] = {
@@ -228,8 +235,38 @@ static int number_index(int most, const char *level, size_t length)
     return n < 1 || n > most || *level == '0' ? -1 : n;
 }
 
+/* Units of a number of bytes, as shifts of a KiB. */
+static const struct {
+    const char *name;
+    int shift;
+} unit[] = {{"GiB", 20}, {"MiB", 10}, {"KiB", 0}, {"B", -10}};
+enum { UNITS = sizeof unit / sizeof *unit };
+
+/* Whole KiB that a number of bytes makes, at least one; 0: off; -1: none of them. */
+static int bytes_index(const char *level, size_t length)
+{
+    size_t digits = 0;
+    int64_t n = 0;
+    if (length == 3 && memcmp(level, "off", 3) == 0)
+        return 0;
+    for (; digits < length && level[digits] >= '0' && level[digits] <= '9' && n < INT64_C(1) << 40; ++digits)
+        n = 10 * n + level[digits] - '0';
+    for (int u = 0; u < UNITS && digits > 0; ++u) {
+        bool named =
+            length - digits == strlen(unit[u].name) && memcmp(level + digits, unit[u].name, length - digits) == 0;
+        if (!named && !(digits == length && unit[u].shift < 0))
+            continue;
+        int64_t kib = unit[u].shift < 0 ? n >> 10 : n << unit[u].shift;
+        bool whole = unit[u].shift >= 0 || n % 1024 == 0;
+        return whole && kib > 0 && kib <= INT32_MAX ? (int)kib : -1;
+    }
+    return -1;
+}
+
 static int level_index(const char *levels, const char *level, size_t length)
 {
+    if (strcmp(levels, BYTES) == 0)
+        return bytes_index(level, length);
     int most = most_of(levels);
     return most ? number_index(most, level, length) : word_index(levels, level, length);
 }
@@ -242,6 +279,13 @@ int tare__level_find(int factor, const char *level, size_t length)
 const char *tare__level_name(int factor, int level, char *text)
 {
     const char *words = tare__factors[factor].levels;
+    if (strcmp(words, BYTES) == 0 && level > 0) {
+        int u = 0;
+        while (level % (1 << unit[u].shift))
+            ++u;
+        snprintf(text, 32, "%d%s", level >> unit[u].shift, unit[u].name);
+        return text;
+    }
     if (most_of(words)) {
         snprintf(text, 32, "%d", level);
         return text;

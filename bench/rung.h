@@ -10,7 +10,7 @@
 #include "record.h"
 
 /* X(NAME, text, exact, levels, doc): the levels, parted by blanks, in the order of the enumerations below; or 1..N, all
- * whole numbers up to N. */
+ * whole numbers up to N; or off bytes, where off is 0 and a number with B, KiB, MiB or GiB is so many whole KiB. */
 #define TARE__FACTORS(X)                                                                                               \
     X(API, "api", true, "functional kernels block hybridblock invoke",                                                 \
       "how an operator is reached: layer functions, the bare call, layer objects, hybrid objects, by name")            \
@@ -34,6 +34,10 @@
     X(DCE, "dce", true, "on off", "pass: nodes that nothing reads are dropped")                                        \
     X(IN_PLACE, "in-place", true, "on off", "pass: a result takes over the storage of an input")                       \
     X(PLACEMENT, "placement", true, "on off", "pass: what is joined is made in its place, nothing is copied")          \
+    X(ORDER, "order", true, "program eager-update least-peak best",                                                    \
+      "of a plan's calls: the program's, updates as soon as they can, what grows least first, what needs least")       \
+    X(RECOMPUTE, "recompute", true, "off bytes",                                                                       \
+      "values made again for the backward part where the arena would be larger: off, or a budget as 220MiB")           \
     X(UPDATE, "update", true, "parameter plan", "the optimizer: run parameter by parameter, or part of the plan")
 
 typedef enum {
@@ -53,6 +57,7 @@ enum { TARE__STORAGE_POOL, TARE__STORAGE_MALLOC, TARE__STORAGE_PLANNED };
 enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP, TARE__JOINT_SPLIT };
 enum { TARE__AUTOGRAD_OFF, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH };
 enum { TARE__ON, TARE__OFF };
+enum { TARE__ORDER_PROGRAM, TARE__ORDER_EAGER_UPDATE, TARE__ORDER_LEAST_PEAK, TARE__ORDER_BEST };
 
 typedef struct {
     const char *name, *levels;

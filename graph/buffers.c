@@ -77,7 +77,7 @@ static void measure_lifetimes(tare_plan *p)
                 touch(p, n->operand[k], c);
     }
     for (int32_t k = 0; k < p->part.n_result; ++k)
-        touch(p, p->graph->program.value[p->part.result[k]], p->n_calls);
+        touch(p, p->program->value[p->part.result[k]], p->n_calls);
 }
 
 bool tare__plan_patched(const tare_plan *p, const tare_value *v)
@@ -153,11 +153,10 @@ static int taken_over(const tare_plan *p, const tare_node *n, int32_t call, int 
 /* Merges results into the buffers that they may overwrite, in call order; lifetimes join. */
 static void write_in_place(tare_plan *p, const bool *live)
 {
-    const tare_program *program = &p->graph->program;
     int32_t call = 0;
-    for (int32_t i = p->part.from; i < p->part.to; ++i) {
-        const tare_node *n = &program->node[i];
-        if (!live[i - p->part.from])
+    for (int32_t i = 0; i < p->n_order; ++i) {
+        const tare_node *n = &p->program->node[p->order[i]];
+        if (!live[p->order[i] - p->part.from])
             continue;
         if (n->op->view) {
             lay_views(p, n);
@@ -215,7 +214,7 @@ static int64_t sum(const tare_plan *p)
 static tare_status reserve(tare_plan *p)
 {
     const tare_graph *g = p->graph;
-    size_t values = (size_t)g->program.n_values;
+    size_t values = (size_t)p->program->n_values;
     size_t buffers = values + (size_t)g->n_external + (size_t)p->n_calls;
     p->buffer = tare_arena_take(&p->arena, buffers * sizeof *p->buffer);
     p->outside = tare_arena_take(&p->arena, buffers * sizeof *p->outside);
@@ -237,9 +236,9 @@ tare_status tare__plan_buffers(tare_plan *p, const bool *live, bool in_place)
     for (int32_t k = 0; k < g->n_external; ++k)
         lay(p, g->external[k].symbol, add_outside(p, g->external[k].symbol, k, false), 0);
     int32_t call = 0;
-    for (int32_t i = p->part.from; i < p->part.to; ++i) {
-        const tare_node *n = &g->program.node[i];
-        if (!live[i - p->part.from])
+    for (int32_t i = 0; i < p->n_order; ++i) {
+        const tare_node *n = &p->program->node[p->order[i]];
+        if (!live[p->order[i] - p->part.from])
             continue;
         if (n->op->view) {
             lay_operand(p, n->operand[0]);
@@ -251,7 +250,7 @@ tare_status tare__plan_buffers(tare_plan *p, const bool *live, bool in_place)
         ++call;
     }
     for (int32_t k = 0; k < p->part.n_result; ++k)
-        lay_operand(p, g->program.value[p->part.result[k]]);
+        lay_operand(p, p->program->value[p->part.result[k]]);
     measure_lifetimes(p);
     p->bytes.naive = sum(p);
     p->bytes.refcount = p->bytes.lower_bound_no_inplace = peak(p);

@@ -16,7 +16,7 @@
 
 #include "check_private.h"
 
-static tare_status wrong(const tare_check *k, int32_t call, const char *what)
+tare_status tare__check_wrong(const tare_check *k, int32_t call, const char *what)
 {
     const tare_node *n = k->plan->node[call];
     return tare_error(TARE_IMPOSSIBLE, "the plan is wrong at call %d, %s '%s': %s", call, n->op->name,
@@ -50,11 +50,11 @@ static tare_status check_bounds(const tare_check *k, int32_t call, int32_t from)
     for (int i = 0; i < p->call[call].n_ptr; ++i) {
         tare_region r = tare__check_region(k, call, from, i);
         if (r.address >= 0 && r.address + r.bytes + (r.rows - 1) * r.step > p->bytes.arena)
-            return wrong(k, call, "an address lies outside the arena");
+            return tare__check_wrong(k, call, "an address lies outside the arena");
         const tare_node *n = p->node[call];
         bool aligned = i >= n->n_in && (i >= n->n_in + n->n_out + n->n_aux || (n->operand[i] && !n->operand[i]->base));
         if (r.address >= 0 && aligned && r.bytes && r.address % TARE_ALIGNMENT)
-            return wrong(k, call, "an address is not aligned");
+            return tare__check_wrong(k, call, "an address is not aligned");
     }
     return TARE_OK;
 }
@@ -89,48 +89,27 @@ static tare_status check_places(const tare_check *k, int32_t call, int32_t from)
     const tare_node *n = p->node[call];
     int total = n->n_in + n->n_out + n->n_aux;
     if (!same_call(&p->call[call], n))
-        return wrong(k, call, "the call is another node's");
+        return tare__check_wrong(k, call, "the call is another node's");
     if (!tare__check_operands(k, call))
-        return wrong(k, call, "its operands are another node's, or lie as its variant does not take them");
+        return tare__check_wrong(k, call, "its operands are another node's, or lie as its variant does not take them");
     for (int i = 0; i < total; ++i) {
         bool none = !n->operand[i] || shape_only(n, i);
         if (none ? p->address[from + i].buffer >= 0 : !in_place(k, from + i, n->operand[i]))
-            return wrong(k, call, "an operand is not where its value is");
+            return tare__check_wrong(k, call, "an operand is not where its value is");
         if (!none && !inside_root(k, n->operand[i]))
-            return wrong(k, call, "a view reaches beyond what it is of");
+            return tare__check_wrong(k, call, "a view reaches beyond what it is of");
     }
     const size_t scratch[2] = {n->work->piece_bytes, n->work->worker_bytes};
     for (int s = 0; s < 2; ++s) {
         int32_t b = p->address[from + total + s].buffer;
         if (scratch[s] ? b < 0 || p->buffer[b].outside >= 0 : b >= 0)
-            return wrong(k, call, "its scratch is missing, or in the way");
+            return tare__check_wrong(k, call, "its scratch is missing, or in the way");
     }
     return TARE_OK;
 }
 
-/* ---- order: a value that is written again (ties) is read and written in the order of the program
+/* ---- reads and writes
  * -------------------------------------------------------------------------------------------------------------*/
-static tare_status check_order(tare_check *k, int32_t call)
-{
-    const tare_node *n = k->plan->node[call];
-    int32_t index = tare__check_index(n);
-    for (int pass = 0; pass < 2; ++pass) { /* look first: a node may read what it writes */
-        for (int i = 0; i < n->n_in + n->n_out + n->n_aux; ++i) {
-            const tare_value *v = n->operand[i];
-            if (!v || shape_only(n, i) || (i >= n->n_in && !value_of(k, v->id)->base))
-                continue;
-            int32_t id = root_of(k, v)->id;
-            if (pass == 0 && (k->writer[id] >= index || (i >= n->n_in && k->reader[id] >= index)))
-                return wrong(k, call, "it comes after what it should come before");
-            if (pass == 1 && i < n->n_in)
-                k->reader[id] = index > k->reader[id] ? index : k->reader[id];
-            else if (pass == 1)
-                k->writer[id] = index;
-        }
-    }
-    return TARE_OK;
-}
-
 static tare_status check_reads(const tare_check *k, int32_t call, int32_t from)
 {
     const tare_node *n = k->plan->node[call];
@@ -139,9 +118,9 @@ static tare_status check_reads(const tare_check *k, int32_t call, int32_t from)
             continue;
         const tare_value *root = root_of(k, n->operand[i]);
         if (root->node >= k->plan->part.from && k->where[root->id] == NOT_DEFINED)
-            return wrong(k, call, "an input is read before it is written");
+            return tare__check_wrong(k, call, "an input is read before it is written");
         if (!tare__check_owns(k, tare__check_region(k, call, from, i), root->id))
-            return wrong(k, call, "an input was overwritten before this last read");
+            return tare__check_wrong(k, call, "an input was overwritten before this last read");
     }
     return TARE_OK;
 }
@@ -169,7 +148,7 @@ static tare_status check_writes(const tare_check *k, int32_t call, int32_t from)
                 continue;
             tare_region other = tare__check_region(k, call, from, i);
             if (tare__check_meet(out, other) && !(i < n->n_in && allowed(k, n, call, w - n->n_in, i, out, other)))
-                return wrong(k, call, "it writes over an operand of its own");
+                return tare__check_wrong(k, call, "it writes over an operand of its own");
         }
     }
     return TARE_OK;
@@ -286,7 +265,7 @@ static tare_status walk(tare_check *k)
         if (status == TARE_OK)
             status = check_places(k, c, from);
         if (status == TARE_OK)
-            status = check_order(k, c);
+            status = tare__check_order(k, c);
         if (status == TARE_OK)
             status = check_bounds(k, c, from);
         if (status == TARE_OK)
@@ -322,7 +301,8 @@ tare_status tare__plan_check(const tare_plan *p)
 {
     tare_arena arena = {.memory = &p->runtime->memory};
     size_t entries = (size_t)p->n_address * 2 + 1 + tare__check_row_cuts(p), values = (size_t)p->n_values;
-    tare_check k = {.plan = p, .n_values = p->n_values};
+    tare_check k = {
+        .plan = p, .n_values = p->n_values, .n_values_graph = p->n_values_graph, .last_end = -1, .last_write = -1};
     k.cut = tare_arena_take(&arena, entries * sizeof *k.cut);
     k.owner = tare_arena_take(&arena, entries * sizeof *k.owner);
     k.where = tare_arena_take(&arena, values * sizeof *k.where);
@@ -331,10 +311,12 @@ tare_status tare__plan_check(const tare_plan *p)
     k.reader = tare_arena_take(&arena, values * sizeof *k.reader);
     k.writer = tare_arena_take(&arena, values * sizeof *k.writer);
     k.part_of = tare_arena_take(&arena, values * sizeof *k.part_of);
+    k.home = tare_arena_take(&arena, values * sizeof *k.home);
     k.joined = tare_arena_take(&arena, values);
     k.born = tare_arena_take(&arena, values);
     tare_status status = TARE_NO_MEMORY;
-    if (k.cut && k.owner && k.where && k.first && k.last && k.reader && k.writer && k.part_of && k.joined && k.born) {
+    if (k.cut && k.owner && k.where && k.first && k.last && k.reader && k.writer && k.part_of && k.home && k.joined &&
+        k.born) {
         memset(k.owner, 0xff, entries * sizeof *k.owner); /* NOBODY */
         memset(k.where, 0xff, values * sizeof *k.where);
         memset(k.reader, 0xff, values * sizeof *k.reader);
@@ -342,7 +324,11 @@ tare_status tare__plan_check(const tare_plan *p)
         memset(k.part_of, 0xff, values * sizeof *k.part_of);
         memset(k.joined, false, values);
         memset(k.born, false, values);
-        status = tare__check_joins(&k);
+        status = tare__check_repeats(&k);
+        if (status == TARE_OK)
+            status = tare__check_homes(&k);
+        if (status == TARE_OK)
+            status = tare__check_joins(&k);
         tare__check_cut(&k);
         find_lifetimes(&k);
         if (status == TARE_OK)

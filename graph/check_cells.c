@@ -3,6 +3,41 @@
 
 #include "check_private.h"
 
+/* ---- externals that share their bytes
+ * -------------------------------------------------------------------------------------------------------------------*/
+typedef struct {
+    uintptr_t storage;
+    int32_t id;
+} external;
+
+static int by_storage(const void *a, const void *b)
+{
+    const external *x = a, *y = b;
+    return x->storage != y->storage ? (x->storage < y->storage ? -1 : 1) : x->id - y->id;
+}
+
+tare_status tare__check_homes(tare_check *k)
+{
+    const tare_graph *g = k->plan->graph;
+    size_t bytes = (size_t)g->n_external * sizeof(external);
+    external *e = tare_memory_take(&k->plan->runtime->memory, TARE_MEMORY_RECORD, bytes);
+    if (!e)
+        return TARE_NO_MEMORY;
+    for (int32_t i = 0; i < k->n_values; ++i)
+        k->home[i] = i;
+    int32_t n = 0;
+    for (int32_t i = 0; i < g->n_external; ++i)
+        if (g->external[i].concrete && g->external[i].symbol->id < k->n_values &&
+            value_of(k, g->external[i].symbol->id) == g->external[i].symbol)
+            e[n++] = (external){(uintptr_t)g->external[i].concrete->storage, g->external[i].symbol->id};
+    qsort(e, (size_t)n, sizeof *e, by_storage);
+    for (int32_t i = 1; i < n; ++i)
+        if (e[i].storage && e[i].storage == e[i - 1].storage)
+            k->home[e[i].id] = k->home[e[i - 1].id];
+    tare_memory_give(&k->plan->runtime->memory, TARE_MEMORY_RECORD, e, bytes);
+    return TARE_OK;
+}
+
 /* ---- cells
  * -------------------------------------------------------------------------------------------------------------------*/
 static int ascending(const void *a, const void *b)

@@ -17,7 +17,7 @@ static bool takes(tare_strides strides, const tare_desc *d)
 bool tare__check_operands(const tare_check *k, int32_t call)
 {
     const tare_plan *p = k->plan;
-    const tare_node *n = p->node[call], *is = &p->graph->program.node[tare__check_index(n)];
+    const tare_node *n = p->node[call], *is = &p->program->node[tare__check_index(n)];
     const tare_variant *v = n->variant;
     const tare_kernels *usable = tare_runtime_kernels(p->runtime, n->op);
     bool right =
@@ -68,7 +68,7 @@ tare_status tare__check_joins(tare_check *k)
         const tare_value *y = p->placed[id] ? p->placed[id]->base : NULL;
         if (!y || k->joined[y->id])
             continue;
-        const tare_node *n = &p->graph->program.node[y->node];
+        const tare_node *n = &p->program->node[y->node];
         if (!n->op->join)
             return wrong_join(y, "is placed, and its node joins nothing");
         k->joined[y->id] = true;
@@ -85,7 +85,7 @@ tare_status tare__check_joins(tare_check *k)
 /* All parts are there, each where the whole has it, and nobody has written over them. */
 tare_status tare__check_assemble(tare_check *k, const tare_value *y, int64_t address)
 {
-    const tare_node *n = &k->plan->graph->program.node[y->node];
+    const tare_node *n = &k->plan->program->node[y->node];
     int64_t item = (int64_t)tare_dtype_bytes((tare_dtype)y->d.dtype);
     for (int i = 0; i < n->n_in; ++i) {
         const tare_value *x = n->operand[i];

@@ -14,9 +14,12 @@ typedef struct {
     int64_t *where;           /* root's id -> arena address, or one of the above */
     int32_t *first, *last;    /* root's id -> calls */
     int32_t *reader, *writer; /* root's id -> the latest node of the program that has read it, written it again */
-    int32_t *part_of;         /* root's id -> that of the root that it is a part of, or NOBODY */
-    bool *joined, *born;      /* root's id: it is made by its parts; it is counted as live */
+    int32_t *home;            /* root's id -> that of the external that its bytes are told by: one for one storage */
+    int32_t last_end, last_write; /* the latest node that can end a run, that wrote something again */
+    int32_t *part_of;             /* root's id -> that of the root that it is a part of, or NOBODY */
+    bool *joined, *born;          /* root's id: it is made by its parts; it is counted as live */
     int32_t n_cut, n_values;
+    int32_t n_values_graph; /* the others are the plan's own */
 } tare_check;
 
 typedef struct {
@@ -27,7 +30,7 @@ typedef struct {
 /* As the program has it, wherever the plan has put it. */
 static inline const tare_value *root_of(const tare_check *k, const tare_value *v)
 {
-    for (v = k->plan->graph->program.value[v->id]; v->base; v = v->base)
+    for (v = k->plan->program->value[v->id]; v->base; v = v->base)
         ;
     return v;
 }
@@ -42,14 +45,14 @@ static inline int32_t whole_of(const tare_check *k, int32_t id)
 
 static inline const tare_value *value_of(const tare_check *k, int32_t id)
 {
-    return k->plan->graph->program.value[id];
+    return k->plan->program->value[id];
 }
 
 /* Bytes from its root's first. */
 static inline int64_t offset_of(const tare_check *k, const tare_value *v)
 {
     int64_t offset = 0;
-    for (v = k->plan->graph->program.value[v->id]; v->base; v = v->base)
+    for (v = k->plan->program->value[v->id]; v->base; v = v->base)
         offset += v->view_offset * (int64_t)tare_dtype_bytes((tare_dtype)v->d.dtype);
     return offset;
 }
@@ -101,7 +104,16 @@ static inline bool shape_only(const tare_node *n, int i)
     return i < n->n_in && n->op->shape_only >> (i & 31) & 1;
 }
 
+/* ---- check.c: the error of a call; check_order.c: that the call comes where it may. */
+tare_status tare__check_wrong(const tare_check *, int32_t call, const char *what);
+tare_status tare__check_order(tare_check *, int32_t call);
+
+/* ---- check_repeat.c: that the plan's own nodes repeat the graph's. */
+tare_status tare__check_repeats(tare_check *);
+
 /* ---- check_cells.c */
+/* Fills home; NO_MEMORY. */
+tare_status tare__check_homes(tare_check *);
 /* Cuts the arena at every address that occurs; room for so many more cuts where rows are apart. */
 void tare__check_cut(tare_check *);
 size_t tare__check_row_cuts(const tare_plan *);

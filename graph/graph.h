@@ -41,9 +41,19 @@ TARE_API int tare_graph_nodes(const tare_graph *);
 TARE_API const tare_program *tare_graph_program(const tare_graph *);
 
 /* ---- plan -----------------------------------------------------------------------------------------------------*/
+/* In which order a plan runs its nodes: that of the program; updates as soon as their gradients are ready; what makes
+ * the live bytes grow least comes next; whichever of these has the smallest peak of live bytes, the first where two
+ * have. In any but the program's a placeholder cannot be bound to bytes that another operand's update writes. */
+typedef enum { TARE_ORDER_PROGRAM, TARE_ORDER_EAGER_UPDATE, TARE_ORDER_LEAST_PEAK, TARE_ORDER_BEST } tare_plan_order;
+
 typedef struct {
     bool no_dce, no_in_place, no_placement; /* switch a pass off */
-    const char *packer;                     /* registered packer (pack/pack.h); NULL: portfolio */
+    tare_plan_order order;
+    /* A budget of bytes for the arena; 0: off. Where it would be larger, values are made again for the backward part:
+     * of the plans within the budget the one that repeats least is taken, else the smallest, which is the plain one
+     * where repeating does not help. Some thirty plans are made. */
+    int64_t recompute;
+    const char *packer; /* registered packer (pack/pack.h); NULL: portfolio */
 } tare_plan_options;
 
 /* Bytes of everything the plan places (activations, workspaces, gradients), 64-byte units. */
@@ -62,6 +72,11 @@ typedef struct {
 TARE_API tare_status tare_plan_new(tare_graph *, const tare_plan_options *, tare_plan **out);
 TARE_API void tare_plan_free(tare_plan *);
 TARE_API tare_plan_bytes tare_plan_size(const tare_plan *);
+/* Bytes that no order of the plan's nodes can do without, whatever the packing (graph/floor.c): at most the arena. -1
+ * beyond 4096 nodes. Takes time that grows with their square: on request, not part of planning. NO_MEMORY. */
+TARE_API tare_status tare_plan_floor(const tare_plan *, int64_t *bytes);
+/* The order that was taken: never BEST. */
+TARE_API tare_plan_order tare_plan_order_of(const tare_plan *);
 /* What the capture cost so far; bind_ns is the instance's (tare_instance_bind_ns). */
 TARE_API tare_capture_times tare_plan_times(const tare_plan *);
 

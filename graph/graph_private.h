@@ -1,8 +1,8 @@
 /* graph_private.h - what the files of graph/ share: the graph being captured, the plan made of it.
  *
  * capture.c appends a program; buffers.c decides which values share a buffer and how long each lives; plan.c has
- * them packed (pack/), drives and lays the calls out; check.c proves the result from the calls alone; instance.c gives a
- * plan its memory and replays it. */
+ * them packed (pack/), drives and lays the calls out; check.c proves the result from the calls alone; instance.c gives
+ * a plan its memory and replays it. */
 #ifndef TARE_GRAPH_GRAPH_PRIVATE_H
 #define TARE_GRAPH_GRAPH_PRIVATE_H
 
@@ -69,9 +69,18 @@ typedef struct {
 struct tare_plan {
     tare_runtime *runtime;
     const tare_graph *graph;
-    tare_part part;            /* result: a copy in the arena */
-    int32_t n_input, n_values; /* placeholders and values when the plan was made: the graph may go on */
+    tare_part part;                  /* result: a copy in the arena */
+    int32_t n_nodes, n_values_graph; /* of the graph's program */
+    int32_t n_input, n_values;       /* placeholders and values when the plan was made: the graph may go on */
     int32_t n_calls, n_address, n_buffer, n_outside;
+    const tare_program *program; /* the graph's, or the plan's own: with nodes appended that repeat others */
+    int32_t *repeats;            /* of the plan's own nodes, from the end of the graph's: which each repeats */
+    double repeated_steps;       /* of the nodes that are repeated */
+    tare_plan_order order_taken;
+    int64_t refcount_before; /* the peak of reference counting in the order of the program, where another is taken */
+    int32_t n_order;
+    int32_t *order;         /* the live nodes, views too, as they are run: indices in the program */
+    const tare_node **made; /* node - part.from -> the plan's own, with its work; NULL: a view, or dead */
     const tare_node **node; /* by call */
     tare_call *call;        /* run, combine, g, n_pieces; ptr is the instance's */
     tare_address *address;  /* all calls' entries, in order */
@@ -96,13 +105,13 @@ struct tare_instance {
     const tare_plan *plan;
     tare_storage *arena;  /* NULL between the calls of one that belongs to a captured function */
     const void *resolved; /* the arena's base that the table was written for */
-    tare_call *call;     /* the head of one block with all tables */
-    void **ptr;          /* all calls' addresses, in order */
-    tare_value **bound;  /* by outside place: ref and hold, or NULL */
-    void **placed;       /* by outside place: the address that ptr has now */
-    tare_value **output; /* by result: views of the arena or of an outside value */
-    int32_t *patch;      /* entries of ptr that point to an outside place, grouped */
-    int32_t *patch_from; /* outside place -> its first in patch; one more at the end */
+    tare_call *call;      /* the head of one block with all tables */
+    void **ptr;           /* all calls' addresses, in order */
+    tare_value **bound;   /* by outside place: ref and hold, or NULL */
+    void **placed;        /* by outside place: the address that ptr has now */
+    tare_value **output;  /* by result: views of the arena or of an outside value */
+    int32_t *patch;       /* entries of ptr that point to an outside place, grouped */
+    int32_t *patch_from;  /* outside place -> its first in patch; one more at the end */
     int32_t n_unbound;
     int64_t n_moves; /* times that an outside place got another address */
     int64_t bind_ns;
@@ -135,7 +144,7 @@ int32_t tare__graph_external(const tare_graph *, const tare_value *concrete);
 tare_status tare__plan_part(tare_graph *, const tare_part *, const tare_plan_options *, tare_plan **out);
 
 /* passes.c: live[i] says whether node part.from + i can reach a result or an effect. */
-void tare__plan_dce(const tare_graph *, const tare_part *, bool *live);
+void tare__plan_dce(const tare_program *, const tare_part *, bool *live);
 
 /* placement.c: makes the inputs of joining nodes lie in their outputs where all can, sets p->placed and takes those
  * nodes out of live. */
@@ -144,6 +153,23 @@ tare_status tare__plan_placement(tare_plan *, bool *live);
 const tare_variant *tare__plan_variant(tare_runtime *, const tare_node *);
 /* plan.c: whether the value is a result that lies outside. */
 bool tare__plan_patched(const tare_plan *, const tare_value *);
+
+/* calls.c: p->order as the program has it and p->made, of the live nodes; p->node, the calls of those in p->order that
+ * are live, operands where p->placed has them. */
+tare_status tare__plan_nodes(tare_plan *, const bool *live);
+tare_status tare__plan_list(tare_plan *, const bool *live);
+
+/* recompute.c: p->program, p->order, p->repeats, p->part, for a plan of a whole graph that has a backward part. A node
+ * is repeated where it takes at most so many steps (of arithmetic, and bytes moved) for each byte that it makes; what
+ * crosses the borders of the forward part's segments is kept. NO_MEMORY. */
+typedef struct {
+    double most_steps;
+    int n_segments; /* 0: nothing is repeated */
+} tare_recompute;
+tare_status tare__plan_recompute(tare_plan *, const bool *live, tare_recompute);
+
+/* order.c: p->order anew, from that of the program. NO_MEMORY. */
+tare_status tare__plan_order(tare_plan *, tare_plan_order, bool in_place);
 
 /* buffers.c: buffers, lifetimes and in-place results for the live nodes, whose works are known; NO_MEMORY. */
 tare_status tare__plan_buffers(tare_plan *, const bool *live, bool in_place);

@@ -61,6 +61,23 @@ static int32_t outside_of_external(const tare_plan *p, int32_t external)
     return e;
 }
 
+/* Whether v's bytes are those of another outside place, and a call writes one of the two: only the program's order says
+ * then what is read. */
+static bool shares_written(const tare_instance *r, int32_t outside, const tare_value *v)
+{
+    const tare_plan *p = r->plan;
+    if (p->order_taken == TARE_ORDER_PROGRAM && p->program == &p->graph->program)
+        return false;
+    for (int32_t e = 0; e < p->n_outside; ++e) {
+        if (e == outside || !r->bound[e] || r->bound[e]->storage != v->storage)
+            continue;
+        for (int32_t i = 0; i < p->n_written; ++i)
+            if (p->written[i] == e || p->written[i] == outside)
+                return true;
+    }
+    return false;
+}
+
 tare_status tare_instance_bind(tare_instance *r, int input, tare_value *v)
 {
     const tare_graph *g = r->plan->graph;
@@ -87,6 +104,12 @@ tare_status tare_instance_bind(tare_instance *r, int input, tare_value *v)
             return tare_error(TARE_BAD_ARGUMENT,
                               "bind: placeholder %d '%s' is written by %s, the value is a view (need a whole one)",
                               input, name, r->plan->writer[i]->name);
+    if (shares_written(r, outside, v))
+        return tare_error(
+            TARE_BAD_ARGUMENT,
+            "bind: placeholder %d '%s' shares bytes with an operand that the plan writes, which needs the "
+            "order of the program",
+            input, name);
     bind(r, outside, v);
     return TARE_OK;
 }
@@ -173,7 +196,7 @@ static tare_status make_outputs(tare_instance *r)
 {
     const tare_plan *p = r->plan;
     for (int32_t k = 0; k < p->part.n_result; ++k) {
-        const tare_value *symbol = p->graph->program.value[p->part.result[k]];
+        const tare_value *symbol = p->program->value[p->part.result[k]];
         tare_value *v = tare_record_take(p->runtime);
         if (!v)
             return TARE_NO_MEMORY;

@@ -1,22 +1,13 @@
 /* passes.c - dead code elimination: what no result and no effect depends on is not planned. */
-#include "graph_private.h"
-
-static bool writes_external(const tare_node *n)
-{
-    for (int o = 0; o < n->n_out && o < TARE_OPERANDS; ++o)
-        if (n->op->ties[o])
-            return true;
-    return false;
-}
+#include "depend_private.h"
 
 /* Needs: the program. Provides: live[i] for each node of the part. One sweep backwards, since operands come before
  * their readers. */
-void tare__plan_dce(const tare_graph *g, const tare_part *part, bool *live)
+void tare__plan_dce(const tare_program *p, const tare_part *part, bool *live)
 {
-    const tare_program *p = &g->program;
     int32_t from = part->from;
     for (int32_t i = from; i < part->to; ++i)
-        live[i - from] = p->node[i].op->effects || writes_external(&p->node[i]);
+        live[i - from] = p->node[i].op->effects || tare__plan_ties(&p->node[i]);
     for (int32_t k = 0; k < part->n_result; ++k) {
         int32_t node = p->value[part->result[k]]->node;
         if (node >= from)

@@ -64,7 +64,7 @@ static bool runs(const pass *s, const tare_node *n, const tare_value *v, const t
 /* The node that makes v, and those that read it. */
 static bool all_run(const pass *s, const tare_value *v, const tare_desc *part, const tare_node *joining)
 {
-    const tare_program *program = &s->p->graph->program;
+    const tare_program *program = s->p->program;
     bool run = runs(s, &program->node[v->node], v, part);
     for (int32_t i = v->node + 1; i < s->p->part.to && run; ++i) {
         const tare_node *n = &program->node[i];
@@ -106,7 +106,7 @@ static bool part_of(const pass *s, const tare_node *n, const tare_desc *out, int
 static tare_status join(pass *s, int32_t node, bool *live)
 {
     tare_plan *p = s->p;
-    const tare_node *n = &p->graph->program.node[node];
+    const tare_node *n = &p->program->node[node];
     tare_value *y = n->operand[n->n_in];
     const tare_desc *out = p->placed[y->id] ? &p->placed[y->id]->d : &y->d;
     tare_desc part;
@@ -143,7 +143,7 @@ tare_status tare__plan_placement(tare_plan *p, bool *live)
     pass s = {p, live};
     tare_status status = TARE_OK;
     for (int32_t i = p->part.to - 1; i >= p->part.from && status == TARE_OK; --i)
-        if (lives(&s, i) && p->graph->program.node[i].op->join)
+        if (lives(&s, i) && p->program->node[i].op->join)
             status = join(&s, i, live);
     return status;
 }

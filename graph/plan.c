@@ -6,72 +6,6 @@
 
 #include "graph_private.h"
 
-/* ---- works: what prepare() leaves, once for all instances
- * ------------------------------------------------------------------*/
-static tare_status prepare_node(tare_plan *p, tare_node *n)
-{
-    tare_args a = tare_node_args(n);
-    tare_work w, *kept;
-    w.n_g = 0;
-    w.n_pieces = 1;
-    w.piece_bytes = w.worker_bytes = 0;
-    n->variant->prepare(&a, (const tare_desc_ref *)(n->operand + n->n_in), &w);
-    size_t bytes = offsetof(tare_work, g) + (size_t)w.n_g * sizeof *w.g; /* the words in use alone: calls lie close */
-    kept = tare_arena_take(&p->arena, bytes);
-    if (!kept)
-        return TARE_NO_MEMORY;
-    n->work = memcpy(kept, &w, bytes);
-    return TARE_OK;
-}
-
-/* Operands that lie in what they are joined to look as they do there. */
-static bool place_operands(tare_plan *p, tare_node *n)
-{
-    int total = n->n_in + n->n_out + n->n_aux;
-    bool any = false;
-    for (int k = 0; k < total; ++k)
-        any |= n->operand[k] && p->placed[n->operand[k]->id];
-    if (!any)
-        return true;
-    tare_value **operand = tare_arena_take(&p->arena, (size_t)total * sizeof(tare_value *));
-    for (int k = 0; operand && k < total; ++k) {
-        tare_value *v = n->operand[k];
-        operand[k] = v && p->placed[v->id] ? p->placed[v->id] : v;
-    }
-    n->operand = operand;
-    n->variant = operand ? tare__plan_variant(p->runtime, n) : NULL;
-    return operand != NULL;
-}
-
-/* The live nodes with a kernel become the calls, in program order. */
-static tare_status list_calls(tare_plan *p, const bool *live)
-{
-    const tare_program *program = &p->graph->program;
-    p->n_calls = p->n_address = 0;
-    p->node = tare_arena_take(&p->arena, (size_t)(p->part.to - p->part.from) * sizeof *p->node);
-    if (!p->node)
-        return TARE_NO_MEMORY;
-    for (int32_t i = p->part.from; i < p->part.to; ++i) {
-        if (!live[i - p->part.from] || program->node[i].op->view)
-            continue;
-        tare_node *n = tare_arena_take(&p->arena, sizeof *n); /* of our own: the program may grow and move */
-        if (!n)
-            return TARE_NO_MEMORY;
-        *n = program->node[i];
-        if (!place_operands(p, n))
-            return TARE_NO_MEMORY;
-        if (!n->variant) {
-            tare_args a = tare_node_args(n);
-            return tare_op_error(&a, TARE_IMPOSSIBLE, "an operator without a kernel cannot be planned");
-        }
-        if (prepare_node(p, n) != TARE_OK)
-            return TARE_NO_MEMORY;
-        p->n_address += n->n_in + n->n_out + n->n_aux + 2;
-        p->node[p->n_calls++] = n;
-    }
-    return TARE_OK;
-}
-
 /* ---- packing
  * ---------------------------------------------------------------------------------------------------------------*/
 static tare_status pack_with(tare_plan *p, const tare_packer *packer, tare_interval *interval)
@@ -204,7 +138,7 @@ static void lap(int64_t *then, int64_t *spent)
 static bool joins(const tare_plan *p, const bool *live)
 {
     for (int32_t i = p->part.from; i < p->part.to; ++i)
-        if (live[i - p->part.from] && p->graph->program.node[i].op->join)
+        if (live[i - p->part.from] && p->program->node[i].op->join)
             return true;
     return false;
 }
@@ -213,14 +147,20 @@ static bool joins(const tare_plan *p, const bool *live)
  * than reference counting would. What is said of other strategies is of the program as it is. */
 static tare_status lay(tare_plan *p, bool *live, const tare_plan_options *o)
 {
-    size_t values = (size_t)p->graph->program.n_values * sizeof *p->placed;
+    size_t values = (size_t)p->program->n_values * sizeof *p->placed;
     p->placed = tare_arena_take(&p->arena, values);
     if (!p->placed)
         return TARE_NO_MEMORY;
     memset(p->placed, 0, values);
-    tare_status status = list_calls(p, live);
+    tare_status status = tare__plan_nodes(p, live);
+    if (status == TARE_OK)
+        status = tare__plan_order(p, o->order, !o->no_in_place);
+    if (status == TARE_OK)
+        status = tare__plan_list(p, live);
     if (status == TARE_OK)
         status = tare__plan_buffers(p, live, !o->no_in_place);
+    if (p->order_taken != TARE_ORDER_PROGRAM)
+        p->bytes.refcount = p->refcount_before;
     if (status != TARE_OK || o->no_placement || !joins(p, live))
         return status;
     tare_plan apart = *p;
@@ -230,10 +170,10 @@ static tare_status lay(tare_plan *p, bool *live, const tare_plan_options *o)
     memcpy(joined, live, (size_t)(p->part.to - p->part.from));
     status = tare__plan_placement(p, joined);
     if (status == TARE_OK)
-        status = list_calls(p, joined);
+        status = tare__plan_list(p, joined);
     if (status == TARE_OK)
         status = tare__plan_buffers(p, joined, !o->no_in_place);
-    if (status == TARE_OK && p->bytes.lower_bound > apart.bytes.refcount) {
+    if (status == TARE_OK && p->bytes.lower_bound > apart.bytes.lower_bound_no_inplace) {
         memset(p->placed, 0, values);
         tare_arena arena = p->arena;
         *p = apart;
@@ -245,17 +185,19 @@ static tare_status lay(tare_plan *p, bool *live, const tare_plan_options *o)
     return status;
 }
 
-static tare_status make(tare_plan *p, const tare_plan_options *o)
+static tare_status make(tare_plan *p, const tare_plan_options *o, tare_recompute how)
 {
     int64_t then = tare__graph_now_ns();
     size_t nodes = (size_t)(p->part.to - p->part.from);
-    bool *live = tare_arena_take(&p->arena, nodes + 1);
+    bool *live = tare_arena_take(&p->arena, 2 * nodes + 1); /* room for nodes that are repeated */
     if (!live)
         return TARE_NO_MEMORY;
-    memset(live, true, nodes);
+    memset(live, true, 2 * nodes);
     if (!o->no_dce)
-        tare__plan_dce(p->graph, &p->part, live);
-    tare_status status = lay(p, live, o);
+        tare__plan_dce(p->program, &p->part, live);
+    tare_status status = how.n_segments ? tare__plan_recompute(p, live, how) : TARE_OK;
+    if (status == TARE_OK)
+        status = lay(p, live, o);
     lap(&then, &p->times.passes_ns);
     if (status == TARE_OK)
         status = pack(p, o->packer);
@@ -284,7 +226,8 @@ static tare_status keep_part(tare_plan *p, const tare_part *part)
     return TARE_OK;
 }
 
-tare_status tare__plan_part(tare_graph *g, const tare_part *part, const tare_plan_options *options, tare_plan **out)
+static tare_status plan_once(tare_graph *g, const tare_part *part, const tare_plan_options *options, tare_recompute how,
+                             tare_plan **out)
 {
     tare_runtime *rt = g->mode.runtime;
     tare_plan *p = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, sizeof *p);
@@ -292,19 +235,67 @@ tare_status tare__plan_part(tare_graph *g, const tare_part *part, const tare_pla
         return TARE_NO_MEMORY;
     p->runtime = rt;
     p->graph = g;
+    p->program = &g->program;
     p->n_input = g->n_input;
     p->n_values = g->program.n_values;
+    p->n_nodes = g->program.n;
+    p->n_values_graph = g->program.n_values;
     p->arena.memory = &rt->memory;
     p->times = g->times;
     p->times.trace_ns = tare__graph_now_ns() - g->started_ns - g->times.gradient_ns;
     tare_status status = keep_part(p, part);
     if (status == TARE_OK)
-        status = make(p, options ? options : &(tare_plan_options){0});
+        status = make(p, options, how);
     if (status != TARE_OK) {
         tare_plan_free(p);
         return status;
     }
-    ++rt->counts.plans;
+    *out = p;
+    return TARE_OK;
+}
+
+/* Within the budget what repeats least is better, beyond it what is smaller. */
+static bool better(const tare_plan *a, const tare_plan *b, int64_t budget)
+{
+    bool within[] = {a->bytes.arena <= budget, b->bytes.arena <= budget};
+    if (within[0] != within[1])
+        return within[0];
+    return within[0] ? a->repeated_steps < b->repeated_steps : a->bytes.arena < b->bytes.arena;
+}
+
+/* Planned with cheap nodes repeated and with expensive ones too, in several numbers of segments: the best stays. */
+static tare_status plan_within(tare_graph *g, const tare_part *part, const tare_plan_options *o, tare_plan **best)
+{
+    static const double steps[] = {4, 16, 64, 256, 1e300};
+    static const int segments[] = {1, 2, 4, 8, 16, 32};
+    enum { STEPS = sizeof steps / sizeof *steps, SEGMENTS = sizeof segments / sizeof *segments };
+    for (int i = 0; i < STEPS * SEGMENTS && ((*best)->repeated_steps > 0 || (*best)->bytes.arena > o->recompute); ++i) {
+        tare_plan *again;
+        tare_recompute how = {steps[i / SEGMENTS], segments[i % SEGMENTS]};
+        tare_status status = plan_once(g, part, o, how, &again);
+        if (status != TARE_OK)
+            return status;
+        bool taken = better(again, *best, o->recompute);
+        tare_plan_free(taken ? *best : again);
+        *best = taken ? again : *best;
+    }
+    return TARE_OK;
+}
+
+tare_status tare__plan_part(tare_graph *g, const tare_part *part, const tare_plan_options *options, tare_plan **out)
+{
+    const tare_plan_options *o = options ? options : &(tare_plan_options){0};
+    tare_plan *p;
+    tare_status status = plan_once(g, part, o, (tare_recompute){0}, &p);
+    if (status != TARE_OK)
+        return status;
+    if (o->recompute > 0 && g->n_forward > 0 && part->from == 0)
+        status = plan_within(g, part, o, &p);
+    if (status != TARE_OK) {
+        tare_plan_free(p);
+        return status;
+    }
+    ++g->mode.runtime->counts.plans;
     *out = p;
     return TARE_OK;
 }
@@ -333,6 +324,11 @@ tare_plan_bytes tare_plan_size(const tare_plan *p)
 tare_capture_times tare_plan_times(const tare_plan *p)
 {
     return p->times;
+}
+
+tare_plan_order tare_plan_order_of(const tare_plan *p)
+{
+    return p->order_taken;
 }
 
 int tare_plan_blocks(const tare_plan *p, const tare_plan_block **out)

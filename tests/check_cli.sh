@@ -155,6 +155,13 @@ expect 1 'alone.safetensors' summary "$folder/alone.json"
 # ---- plans
 expect 0 'lower bound' plan mlp --csv "$folder/mlp.csv"
 expect 0 'no two meet' plan --verify "$folder/mlp.csv"
+expect 0 'floor of all orders' plan mlp --factor order=program
+expect 0 'order: least-peak' plan mlp --factor order=least-peak,recompute=1MiB
+expect 0 'agree bit for bit' agree chain:depth=6 --modes symbol,step,kernels --factor recompute=1KiB
+for level in 1MB 1500B -1KiB KiB 1.5MiB '' 0 99999999999999999999GiB; do
+    expect 2 'has no level' plan mlp --factor "recompute=$level"
+done
+expect 2 'means nothing' agree mlp --modes functional --factor recompute=1MiB
 cut -d, -f1-4 "$folder/mlp.csv" >"$folder/bare.csv"
 expect 0 'height' plan "$folder/bare.csv" --out "$folder/planned.csv"
 expect 0 'no two meet' plan --verify "$folder/planned.csv"

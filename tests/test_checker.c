@@ -13,10 +13,13 @@ typedef struct {
     const char *net, *optimizer;
     tare_loss loss;
     int64_t batch;
+    tare_plan_order order;
 } subject;
-static const subject subjects[] = {{"chain:depth=3,width=33", "adam", TARE_LOSS_L2, 7},
-                                   {"mlp_mnist", "sgd", TARE_LOSS_SOFTMAX_CE, 64},
-                                   {"mlp:hidden=70-9", NULL, TARE_LOSS_L2, 300}};
+static const subject subjects[] = {{"chain:depth=3,width=33", "adam", TARE_LOSS_L2, 7, TARE_ORDER_PROGRAM},
+                                   {"mlp_mnist", "sgd", TARE_LOSS_SOFTMAX_CE, 64, TARE_ORDER_PROGRAM},
+                                   {"mlp:hidden=70-9", NULL, TARE_LOSS_L2, 300, TARE_ORDER_PROGRAM},
+                                   {"chain:depth=4,width=20", "sgd", TARE_LOSS_L2, 5, TARE_ORDER_LEAST_PEAK},
+                                   {"mlp:hidden=70-9", "adam", TARE_LOSS_L2, 30, TARE_ORDER_EAGER_UPDATE}};
 enum { N_SUBJECTS = sizeof subjects / sizeof *subjects };
 
 static void setup(void)
@@ -27,7 +30,8 @@ static void setup(void)
 static void begin(int i)
 {
     const subject *s = &subjects[i];
-    must(training_init(&t, rt, &(training_task){s->net, s->optimizer, s->loss, s->batch, {0}}, TRAIN_STEP));
+    must(training_init(&t, rt, &(training_task){s->net, s->optimizer, s->loss, s->batch, {.order = s->order}},
+                       TRAIN_STEP));
 }
 
 static void fresh(void)
