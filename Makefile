@@ -1,7 +1,7 @@
 # The entry points; what they do stands in CMakePresets.json, cmake/ and scripts/.
 export CMAKE_GENERATOR ?= $(if $(shell command -v ninja),Ninja,Unix Makefiles)
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
-.PHONY: build demo check check-full bench-check prepare
+.PHONY: build demo check check-full bench-check fuzz prepare
 
 build:
 	cmake --preset release
@@ -37,3 +37,10 @@ check-full: check
 # What needs a clock.
 bench-check: build
 	build/tare bench chain --modes all --quick
+
+# libFuzzer over every reader, SECONDS each.
+SECONDS ?= 60
+fuzz:
+	cmake --preset fuzz
+	cmake --build --preset fuzz -j $(JOBS)
+	scripts/fuzz.sh build/fuzz $(SECONDS)

@@ -1,6 +1,7 @@
 # The tests: each tests/test_*.c is one Check program; each tests/check_*.sh and check_*.py is a test that gets the
 # source folder and the build folder. All run in the source folder. test_full_* and check_full_* carry the label full;
-# test_shared_* link to the shared library, as a program outside does. tests/plugins/*.c is a plug-in each.
+# test_shared_* link to the shared library, as a program outside does. tests/plugins/*.c is a plug-in each,
+# tests/fuzz/*.c a fuzz target each.
 option(BUILD_TESTING "build the tests" ON)
 if(NOT BUILD_TESTING)
     return()
@@ -33,7 +34,7 @@ foreach(source ${plugin_sources})
 endforeach()
 
 # Preloaded into the command by check_no_memory.py; sanitizers have an allocator of their own.
-if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_BUILD_TYPE MATCHES "^(Sanitize|Tsan)$")
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_BUILD_TYPE MATCHES "^(Sanitize|Tsan|Fuzz)$")
     add_library(fail_allocation MODULE tests/fail_allocation.c)
     tare_compile(fail_allocation)
     set_target_properties(fail_allocation PROPERTIES C_VISIBILITY_PRESET default)
@@ -67,5 +68,24 @@ foreach(script ${scripts})
         tare_add_test(${name} ${Python3_EXECUTABLE} ${script} ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
     else()
         tare_add_test(${name} bash ${script} ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+    endif()
+endforeach()
+
+# With libFuzzer (preset fuzz) the targets are for scripts/fuzz.sh; elsewhere each is a test over its kept inputs and some
+# mutations of them.
+add_custom_target(fuzz)
+file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/*.c)
+foreach(source ${fuzz_sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(fuzz_${name} ${source})
+    tare_compile(fuzz_${name})
+    target_link_libraries(fuzz_${name} PRIVATE tare_bench tare_static)
+    set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    add_dependencies(fuzz fuzz_${name})
+    if(CMAKE_BUILD_TYPE STREQUAL "Fuzz")
+        target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    else()
+        target_sources(fuzz_${name} PRIVATE tests/fuzz_driver.c)
+        tare_add_test(fuzz_${name} fuzz_${name} tests/fuzz/corpus/${name})
     endif()
 endforeach()

@@ -29,5 +29,9 @@ tare_status tare_error(tare_status status, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(error_text, sizeof error_text, format, arguments);
     va_end(arguments);
+    /* A user's own text may hold anything; the sentence stays one line, and no terminal takes orders from it. */
+    for (char *c = error_text; *c; ++c)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
     return status;
 }

@@ -42,8 +42,8 @@ TARE_API const char *tare_status_name(tare_status status);
 /* The sentence of this thread's last failure; "" if there was none. Valid until the next failure. */
 TARE_API const char *tare_error_text(void);
 
-/* Sets this thread's error text (printf form, cut at 511 bytes) and returns `status`, so that a
- * failure is one line: return tare_error(TARE_BAD_SHAPE, "...", ...). Also for plug-ins. */
+/* Sets this thread's error text (printf form, cut at 511 bytes, a control character as '?') and returns `status`,
+ * so that a failure is one line: return tare_error(TARE_BAD_SHAPE, "...", ...). Also for plug-ins. */
 TARE_API tare_status tare_error(tare_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #ifdef __cplusplus
