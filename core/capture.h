@@ -21,7 +21,7 @@ extern "C" {
 typedef void tare_function(void *owner, tare_mode *, tare_value *const *in, int n_in, tare_value **out, int n_out);
 
 typedef struct {
-    bool keep;           /* the arena stays with the instance between calls (static_alloc) */
+    bool keep;           /* arenas stay with the function between calls, for any signature (static_alloc) */
     bool bound;          /* calls are replayed as bound, not dispatched one by one (static_shape); needs keep */
     bool broken;         /* cut between layers too, not at breaks alone */
     int most_signatures; /* kept plans, least recently used goes first; 0 = 16 */
@@ -36,8 +36,8 @@ typedef struct tare_capture_service {
                         tare_captured **out);
     /* As calling the function with this mode: out[] are handles of the current scope. */
     tare_status (*apply)(tare_captured *, tare_mode *, tare_value *const *in, int n_in, tare_value **out);
-    /* Where storage is kept: at least one idle arena of so many bytes, ahead of the first call; and all idle ones back to
-     * the pool. */
+    /* Where storage is kept: at least one idle arena of so many bytes, ahead of the first call; and all idle ones back
+     * to the pool. */
     tare_status (*reserve)(tare_captured *, size_t bytes);
     void (*shrink)(tare_captured *);
     /* After all values that it made, and before its runtime. */

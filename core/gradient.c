@@ -155,13 +155,6 @@ void tare_leaves_rewritten(const tare_builder *b, tare_value *const *leaf, int n
     m->n_unstamped += m->error == TARE_OK && note(m, (tare_reached){.group = leaf, .n_group = n});
 }
 
-static const tare_value *root_of(const tare_value *v)
-{
-    while (v->base)
-        v = v->base;
-    return v;
-}
-
 /* What a tape tells by versions, a graph tells by its order: no node after this one writes what its gradient reads. */
 static tare_status check_order(const tare_program *p, const tare_node *n)
 {
@@ -173,7 +166,7 @@ static tare_status check_order(const tare_program *p, const tare_node *n)
             if (!written || !w->op->ties[o - w->n_in] || written->node <= n->operand[n->n_in]->node)
                 continue;
             for (int i = 0; i < n->n_in + n->n_out + n->n_aux; ++i)
-                if (n->operand[i] && tare_node_needs(n, i) && root_of(n->operand[i]) == root_of(written))
+                if (n->operand[i] && tare_node_needs(n, i) && tare_value_root(n->operand[i]) == tare_value_root(written))
                     return tare_op_error(&a, TARE_STALE, "its %s %d, needed for backward, was changed by %s since",
                                          i < n->n_in ? "input" : "output", i < n->n_in ? i : i - n->n_in, w->op->name);
         }

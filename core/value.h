@@ -35,9 +35,8 @@ struct tare_storage {
 
 struct tare_value {
     tare_desc d; /* first: an array of values is an array of descs */
-    /* what changes all day, in one cache line */
-    int32_t refs;
-    int32_t holds;
+    /* what changes all day, together */
+    int32_t refs, holds;
     int32_t depth; /* scope that owns the handle; 0: the caller's; -1: given up */
     int32_t node;  /* producer's index in `program`; -1: external */
     int32_t id;    /* dense in a graph's program; -1 elsewhere */
@@ -81,6 +80,14 @@ TARE_API void tare_value_want_gradient(tare_value *, bool);
 /* The gradient that the last backward left on a leaf: borrowed, NULL if none. clear lets it go. */
 TARE_API tare_value *tare_value_gradient(const tare_value *);
 TARE_API void tare_value_clear_gradient(tare_value *);
+
+/* The value that a graph's chain of ties and views ends at; itself, if it is neither. The checker walks by itself. */
+static inline const tare_value *tare_value_root(const tare_value *v)
+{
+    while (v->base)
+        v = v->base;
+    return v;
+}
 
 /* "Give this value's bytes up at the next operator or layer call that takes it": effective only for values
  * that the current scope owns, so a layer may always write it at its last use of an argument. Returns v. */

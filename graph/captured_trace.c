@@ -33,9 +33,7 @@ static int list_results(const tare_entry *e, int32_t *result)
         for (int k = 0; k < node->n_in + node->n_out + node->n_aux; ++k) {
             if (!kept_for_gradient(node, k))
                 continue;
-            const tare_value *root = node->operand[k];
-            while (root->base)
-                root = root->base;
+            const tare_value *root = tare_value_root(node->operand[k]);
             if (root->node >= 0 && tare__captured_index(result, n, root->id) < 0)
                 result[n++] = root->id;
         }
@@ -122,9 +120,7 @@ static tare_status list_needed(tare_entry *e)
         for (int k = 0; k < node->n_in + node->n_out + node->n_aux; ++k) {
             if (!kept_for_gradient(node, k))
                 continue;
-            const tare_value *root = node->operand[k];
-            while (root->base)
-                root = root->base;
+            const tare_value *root = tare_value_root(node->operand[k]);
             int32_t x = 0;
             while (root->node < 0 && e->graph->external[e->external[x]].symbol != root)
                 ++x;

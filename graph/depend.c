@@ -65,9 +65,7 @@ static tare_status find_homes(builder *b, tare_arena *arena)
 
 static int32_t home_of(const builder *b, const tare_value *v)
 {
-    while (v->base)
-        v = v->base;
-    return b->home[v->id];
+    return b->home[tare_value_root(v)->id];
 }
 
 /* ---- edges

@@ -30,13 +30,6 @@ static const tare_node *node_at(const floor_of *f, int32_t place)
     return &f->p->program->node[f->p->order[place]];
 }
 
-static const tare_value *root_of(const tare_value *v)
-{
-    while (v->base)
-        v = v->base;
-    return v;
-}
-
 /* Parts take what they take of their whole, without gaps between them. */
 static int64_t bytes_of(const floor_of *f, const tare_value *root)
 {
@@ -117,7 +110,7 @@ static bool in_whole(const floor_of *f, const tare_node *n, int32_t id, int32_t 
         if (f->place_of[whole] >= 0 && passes(f, whole, place))
             return true;
         for (int k = 0; k < n->n_in; ++k)
-            if (n->operand[k] && root_of(n->operand[k])->id == whole)
+            if (n->operand[k] && tare_value_root(n->operand[k])->id == whole)
                 return true;
     }
     return false;
@@ -126,7 +119,7 @@ static bool in_whole(const floor_of *f, const tare_node *n, int32_t id, int32_t 
 static bool first_operand(const tare_node *n, int k)
 {
     for (int i = 0; i < k; ++i)
-        if (n->operand[i] && !tare__plan_shape_only(n, i) && root_of(n->operand[i]) == root_of(n->operand[k]))
+        if (n->operand[i] && !tare__plan_shape_only(n, i) && tare_value_root(n->operand[i]) == tare_value_root(n->operand[k]))
             return false;
     return true;
 }
@@ -137,7 +130,7 @@ static bool may_take_over(const floor_of *f, const tare_node *n, int o, int32_t 
     int k = o < TARE_OPERANDS ? n->op->overwrites[o] - 1 : -1;
     if (k < 0 || k >= n->n_in || !n->operand[k] || tare__plan_shape_only(n, k))
         return false;
-    const tare_value *root = root_of(n->operand[k]);
+    const tare_value *root = tare_value_root(n->operand[k]);
     return f->place_of[root->id] >= 0 && !passes(f, root->id, place) &&
            tare_memory_rounded(tare_desc_bytes(&root->d)) ==
                tare_memory_rounded(tare_desc_bytes(&n->operand[n->n_in + o]->d));
@@ -152,7 +145,7 @@ static int64_t own_bytes(const floor_of *f, int32_t place)
         const tare_value *v = n->operand[k];
         if (!v || tare__plan_shape_only(n, k) || !first_operand(n, k))
             continue;
-        const tare_value *root = root_of(v);
+        const tare_value *root = tare_value_root(v);
         bool there = k < n->n_in
                          ? f->place_of[root->id] < 0 || passes(f, root->id, place) || in_whole(f, n, root->id, place)
                          : v->base || may_take_over(f, n, k - n->n_in, place);
@@ -214,13 +207,13 @@ static void find_makers(floor_of *f, int32_t *n_readers)
         for (int k = 0; k < n->n_in; ++k) {
             if (!n->operand[k] || n->op->view || tare__plan_shape_only(n, k))
                 continue;
-            ++n_readers[root_of(n->operand[k])->id];
+            ++n_readers[tare_value_root(n->operand[k])->id];
             if (n->op->join && n->operand[k]->node >= 0 && !n->operand[k]->base)
                 f->whole[n->operand[k]->id] = n->operand[n->n_in]->id;
         }
     }
     for (int32_t r = 0; r < p->part.n_result; ++r)
-        f->result[root_of(p->program->value[p->part.result[r]])->id] = true;
+        f->result[tare_value_root(p->program->value[p->part.result[r]])->id] = true;
 }
 
 static tare_status list_readers(floor_of *f, tare_arena *arena)
@@ -244,7 +237,7 @@ static tare_status list_readers(floor_of *f, tare_arena *arena)
         const tare_node *n = node_at(f, i);
         for (int k = 0; k < n->n_in && !n->op->view; ++k)
             if (n->operand[k] && !tare__plan_shape_only(n, k))
-                *list[root_of(n->operand[k])->id]++ = i;
+                *list[tare_value_root(n->operand[k])->id]++ = i;
     }
     for (size_t id = 0; id < values; ++id)
         if (count[id])

@@ -31,20 +31,13 @@ static const tare_node *node_at(const schedule *s, int32_t place)
     return &s->p->program->node[s->p->order[place]];
 }
 
-static const tare_value *root_of(const tare_value *v)
-{
-    while (v->base)
-        v = v->base;
-    return v;
-}
-
 /* Whether input k of a node with a kernel is the first to read its root. */
 static bool first_read(const tare_node *n, int k)
 {
     if (!n->operand[k] || n->op->view || tare__plan_shape_only(n, k))
         return false;
     for (int i = 0; i < k; ++i)
-        if (n->operand[i] && !tare__plan_shape_only(n, i) && root_of(n->operand[i]) == root_of(n->operand[k]))
+        if (n->operand[i] && !tare__plan_shape_only(n, i) && tare_value_root(n->operand[i]) == tare_value_root(n->operand[k]))
             return false;
     return true;
 }
@@ -57,7 +50,7 @@ static void follow_node(schedule *s, int32_t place)
     for (int k = 0; k < n->n_in; ++k) {
         if (!first_read(n, k))
             continue;
-        int32_t id = root_of(n->operand[k])->id;
+        int32_t id = tare_value_root(n->operand[k])->id;
         ++s->n_readers[id];
         s->reader_sum[id] += place;
     }
@@ -80,7 +73,7 @@ static void rewind_schedule(schedule *s)
     for (int32_t i = 0; i < p->n_order; ++i)
         follow_node(s, i);
     for (int32_t r = 0; r < p->part.n_result; ++r) {
-        int32_t id = root_of(p->program->value[p->part.result[r]])->id;
+        int32_t id = tare_value_root(p->program->value[p->part.result[r]])->id;
         ++s->n_readers[id];
         s->reader_sum[id] += p->n_order; /* nobody's place */
     }
@@ -92,8 +85,8 @@ static void rewind_schedule(schedule *s)
             if (n->operand[k] && !n->operand[k]->base && s->n_readers[n->operand[k]->id])
                 s->growth[i] += s->bytes[n->operand[k]->id];
         for (int k = 0; k < n->n_in; ++k)
-            if (first_read(n, k) && s->n_readers[root_of(n->operand[k])->id] == 1)
-                s->growth[i] -= s->bytes[root_of(n->operand[k])->id];
+            if (first_read(n, k) && s->n_readers[tare_value_root(n->operand[k])->id] == 1)
+                s->growth[i] -= s->bytes[tare_value_root(n->operand[k])->id];
     }
 }
 
@@ -160,7 +153,7 @@ static void run_node(schedule *s, queue *q, int32_t place, bool by_growth)
     s->ran[place] = true;
     for (int k = 0; k < n->n_in; ++k)
         if (first_read(n, k))
-            read_once(s, q, place, root_of(n->operand[k])->id, by_growth);
+            read_once(s, q, place, tare_value_root(n->operand[k])->id, by_growth);
     for (int32_t e = s->after.from[place]; e < s->after.from[place + 1]; ++e) {
         int32_t next = s->after.to[e];
         if (--s->waits[next] == 0)
@@ -207,12 +200,12 @@ static bool takes_over(const schedule *s, const tare_node *n, int o)
     int k = o < TARE_OPERANDS ? n->op->overwrites[o] - 1 : -1;
     if (k < 0 || k >= n->n_in || !n->operand[k] || !n->operand[k]->d.contiguous || tare__plan_shape_only(n, k))
         return false;
-    const tare_value *root = root_of(n->operand[k]);
+    const tare_value *root = tare_value_root(n->operand[k]);
     int64_t offset = 0;
     for (const tare_value *v = n->operand[k]; v->base; v = v->base)
         offset += v->view_offset;
     for (int i = 0; i < n->n_in + n->n_out + n->n_aux; ++i)
-        if (i != k && n->operand[i] && root_of(n->operand[i]) == root)
+        if (i != k && n->operand[i] && tare_value_root(n->operand[i]) == root)
             return false;
     return offset == 0 && s->n_readers[root->id] == 1 && s->bytes[root->id] && s->bytes[out->id] == s->bytes[root->id];
 }
@@ -241,8 +234,8 @@ static int64_t measure(schedule *s, const int32_t *order, bool in_place)
         int64_t now = live - taken + (scratch ? (int64_t)tare_memory_rounded(scratch) : 0);
         most = now > most ? now : most;
         for (int k = 0; k < n->n_in; ++k)
-            if (first_read(n, k) && --s->n_readers[root_of(n->operand[k])->id] == 0)
-                dead += s->bytes[root_of(n->operand[k])->id];
+            if (first_read(n, k) && --s->n_readers[tare_value_root(n->operand[k])->id] == 0)
+                dead += s->bytes[tare_value_root(n->operand[k])->id];
         live -= dead;
     }
     return most;

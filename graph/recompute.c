@@ -25,13 +25,6 @@ typedef struct {
     tare_recompute how;
 } pass;
 
-static const tare_value *root_of(const tare_value *v)
-{
-    while (v->base)
-        v = v->base;
-    return v;
-}
-
 static bool reads(const tare_node *n, int k)
 {
     return n->operand[k] && !tare__plan_shape_only(n, k);
@@ -93,8 +86,8 @@ static void cut_arcs(const pass *s, tare_network *c)
             continue;
         bool again = i < s->n_forward && repeatable(s, n);
         for (int k = 0; k < n->n_in && i >= s->n_forward; ++k)
-            if (reads(n, k) && forward(s, root_of(n->operand[k])))
-                tare__cut_arc(c, FIRST + 2 * root_of(n->operand[k])->id + 1, SINK, TARE_CUT_NEVER);
+            if (reads(n, k) && forward(s, tare_value_root(n->operand[k])))
+                tare__cut_arc(c, FIRST + 2 * tare_value_root(n->operand[k])->id + 1, SINK, TARE_CUT_NEVER);
         for (int o = n->n_in; o < n->n_in + n->n_out + n->n_aux && i < s->n_forward; ++o) {
             const tare_value *v = n->operand[o];
             if (!v || v->base)
@@ -104,8 +97,8 @@ static void cut_arcs(const pass *s, tare_network *c)
             if (!again)
                 tare__cut_arc(c, SOURCE, FIRST + 2 * v->id, TARE_CUT_NEVER);
             for (int k = 0; k < n->n_in && again; ++k)
-                if (reads(n, k) && forward(s, root_of(n->operand[k])))
-                    tare__cut_arc(c, FIRST + 2 * root_of(n->operand[k])->id + 1, FIRST + 2 * v->id, TARE_CUT_NEVER);
+                if (reads(n, k) && forward(s, tare_value_root(n->operand[k])))
+                    tare__cut_arc(c, FIRST + 2 * tare_value_root(n->operand[k])->id + 1, FIRST + 2 * v->id, TARE_CUT_NEVER);
         }
     }
 }
@@ -118,11 +111,11 @@ static void keep_borders(pass *s)
     for (int32_t i = 0; i < s->n_forward; ++i) {
         const tare_node *n = &s->program->node[i];
         for (int k = 0; s->live[i] && k < n->n_in; ++k) {
-            if (!reads(n, k) || !forward(s, root_of(n->operand[k])))
+            if (!reads(n, k) || !forward(s, tare_value_root(n->operand[k])))
                 continue;
-            int64_t made = root_of(n->operand[k])->node, parts = s->how.n_segments;
+            int64_t made = tare_value_root(n->operand[k])->node, parts = s->how.n_segments;
             if (made * parts / s->n_forward != i * parts / s->n_forward)
-                s->kept[root_of(n->operand[k])->id] = true;
+                s->kept[tare_value_root(n->operand[k])->id] = true;
         }
     }
 }
@@ -140,7 +133,7 @@ static tare_status choose_kept(pass *s, tare_arena *arena)
     if (tare__cut_init(&c, arena, FIRST + 2 * program->n_values, arcs) != TARE_OK)
         return TARE_NO_MEMORY;
     for (int32_t r = 0; r < s->p->part.n_result; ++r)
-        s->kept[root_of(program->value[s->p->part.result[r]])->id] = true;
+        s->kept[tare_value_root(program->value[s->p->part.result[r]])->id] = true;
     keep_borders(s);
     cut_arcs(s, &c);
     tare__cut_find(&c, SOURCE, SINK);
@@ -195,7 +188,7 @@ static bool unwritten(const pass *s, const tare_node *n, int32_t i)
         bool tied = false;
         for (int o = 0; o < n->n_out && o < TARE_OPERANDS; ++o)
             tied |= left_out(n, o) && n->op->ties[o] == k + 1;
-        if (reads(n, k) && !tied && s->written[root_of(n->operand[k])->id] < i)
+        if (reads(n, k) && !tied && s->written[tare_value_root(n->operand[k])->id] < i)
             return false;
     }
     return true;
@@ -311,7 +304,7 @@ static void find_written(pass *s)
         const tare_node *n = &s->program->node[i];
         for (int o = 0; s->live[i] && o < n->n_out; ++o)
             if (left_out(n, o)) {
-                int32_t id = root_of(n->operand[n->n_in + o])->id;
+                int32_t id = tare_value_root(n->operand[n->n_in + o])->id;
                 s->written[id] = i;
                 s->kept[id] = true;
             }
