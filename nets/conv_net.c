@@ -1,5 +1,5 @@
-/* conv_net.c - the layers of a net that is a table of steps (conv_net.h). */
-#include "conv_net.h"
+/* conv_net.c - the layers of a net that is a table of steps (conv_net_private.h). */
+#include "conv_net_private.h"
 
 #include "nets_private.h"
 

@@ -1,6 +1,6 @@
-/* conv_nets.c - the image nets as tables of steps (conv_net.h): lenetp, lenet, cifarnet, vgg_cifar, alexnet, googlenet,
- * resnet50. */
-#include "conv_net.h"
+/* conv_nets.c - the image nets as tables of steps (conv_net_private.h): lenetp, lenet, cifarnet, vgg_cifar, alexnet,
+ * googlenet, resnet50. */
+#include "conv_net_private.h"
 #include "nets_private.h"
 
 TARE_NET_FORWARDS(tare__conv_net_body)

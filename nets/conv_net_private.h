@@ -1,4 +1,5 @@
-/* conv_net.h - image nets as tables: convolutions, poolings, normalizations and dense layers, in a row or in branches.
+/* conv_net_private.h - image nets as tables: convolutions, poolings, normalizations and dense layers, in a row or in
+ * branches.
  *
  * A net is a table of steps over a few *lanes*, each of which holds one value; lane 0 has the input at first and the
  * output at last. A step reads the lane `from` and writes the lane `to`. Where they are one the value is given up to
@@ -8,8 +9,8 @@
  *
  * conv_net.c makes a layer of each step, the body below applies them, conv_nets.c has the tables. What does not come in
  * steps (recurrence, sharing) is a net of its own. */
-#ifndef TARE_NETS_CONV_NET_H
-#define TARE_NETS_CONV_NET_H
+#ifndef TARE_NETS_CONV_NET_PRIVATE_H
+#define TARE_NETS_CONV_NET_PRIVATE_H
 
 #include "layer_image.h"
 #include "layer_state.h"
