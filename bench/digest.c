@@ -217,7 +217,7 @@ static void hash_plan(calls *c, const tare_plan *plan)
 tare_status tare__calls_digest(tare__arm *a, uint64_t *hash, int *n)
 {
     calls c = {.hash = tare__fnv_start};
-    if (a->plan)
+    if (a->plan && !a->carrier)
         hash_plan(&c, a->plan);
     a->rt->trace = (tare_trace){on_event, &c};
     if (a->mode)

@@ -120,7 +120,7 @@ static tare_status record(tare__arm *a, recorder *r)
         r->at = 0;
         r->last_bytes = a->rt->work_bytes_live;
         r->last_ns = tare__clock_ns();
-        status = a->graph ? replay(a, r) : a->step(a);
+        status = a->graph && !a->carrier ? replay(a, r) : a->step(a);
         r->differs |= r->at != r->out->n;
     }
     trace(a, NULL);
