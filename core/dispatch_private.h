@@ -60,6 +60,33 @@ static inline const tare_variant *tare__choose(const tare_kernels *k, const tare
     return NULL;
 }
 
+/* Fills a node from the call; it borrows the call's operands. */
+static inline void tare__describe(const tare__apply *c, tare_node *n)
+{
+    n->op = c->args.op;
+    n->variant = c->variant;
+    n->path = c->args.path;
+    n->n_in = (int16_t)c->args.n_in;
+    n->n_out = (int16_t)c->n_out;
+    n->n_aux = (int16_t)c->n_aux;
+    n->absent = c->args.absent;
+}
+
+static inline __attribute__((always_inline)) void tare__trace(tare_mode *m, tare__apply *c, tare_event event,
+                                                              const int flags)
+{
+    if (!(flags & TARE_DISPATCH_TRACED))
+        return;
+    const tare_trace *trace = &m->runtime->trace;
+    if (event >= TARE_EVENT_CHECK && !trace->fine)
+        return;
+    for (int k = 0; k <= trace->again; ++k) { /* all of a probe is repeated */
+        tare_node n = {.attr = c->args.attr, .operand = c->operand};
+        tare__describe(c, &n);
+        trace->event(trace->owner, event, &n);
+    }
+}
+
 /* The variant for the operands, with declared copies put in for those whose strides it does not take. */
 static inline __attribute__((always_inline)) tare_status
 tare__variant_for(tare_mode *m, tare__apply *c, const tare_kernels *k, uint32_t strided, const int flags)
@@ -116,7 +143,7 @@ static inline __attribute__((always_inline)) bool tare__output_take(tare_mode *m
 }
 
 /* Prepares and runs the kernel on this thread's stack; scratch comes from the pool for the time of the call. */
-static inline __attribute__((always_inline)) tare_status tare__run(tare_mode *m, tare__apply *c)
+static inline __attribute__((always_inline)) tare_status tare__run(tare_mode *m, tare__apply *c, const int flags)
 {
     tare_runtime *rt = m->runtime;
     const tare_variant *v = c->variant;
@@ -137,6 +164,7 @@ static inline __attribute__((always_inline)) tare_status tare__run(tare_mode *m,
         c->ptr[total + 1] = w.worker_bytes ? (char *)scratch->base + pieces : NULL;
     }
     tare_call call = {v->run, v->combine, c->ptr, w.g, w.n_pieces, (int16_t)(total + 2), (int16_t)w.n_g, -1};
+    tare__trace(m, c, TARE_EVENT_PREPARE, flags);
     if (!rt->device->direct || w.n_pieces != 1)
         return tare__dispatch_run(m, c, &call, scratch);
     ++rt->counts.kernel_calls;
@@ -144,28 +172,6 @@ static inline __attribute__((always_inline)) tare_status tare__run(tare_mode *m,
     if (scratch)
         tare_storage_drop(scratch);
     return __builtin_expect(error, 0) ? tare__data_error(c->args.op->name, m->path) : TARE_OK;
-}
-
-/* Fills a node from the call; it borrows the call's operands. */
-static inline void tare__describe(const tare__apply *c, tare_node *n)
-{
-    n->op = c->args.op;
-    n->variant = c->variant;
-    n->path = c->args.path;
-    n->n_in = (int16_t)c->args.n_in;
-    n->n_out = (int16_t)c->n_out;
-    n->n_aux = (int16_t)c->n_aux;
-    n->absent = c->args.absent;
-}
-
-static inline __attribute__((always_inline)) void tare__trace(tare_mode *m, tare__apply *c, tare_event event,
-                                                              const int flags)
-{
-    if (!(flags & TARE_DISPATCH_TRACED))
-        return;
-    tare_node n = {.attr = c->args.attr, .operand = c->operand};
-    tare__describe(c, &n);
-    m->runtime->trace.event(m->runtime->trace.owner, event, &n);
 }
 
 /* Appends the node; each operand gets a ref, and on a tape those that the gradient needs a hold. */
@@ -284,6 +290,7 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
             return tare__dispatch_undo(m, &c, o, out, TARE_NO_MEMORY);
         c.operand[n_in + o] = v;
     }
+    tare__trace(m, &c, TARE_EVENT_CHECK, flags);
     ++rt->counts.infers;
     status = op->infer(&c.args, (const tare_desc_out *)(c.operand + n_in));
     tare__trace(m, &c, TARE_EVENT_INFER, flags);
@@ -291,6 +298,8 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
         status = tare__variant_for(m, &c, k, strided, flags);
     if (__builtin_expect(status != TARE_OK, 0))
         return tare__dispatch_undo(m, &c, made, out, status);
+
+    tare__trace(m, &c, TARE_EVENT_CHOOSE, flags);
 
     /* bytes, run */
     if (!plain && op->execute && run && tare__dispatch_block(m, &c) != TARE_OK)
@@ -307,7 +316,7 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
     tare__trace(m, &c, TARE_EVENT_ALLOCATE, flags);
     if (run) {
         if (plain || c.variant)
-            status = tare__run(m, &c);
+            status = tare__run(m, &c, flags);
         else if (op->execute)
             status = tare__dispatch_execute(m, &c);
         if (__builtin_expect(status != TARE_OK, 0))
@@ -342,6 +351,7 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
         if (given[i] && given[i]->moved)
             tare__give_up(m, given[i], flags);
     }
+    tare__trace(m, &c, TARE_EVENT_HAND, flags);
     return __builtin_expect(status == TARE_OK, 1) ? TARE_OK : tare__dispatch_failed(m, op, attr, out, status);
 }
 
