@@ -50,6 +50,7 @@ struct tare__arm {
     tare_api api;            /* how the net's body reaches its layers */
     tare_graph *graph;       /* NULL in an imperative arm, as plan and instance */
     int n_forward;           /* nodes of the program up to and with the loss */
+    int n_backward;          /* and up to and with the gradients: what follows is the update */
     tare_plan *plan;
     tare_instance *instance;
     const tare_call *call; /* the bare list, where api = kernels */

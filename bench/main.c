@@ -130,6 +130,17 @@ static const tare__option step_options[] = {
     JSON_FILE,
     END,
 };
+static const tare__option trace_options[] = {
+    TARE__TASK_OPTIONS,
+    WORK,
+    {"arms", "A,B,...", "block,static_shape", "rungs, side by side"},
+    {"factor", "F=L,...", NULL, "flips that apply to all"},
+    {"threads", "T,...", NULL, "the factor threads; with several, each rung at each of them"},
+    {"kernels", "K", NULL, "the factor kernels"},
+    {"steps", "K", "1", "steps, one after the other"},
+    {"out", "FILE", NULL, "the timeline, in the Trace Event Format"},
+    END,
+};
 static const tare__option count_options[] = {
     TARE__TASK_OPTIONS,
     WORK,
@@ -202,6 +213,14 @@ static const tare__command commands[] = {
      "  tare graph mlp --save mlp.json"},
     {"step", "NET", "shows one step event by event, two arms side by side", 1, 1, step_options, tare__step_run,
      "  tare step mlp --arms functional,step --layer dense0"},
+    {"trace", "NET", "writes a timeline of steps, arms side by side, for a trace viewer", 1, 1, trace_options,
+     tare__trace_run,
+     "Warm steps as nested spans: step, forward, backward and update, layer, operator, what dispatch does and the "
+     "kernel; "
+     "pieces on the thread that ran them; the live bytes. ui.perfetto.dev and chrome://tracing open the file. A span "
+     "ends "
+     "with a reading of the clock; what recording itself takes lies between the spans.\n"
+     "  tare trace mlp --threads 2 --optimizer adam --out mlp.json"},
     {"count", "NET", "counts what a step does beside its kernels: exact, no clock", 1, 1, count_options,
      tare__count_run,
      "A line an arm, a column a counter. Instructions and system calls are counted under callgrind by "

@@ -10,7 +10,7 @@ expect 0 '^adamw .*schedule=constant' optimizers
 expect 0 '^cosine' schedules
 expect 0 '^orthogonal' initialisers
 expect 0 '"name":"he_normal"' initialisers --json
-for command in nets ops optimizers schedules initialisers modes factors summary bench agree train predict data plan graph step count check report compare verify doctor; do
+for command in nets ops optimizers schedules initialisers modes factors summary bench agree train predict data plan graph step trace count check report compare verify doctor; do
     expect 0 "tare $command" "$command" --help
     expect 2 'unknown option' "$command" --nonsense
 done
@@ -225,6 +225,14 @@ awk 'BEGIN { for (i = 0; i < 1000000; ++i) print i "," i "," i + 1 + i % 20 "," 
 expect 0 '1000000 blocks' plan "$folder/million.csv" --packers greedy
 rm -f "$folder/million.csv"
 expect 1 'No such file' plan "$folder/nothing.csv"
+
+# ---- counts and timelines
+expect 0 'storage_takes' count chain:depth=2 --modes invoke,step --factor kernels=null
+expect 2 'whole number' count chain --steps 0
+expect 2 'out FILE is wanted' trace chain
+expect 2 'unknown rung' trace chain --arms nonsense --out "$folder/t.json"
+expect 1 'no such\|No such' trace chain:depth=2 --out "$folder/none/t.json"
+expect 0 'static_shape@2' trace mlp --batch 64 --threads 1,2 --out "$folder/t.json"
 
 # ---- a step, event by event
 expect 0 'static_shape' step chain:depth=2
