@@ -19,6 +19,8 @@ int tare__predict_run(const tare__line *);
 int tare__data_run(const tare__line *);
 int tare__plan_run(const tare__line *);
 int tare__graph_run(const tare__line *);
+int tare__ablate_run(const tare__line *);
+int tare__explain_run(const tare__line *);
 int tare__step_run(const tare__line *);
 int tare__count_run(const tare__line *);
 int tare__trace_run(const tare__line *);

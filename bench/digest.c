@@ -211,7 +211,7 @@ tare_status tare__calls_digest(tare__arm *a, uint64_t *hash, int *n)
     calls c = {.hash = tare__fnv_start};
     if (a->plan)
         hash_plan(&c, a->plan);
-    tare__arm_tell(a, (tare_trace){on_event, &c});
+    tare__arm_tell(a, (tare_trace){.event = on_event, .owner = &c});
     tare_status status = a->step(a);
     tare__arm_tell(a, (tare_trace){0});
     *hash = c.hash;

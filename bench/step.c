@@ -97,8 +97,10 @@ static tare_status replay(tare__arm *a)
     tare_device *d = a->rt->device;
     tare_status status = a->scheduled ? tare_optimizer_advance(a->optimizer) : TARE_OK;
     for (int i = 0; i < n && status == TARE_OK; ++i) {
+        if (trace->fine)
+            tare_trace_tell(trace, TARE_EVENT_SCHEDULE, node[i]);
         status = d->run(d, &call[i], 1, &failed);
-        trace->event(trace->owner, TARE_EVENT_KERNEL, node[i]);
+        tare_trace_tell(trace, TARE_EVENT_KERNEL, node[i]);
     }
     if (status != TARE_OK || !a->mode)
         return status;
@@ -117,7 +119,7 @@ tare_status tare__arm_step_told(tare__arm *a)
 static tare_status record(tare__arm *a, recorder *r)
 {
     tare_status status = TARE_OK;
-    tare__arm_tell(a, (tare_trace){on_event, r});
+    tare__arm_tell(a, (tare_trace){.event = on_event, .owner = r});
     /* the first two steps warm the traced functions up: what they found is written over */
     for (int k = -2; k < STEPS && status == TARE_OK; ++k) {
         r->step = k < 0 ? 0 : k;

@@ -165,7 +165,7 @@ static void watch(recorder *r)
         r->backward = a->mode->backward;
         a->mode->backward = backward;
     }
-    tare__arm_tell(a, (tare_trace){on_event, r});
+    tare__arm_tell(a, (tare_trace){.event = on_event, .owner = r});
 }
 
 static void unwatch(const recorder *r)

@@ -68,9 +68,9 @@ typedef struct {
      * phases: call: what came before the operator was reached (layer, scope, walk); look-up, parse: by name; infer:
      * records and inference; allocate: variant and storage; bind: of a captured function, its instance and addresses;
      * kernel: geometry and the kernel; append: to the tape; free: a scope's end, or a node that backward has walked (op
-     * and path alone, op NULL for a scope). Finer ones, told where `fine`, split what the next of those above would hold:
-     * check: operands looked at, records taken; choose: the variant; prepare: geometry and scratch; schedule: the way
-     * from one call of a plan to the next; hand over: of results to their scope, of what was given up. */
+     * and path alone, op NULL for a scope). Finer ones, told where `fine`, split what the next of those above would
+     * hold: check: operands looked at, records taken; choose: the variant; prepare: geometry and scratch; schedule: the
+     * way from one call of a plan to the next; hand over: of results to their scope, of what was given up. */
     void (*event)(void *owner, tare_event, const tare_node *);
     void *owner;
     bool fine;
