@@ -84,7 +84,9 @@ static json_t *effect_record(const tare__bench_run *r, const tare__flip *flip, i
                         json_integer(tare__field(results->opening[arm], "peak_bytes") -
                                      tare__field(results->opening[a->base], "peak_bytes")));
     json_object_set_new(record, "exact", json_boolean(tare__factors[flip->factor].exact));
-    json_object_set_new(record, "same_bits", json_boolean(e->same_bits));
+    json_object_set_new(record, "same_bits",
+                        flip->setting.level[TARE__KERNELS] == TARE_KERNELS_NULL ? json_null()
+                                                                                : json_boolean(e->same_bits));
     json_object_set_new(record, "same_calls", json_boolean(e->same_calls));
     return record;
 }
@@ -133,11 +135,12 @@ static void put_flip(tare__table *t, const tare__bench_run *r, const tare__flip 
                     : bytes > 0 ? "+"
                                 : "",
                     bytes != 0 ? tare__figure_bytes(fabs(bytes), text) : "0");
+    bool null = flip->setting.level[TARE__KERNELS] == TARE_KERNELS_NULL;
     tare__table_put(t, "%s",
-                    e->same_bits                                                        ? "exact"
-                    : tare__factors[flip->factor].exact                                 ? "DIFFERS"
-                    : flip->level == TARE_KERNELS_NULL && flip->factor == TARE__KERNELS ? "no results"
-                                                                                        : "inexact");
+                    null                                ? "no results"
+                    : e->same_bits                      ? "exact"
+                    : tare__factors[flip->factor].exact ? "DIFFERS"
+                                                        : "inexact");
     tare__counts_difference(&r->results, a->base, arm, counts, sizeof counts);
     tare__table_put(t, "%s", counts);
 }

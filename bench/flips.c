@@ -52,7 +52,10 @@ static void add_factor(const reading *r, int f)
         }
     }
     if (r->flips->n == before)
-        (void)add(r, f, *cell->why ? cell->why : "it needs a level of its own (--factors)");
+        (void)add(r, f,
+                  *cell->why                 ? cell->why
+                  : strchr(cell->flips, ' ') ? "its levels are sizes: name one (--factors)"
+                                             : "there is one level");
 }
 
 /* "factor" or "factor=level". */
