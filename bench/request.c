@@ -122,6 +122,8 @@ const char *tare__setting_idle(const tare__task *task, const tare__setting *s)
 {
     if (task->work == TARE__TRAIN && s->level[TARE__AUTOGRAD] == TARE__AUTOGRAD_OFF)
         return "autograd=off leaves no gradient to train with: ask for --forward or --infer";
+    if (!task->optimizer && s->level[TARE__UPDATE] == TARE__UPDATE_MULTI)
+        return "update=multi means nothing without an update: ask for an --optimizer";
     return NULL;
 }
 
