@@ -3,19 +3,10 @@
  *
  * The net is a chain of one operator whose every part ticks: choosing its variant, its geometry, its inference, its
  * kernel, its gradient's walk; the device's allocation ticks too. */
-#include <check.h>
-#include <math.h>
-
-#include "../bench/decompose.h"
-#include "../bench/facts.h"
-#include "../bench/spans.h"
-#include "../core/gradient.h"
-#include "../core/runtime_private.h"
-#include "../nets/layer.h"
-#include "../ops/ops.h"
+#include "costly.h"
 #include "draws.h"
 
-enum { DEPTH = 5, FITS = 70, PREPARE = 30, INFER = 200, KERNEL = 90000, WALK = 500, ALLOCATE = 40, READ = 7 };
+enum { FITS = 70, PREPARE = 30, INFER = 200, KERNEL = 90000, WALK = 500, ALLOCATE = 40, READ = 7 };
 
 static int64_t clock_at;
 static int64_t read_costs;
@@ -26,130 +17,9 @@ static int64_t ticks(void)
     return clock_at;
 }
 
-/* ---- the operator --------------------------------------------------------------------------------------------*/
-
-static tare_status infer(const tare_args *a, const tare_desc_out *out)
+static void spend(int64_t ns)
 {
-    clock_at += INFER;
-    tare_desc_like(out[0], a->in[0]);
-    return TARE_OK;
-}
-
-static bool fits(const tare_args *a)
-{
-    (void)a;
-    clock_at += FITS;
-    return true;
-}
-
-static void prepare(const tare_args *a, const tare_desc_ref *out, tare_work *w)
-{
-    (void)a;
-    clock_at += PREPARE;
-    w->g[0] = tare_desc_count(out[0]);
-    w->n_g = 1;
-}
-
-static int run(const tare_call *c, int piece, int worker)
-{
-    (void)piece;
-    (void)worker;
-    const float *x = c->ptr[0];
-    float *y = c->ptr[1];
-    clock_at += KERNEL;
-    for (int64_t i = 0; i < c->g[0]; ++i)
-        y[i] = 2 * x[i];
-    return 0;
-}
-
-static void gradient(tare_builder *b)
-{
-    clock_at += WALK;
-    tare_contribute(b, 0, tare_scale(b->mode, tare_head(b, 0), (tare_scale_attr){2}));
-}
-
-static const tare_variant variants[] = {{.name = "reference",
-                                         .set = TARE_SET_REFERENCE,
-                                         .dtypes = TARE_BIT(TARE_F32),
-                                         .fits = fits,
-                                         .prepare = prepare,
-                                         .run = run}};
-static const tare_op costly = {.name = "costly",
-                               .doc = "2 x, at a price",
-                               .n_in = 1,
-                               .n_out = 1,
-                               .infer = infer,
-                               .gradient = gradient,
-                               .variants = variants,
-                               .n_variants = 1};
-
-/* ---- the net -------------------------------------------------------------------------------------------------*/
-
-static void shape(const void *options, tare_desc *sample)
-{
-    (void)options;
-    *sample = tare_desc_of(TARE_F32, 1, (const int64_t[]){4});
-}
-
-typedef struct {
-    tare_net net;           /* first */
-    tare_dense_layer dense; /* something that wants a gradient; it ticks nowhere */
-} costly_net;
-
-static tare_status build(tare_net *n, const void *options)
-{
-    (void)options;
-    tare_status status = tare_register(n->runtime, TARE_KIND_OPERATOR, &costly);
-    return status ? status : tare_dense_layer_build(n, &((costly_net *)n)->dense, "dense", 4, 4, TARE_ACTIVATION_NONE);
-}
-
-static tare_value *forward(tare_mode *m, tare_net *n, tare_value *x)
-{
-    x = tare_dense_layer_forward(m, &((costly_net *)n)->dense, x);
-    for (int i = 0; i < DEPTH; ++i)
-        x = tare_apply1(m, &costly, NULL, &x, 1);
-    return x;
-}
-
-static const tare_net_type net = {.name = "costly",
-                                  .doc = "costs that are known",
-                                  .default_batch = 2,
-                                  .input = shape,
-                                  .output = shape,
-                                  .net_bytes = sizeof(costly_net),
-                                  .build = build,
-                                  .forward = {forward}};
-
-/* The CPU, but for the price of an allocation. */
-static void *(*cpu_alloc)(tare_device *, tare_memory_category, size_t);
-
-static void *alloc(tare_device *d, tare_memory_category category, size_t bytes)
-{
-    clock_at += category == TARE_MEMORY_WORK ? ALLOCATE : 0;
-    return cpu_alloc(d, category, bytes);
-}
-
-static tare_status open_device(tare_runtime *rt, void *owner, tare_device **out)
-{
-    (void)owner;
-    *out = tare__cpu_open(rt);
-    if (!*out)
-        return TARE_NO_MEMORY;
-    cpu_alloc = (*out)->alloc;
-    (*out)->alloc = alloc;
-    return TARE_OK;
-}
-
-/* ---- arms ----------------------------------------------------------------------------------------------------*/
-
-static void open_arm(const char *rung, tare__arm *a)
-{
-    const tare__task task = {.net = "costly", .net_type = &net, .seed = 1, .open_device = open_device};
-    tare__setting setting = tare__setting_of(tare__rung_find(rung), false);
-    if (setting.level[TARE__STORAGE] == TARE__STORAGE_POOL)
-        setting.level[TARE__STORAGE] = TARE__STORAGE_MALLOC;
-    ck_assert_msg(tare__arm_open(a, &task, &setting, rung) == TARE_OK, "%s", tare_error_text());
-    ck_assert_msg(tare__arm_prepare(a) == TARE_OK, "%s", tare_error_text());
+    clock_at += ns;
 }
 
 static double step_of(tare__arm *a)
@@ -168,8 +38,14 @@ static void observe(const char *rung, double share, tare__decomposition *d, int6
     tare__arm arm, floor;
     tare__observation o[ROUNDS];
     tare__spans spans;
-    open_arm(rung, &arm);
-    open_arm("kernels", &floor);
+    costs.fits = FITS;
+    costs.prepare = PREPARE;
+    costs.infer = INFER;
+    costs.kernel = KERNEL;
+    costs.walk = WALK;
+    costs.allocate = ALLOCATE;
+    ck_assert_msg(costly_open(rung, &arm) == TARE_OK, "%s", tare_error_text());
+    ck_assert_msg(costly_open("kernels", &floor) == TARE_OK, "%s", tare_error_text());
     tare_counts counts;
     ck_assert_int_eq(tare__arm_count(&arm, &counts), TARE_OK);
     *allocations = counts.allocations;
@@ -201,11 +77,11 @@ static void is(const tare__decomposition *d, tare__part part, double wanted)
 
 /* ---- tests ---------------------------------------------------------------------------------------------------*/
 
-static void check_rows(int64_t costs)
+static void check_rows(int64_t reading)
 {
     tare__decomposition d;
     int64_t allocations;
-    read_costs = costs;
+    read_costs = reading;
     observe("functional", 0, &d, &allocations);
     ck_assert_msg(d.closed, "%s", d.cause);
     ck_assert(d.by_spans);
