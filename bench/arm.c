@@ -242,7 +242,7 @@ tare_status tare__arm_feed(tare__arm *a, const void *x, const void *target)
 
 tare_value *tare__arm_gradient(const tare__arm *a, int parameter)
 {
-    if (a->graph && !a->carrier)
+    if (tare__arm_replays(a))
         return a->gradient[parameter];
     return tare_value_gradient(a->net->parameter[parameter].value);
 }

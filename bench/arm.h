@@ -52,6 +52,7 @@ struct tare__arm {
     tare_graph *graph;       /* NULL in an imperative arm, as plan and instance */
     tare_carrier *carrier;   /* what goes along the graph's program instead of replaying it; NULL */
     int n_forward;           /* nodes of the program up to and with the loss */
+    int n_backward;          /* and up to and with the gradients: what follows is the update */
     tare_plan *plan;
     tare_instance *instance;
     const tare_call *call; /* the bare list, where api = kernels */
@@ -66,6 +67,12 @@ struct tare__arm {
     int64_t bind_ns;       /* of making and binding the instance */
     int64_t lost;          /* closed: blocks that its runtime still had out; 0 */
 };
+
+/* Whether a step is a replay of the plan. */
+static inline bool tare__arm_replays(const tare__arm *a)
+{
+    return a->graph && !a->carrier;
+}
 
 /* On failure the arm is closed. `name` is borrowed. */
 tare_status tare__arm_open(tare__arm *, const tare__task *, const tare__setting *, const char *name);

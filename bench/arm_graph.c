@@ -36,6 +36,7 @@ static tare_status trace(tare__arm *a)
     a->n_forward = tare_graph_program(a->graph)->n;
     if (head)
         (void)m->backward(m, &root, &head, 1, false);
+    a->n_backward = tare_graph_program(a->graph)->n;
     tare_status status = m->error;
     if (status == TARE_OK)
         status = tare_graph_output(a->graph, y);

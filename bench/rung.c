@@ -306,6 +306,11 @@ static int level_index(const char *levels, const char *level, size_t length)
     return most ? number_index(most, level, length) : word_index(levels, level, length);
 }
 
+bool tare__level_in(const char *levels, const char *level)
+{
+    return level_index(levels, level, strlen(level)) >= 0;
+}
+
 int tare__level_find(int factor, const char *level, size_t length)
 {
     return level_index(tare__factors[factor].levels, level, length);
@@ -348,7 +353,7 @@ const tare__cell *tare__setting_cell(const tare__setting *setting, int f)
     return &(f == TARE__JOINT || f == TARE__UPDATE ? setting->updated : setting->rung)->cell[f];
 }
 
-static int unknown_factor(const tare__line *line, const char *name)
+int tare__factor_unknown(const tare__line *line, const char *name)
 {
     const char *names[TARE__FACTOR_COUNT];
     for (int f = 0; f < TARE__FACTOR_COUNT; ++f)
@@ -369,7 +374,7 @@ static int apply_flip(tare__setting *setting, const tare__line *line, const char
     while (f < TARE__FACTOR_COUNT && strcmp(tare__factors[f].name, name) != 0)
         ++f;
     if (f == TARE__FACTOR_COUNT)
-        return unknown_factor(line, name);
+        return tare__factor_unknown(line, name);
     const char *level = equals + 1;
     int index = tare__level_find(f, level, strlen(level));
     if (index < 0)

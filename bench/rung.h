@@ -107,6 +107,8 @@ typedef struct {
 const char *tare__level_name(int factor, int level, char *text);
 /* Index of a level, or the number that it is; -1: none of that name. */
 int tare__level_find(int factor, const char *level, size_t length);
+/* Whether a list of levels, as a factor or a cell has it, holds a level. */
+bool tare__level_in(const char *levels, const char *level);
 
 /* The setting of a rung. with_update: an optimizer is asked for. */
 tare__setting tare__setting_of(const tare__rung *, bool with_update);
@@ -119,8 +121,9 @@ int tare__setting_flip_if(tare__setting *, const tare__line *, const char *flip)
 /* {factor: level} of all, a new object. */
 json_t *tare__setting_json(const tare__setting *);
 
-/* Prints that the rung is unknown, with the nearest; the exit code. */
+/* Prints that the rung or factor is unknown, with the nearest; the exit code. */
 int tare__rung_unknown(const tare__line *, const char *name);
+int tare__factor_unknown(const tare__line *, const char *name);
 
 int tare__modes_run(const tare__line *);
 int tare__factors_run(const tare__line *);

@@ -77,6 +77,33 @@ static inline const tare_variant *tare__choose(const tare_kernels *k, const tare
     return NULL;
 }
 
+/* Fills a node from the call; it borrows the call's operands. */
+static inline void tare__describe(const tare__apply *c, tare_node *n)
+{
+    n->op = c->args.op;
+    n->variant = c->variant;
+    n->path = c->args.path;
+    n->n_in = (int16_t)c->args.n_in;
+    n->n_out = (int16_t)c->n_out;
+    n->n_aux = (int16_t)c->n_aux;
+    n->absent = c->args.absent;
+}
+
+static inline __attribute__((always_inline)) void tare__trace(tare_mode *m, tare__apply *c, tare_event event,
+                                                              const int flags)
+{
+    if (!(flags & TARE_DISPATCH_TRACED))
+        return;
+    const tare_trace *trace = &m->runtime->trace;
+    if (event >= TARE_EVENT_CHECK && !trace->fine)
+        return;
+    for (int k = 0; k <= trace->again; ++k) { /* all of a probe is repeated */
+        tare_node n = {.attr = c->args.attr, .operand = c->operand};
+        tare__describe(c, &n);
+        trace->event(trace->owner, event, &n);
+    }
+}
+
 /* The variant for the operands, with declared copies put in for those whose strides it does not take. */
 static inline __attribute__((always_inline)) tare_status
 tare__variant_for(tare_mode *m, tare__apply *c, const tare_kernels *k, uint32_t strided, const int flags)
@@ -168,6 +195,7 @@ static inline __attribute__((always_inline)) tare_status tare__run(tare_mode *m,
         c->ptr[total + 1] = w->worker_bytes ? (char *)scratch->base + pieces : NULL;
     }
     tare_call call = {v->run, v->combine, c->ptr, w->g, w->n_pieces, (int16_t)(total + 2), (int16_t)w->n_g, -1};
+    tare__trace(m, c, TARE_EVENT_PREPARE, flags);
     if ((flags & TARE_DISPATCH_QUEUED) || !rt->device->direct || w->n_pieces != 1)
         return tare__dispatch_run(m, c, &call, scratch);
     ++rt->counts.kernel_calls;
@@ -175,28 +203,6 @@ static inline __attribute__((always_inline)) tare_status tare__run(tare_mode *m,
     if (scratch)
         tare_storage_drop(scratch);
     return __builtin_expect(error, 0) ? tare__data_error(c->args.op->name, m->path) : TARE_OK;
-}
-
-/* Fills a node from the call; it borrows the call's operands. */
-static inline void tare__describe(const tare__apply *c, tare_node *n)
-{
-    n->op = c->args.op;
-    n->variant = c->variant;
-    n->path = c->args.path;
-    n->n_in = (int16_t)c->args.n_in;
-    n->n_out = (int16_t)c->n_out;
-    n->n_aux = (int16_t)c->n_aux;
-    n->absent = c->args.absent;
-}
-
-static inline __attribute__((always_inline)) void tare__trace(tare_mode *m, tare__apply *c, tare_event event,
-                                                              const int flags)
-{
-    if (!(flags & TARE_DISPATCH_TRACED))
-        return;
-    tare_node n = {.attr = c->args.attr, .operand = c->operand};
-    tare__describe(c, &n);
-    m->runtime->trace.event(m->runtime->trace.owner, event, &n);
 }
 
 /* Appends the node; each operand gets a ref, and on a tape those that the gradient needs a hold. */
@@ -324,6 +330,7 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
             return tare__dispatch_undo(m, &c, o, out, TARE_NO_MEMORY);
         c.operand[n_in + o] = v;
     }
+    tare__trace(m, &c, TARE_EVENT_CHECK, flags);
     if (flags & TARE_DISPATCH_FROZEN) {
         for (int o = 0; o < made; ++o)
             if (g->node->operand[n_in + o])
@@ -346,6 +353,8 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
     }
     if (__builtin_expect(status != TARE_OK, 0))
         return tare__dispatch_undo(m, &c, made, out, status);
+
+    tare__trace(m, &c, TARE_EVENT_CHOOSE, flags);
 
     /* bytes, run */
     if (!plain && op->execute && run && tare__dispatch_block(m, &c) != TARE_OK)
@@ -399,6 +408,7 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
         if (given[i] && given[i]->moved)
             tare__give_up(m, given[i], flags);
     }
+    tare__trace(m, &c, TARE_EVENT_HAND, flags);
     return __builtin_expect(status == TARE_OK, 1) ? TARE_OK : tare__dispatch_failed(m, op, attr, out, status);
 }
 

@@ -54,7 +54,7 @@ static void tell(const tare_mode *m, tare_event event, const tare_op *op, const 
 {
     const tare_trace *trace = &m->runtime->trace;
     if (trace->event)
-        trace->event(trace->owner, event, &(tare_node){.op = op, .path = path});
+        tare_trace_tell(trace, event, &(tare_node){.op = op, .path = path});
 }
 
 static tare_status apply_told(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
