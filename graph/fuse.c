@@ -3,8 +3,10 @@
  * Needs: which nodes are live, in a plan that repeats none. Provides: p->program, a copy with the fused nodes in the
  * places of their last steps, and the other steps out of live.
  *
- * A step joins the row of the node that makes one of its inputs if nobody else reads that and it is no result. A row is
- * fused only if its steps can wait for the last: nothing that they read is written again in between. */
+ * A product is followed where each of its pieces writes whole rows: an update walked in strips of columns is slower
+ * than one behind the whole product (mlp at batch 256 with Adam: 5 % of the step). A step joins the row of the node
+ * that makes one of its inputs if nobody else reads that and it is no result. A row is fused only if its steps can wait
+ * for the last: nothing that they read is written again in between. */
 #include <string.h>
 
 #include "depend_private.h"
@@ -215,6 +217,23 @@ static bool place_step(tare_fused *f, int at, const tare_node *n, const tare_val
     return true;
 }
 
+/* A product's rows and pieces; false: a piece writes less than whole rows. */
+static bool lead(tare_fused *f, const tare_node *n)
+{
+    const tare_work *w = f->step[0].work;
+    f->led = true;
+    f->run = n->operand[n->n_in]->d.dim[1];
+    f->n_pieces = w->n_pieces;
+    const tare_call c = {.g = w->g, .n_g = (int16_t)w->n_g, .n_pieces = w->n_pieces};
+    bool whole = true;
+    for (int piece = 0; piece < w->n_pieces; ++piece) {
+        tare_tile t;
+        n->variant->tile(&c, piece, &t);
+        whole = whole && t.columns == f->run;
+    }
+    return whole;
+}
+
 /* The row as one; *out NULL: it stays as it is. */
 static tare_status make(pass *s, const int32_t *row, int n, tare_fused **out)
 {
@@ -240,11 +259,8 @@ static tare_status make(pass *s, const int32_t *row, int n, tare_fused **out)
         f->flops += node->op->flops ? node->op->flops(&a, (const tare_desc_ref *)(node->operand + node->n_in)) : 0;
         between = node->operand[node->n_in];
     }
-    f->led = !elementwise(node_at(s, row[0]));
-    if (f->led) {
-        f->run = node_at(s, row[0])->operand[node_at(s, row[0])->n_in]->d.dim[1];
-        f->n_pieces = f->step[0].work->n_pieces;
-    }
+    if (!elementwise(node_at(s, row[0])) && !lead(f, node_at(s, row[0])))
+        return TARE_OK;
     for (int k = 0; k < last->n_out; ++k)
         f->step[n - 1].place[last->n_in + k].at = (int16_t)(n_in + k);
     tare__fused_complete(f, last, n_in, p->runtime->options.kernels == TARE_KERNELS_NULL);

@@ -1,8 +1,8 @@
 /* fused.c - the kernel of a fused node, and the node's operator (see fused.h).
  *
  * Elementwise steps alone: a piece is a range of elements, walked in tiles; what lies between two steps is one of two
- * tiles of scratch. Behind a product: its piece writes a rectangle of a matrix, which the other steps walk as one run
- * where rows are whole, else row by row. That matrix is the node's own output where every step may write over what it
+ * tiles of scratch. Behind a product: its piece writes rows of a matrix, which the other steps walk as such a range.
+ * That matrix is the node's own output where every step may write over what it
  * reads, else scratch of the call. */
 #include "fused.h"
 
@@ -18,41 +18,67 @@ enum {
 
 /* ---- running ----------------------------------------------------------------------------------------------------*/
 
+/* A step as one piece runs it: on whichever elements, the call is the same but for g[0] and the addresses. */
+typedef struct {
+    char *base[TARE_FUSED_OPERANDS + 2]; /* of element 0 */
+    void *ptr[TARE_FUSED_OPERANDS + 2];
+    int64_t g[TARE_GEOMETRY];
+    const tare_fused_step *step;
+} running;
+
 /* What one piece works on. */
 typedef struct {
     const tare_fused *f;
     void *const *ptr;
     char *matrix;  /* led: where the product lies */
     char *tile[2]; /* between elementwise steps, by turns */
+    running step[TARE_FUSED_STEPS];
 } scene;
 
-/* Where step s has an operand, from element i on. */
-static void *address(const scene *w, int s, const tare_fused_place *place, int64_t i)
+/* Where element 0 of an operand of step s is; of what lies in a tile, the first of each tile. */
+static char *base_of(const scene *w, int s, const tare_fused_place *place, bool *in_tile)
 {
     const tare_fused *f = w->f;
+    *in_tile = false;
     if (place->at >= 0)
-        return (char *)w->ptr[place->at] + i * place->item;
+        return w->ptr[place->at];
     if (place->at == TARE_FUSED_NONE)
         return NULL;
     if (f->in_place || (f->led && s == 1 && place->at == TARE_FUSED_BETWEEN))
-        return w->matrix + i * place->item;
+        return w->matrix;
+    *in_tile = true;
     return w->tile[(place->at == TARE_FUSED_MADE ? s : s - 1) & 1];
 }
 
-/* Step s on the n elements from element i on. */
-static int run_step(const scene *w, int s, int64_t i, int64_t n)
+static void begin_steps(scene *w)
 {
-    const tare_fused_step *step = &w->f->step[s];
-    void *ptr[TARE_FUSED_OPERANDS + 2];
-    int64_t g[TARE_GEOMETRY];
+    for (int s = w->f->led; s < w->f->n_steps; ++s) {
+        const tare_fused_step *step = &w->f->step[s];
+        running *r = &w->step[s];
+        r->step = step;
+        for (int k = 0; k < step->n_operands; ++k) {
+            bool in_tile;
+            r->base[k] = base_of(w, s, &step->place[k], &in_tile);
+            r->ptr[k] = r->base[k];
+            if (in_tile)
+                r->base[k] = NULL; /* stays */
+        }
+        r->ptr[step->n_operands] = r->ptr[step->n_operands + 1] = NULL;
+        memcpy(r->g, step->work->g, (size_t)step->work->n_g * sizeof *r->g);
+    }
+}
+
+/* A step on the n elements from element i on. */
+static int run_step(running *r, int64_t i, int64_t n)
+{
+    const tare_fused_step *step = r->step;
     for (int k = 0; k < step->n_operands; ++k)
-        ptr[k] = address(w, s, &step->place[k], i);
-    ptr[step->n_operands] = ptr[step->n_operands + 1] = NULL;
-    memcpy(g, step->work->g, (size_t)step->work->n_g * sizeof *g);
-    g[0] = n;
+        if (r->base[k])
+            r->ptr[k] = r->base[k] + i * step->place[k].item;
+    r->g[0] = n;
     const tare_call c = {.run = step->variant->run,
-                         .ptr = ptr,
-                         .g = g,
+                         .ptr = r->ptr,
+                         .g = r->g,
                          .n_pieces = 1,
                          .n_ptr = (int16_t)(step->n_operands + 2),
                          .n_g = (int16_t)step->work->n_g,
@@ -61,14 +87,14 @@ static int run_step(const scene *w, int s, int64_t i, int64_t n)
 }
 
 /* The elementwise steps on [i, end); a single one needs no tiles. */
-static int run_range(const scene *w, int64_t i, int64_t end)
+static int run_range(scene *w, int64_t i, int64_t end)
 {
     const int first = w->f->led, n_steps = w->f->n_steps;
     const int64_t tile = n_steps - first == 1 ? end - i : TILE;
     int error = 0;
     for (; i < end; i += tile)
         for (int s = first; s < n_steps; ++s)
-            error |= run_step(w, s, i, end - i < tile ? end - i : tile);
+            error |= run_step(&w->step[s], i, end - i < tile ? end - i : tile);
     return error;
 }
 
@@ -77,8 +103,10 @@ static int run_product(const scene *w, int piece, char *scratch, tare_tile *tile
 {
     const tare_fused_step *step = &w->f->step[0];
     void *ptr[TARE_FUSED_OPERANDS + 2];
-    for (int k = 0; k < step->n_operands; ++k)
-        ptr[k] = step->place[k].at == TARE_FUSED_MADE ? w->matrix : address(w, 0, &step->place[k], 0);
+    for (int k = 0; k < step->n_operands; ++k) {
+        const int at = step->place[k].at;
+        ptr[k] = at == TARE_FUSED_MADE ? w->matrix : at >= 0 ? w->ptr[at] : NULL;
+    }
     ptr[step->n_operands] = NULL;
     ptr[step->n_operands + 1] = scratch;
     const tare_call c = {.run = step->variant->run,
@@ -97,24 +125,24 @@ static int fused_run(const tare_call *c, int piece, int worker)
 {
     const tare_fused *f = (const tare_fused *)(uintptr_t)c->g[G_OWN];
     const int operands = c->n_ptr - 2;
-    scene w = {.f = f, .ptr = c->ptr, .matrix = f->in_place ? c->ptr[f->op.n_in] : c->ptr[operands]};
+    scene w;
+    w.f = f;
+    w.ptr = c->ptr;
+    w.matrix = f->in_place ? c->ptr[f->op.n_in] : c->ptr[operands];
     char *scratch = c->ptr[operands + 1];
     if (scratch) {
         scratch += (size_t)worker * f->worker_bytes;
         w.tile[0] = scratch + f->led_bytes;
         w.tile[1] = w.tile[0] + TILE * ITEM_MOST;
     }
+    begin_steps(&w);
     if (!f->led) {
         int64_t i = piece * f->run;
         return run_range(&w, i, f->n - i < f->run ? f->n : i + f->run);
     }
     tare_tile t;
     int error = run_product(&w, piece, scratch, &t);
-    if (t.columns == f->run)
-        return error | run_range(&w, t.row * f->run, (t.row + t.rows) * f->run);
-    for (int64_t i = t.row * f->run + t.column, row = 0; row < t.rows; ++row, i += f->run)
-        error |= run_range(&w, i, i + t.columns);
-    return error;
+    return error | run_range(&w, t.row * f->run, (t.row + t.rows) * f->run);
 }
 
 /* ---- the operator -----------------------------------------------------------------------------------------------*/
