@@ -5,7 +5,7 @@
  * place in the plan, so that nobody else reads it is proved with all other reads. What an earlier step reads must not
  * have been written again until the last one's turn. */
 #include "check_private.h"
-#include "fused.h"
+#include "fused_private.h"
 
 static tare_status wrong_step(const tare_node *n)
 {

@@ -1,7 +1,7 @@
 /* check_join.c - the checker's view of placement: a value whose joining node is not run is made by its parts, and who
  * touches a part takes it as it lies. */
 #include "check_private.h"
-#include "fused.h"
+#include "fused_private.h"
 
 /* ---- operands
  * ----------------------------------------------------------------------------------------------------------------*/

@@ -5,7 +5,7 @@
  * makes is what the first made; that its operands had not been written again when it ran is a matter of order. The
  * graph's own nodes read the same values, or repetitions of them. */
 #include "check_private.h"
-#include "fused.h"
+#include "fused_private.h"
 
 static tare_status wrong_repeat(const tare_node *n)
 {

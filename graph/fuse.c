@@ -1,4 +1,4 @@
-/* fuse.c - a pass: rows of nodes that hand one value on become one node (fused.h).
+/* fuse.c - a pass: rows of nodes that hand one value on become one node (fused_private.h).
  *
  * Needs: which nodes are live, in a plan that repeats none. Provides: p->program, a copy with the fused nodes in the
  * places of their last steps, and the other steps out of live.
@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "depend_private.h"
-#include "fused.h"
+#include "fused_private.h"
 
 enum { NOBODY = -1, SEVERAL = -2 };
 

@@ -1,10 +1,10 @@
-/* fused.c - the kernel of a fused node, and the node's operator (see fused.h).
+/* fused.c - the kernel of a fused node, and the node's operator (see fused_private.h).
  *
  * Elementwise steps alone: a piece is a range of elements, walked in tiles; what lies between two steps is one of two
  * tiles of scratch. Behind a product: its piece writes rows of a matrix, which the other steps walk as such a range.
  * That matrix is the node's own output where every step may write over what it
  * reads, else scratch of the call. */
-#include "fused.h"
+#include "fused_private.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "fused.h"
+#include "fused_private.h"
 
 typedef struct {
     tare_plan *p;

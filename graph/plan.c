@@ -4,7 +4,7 @@
  * call, which buffer and where in it, so that an instance is an arena and one resolved table. */
 #include <string.h>
 
-#include "fused.h"
+#include "fused_private.h"
 
 /* ---- packing
  * ---------------------------------------------------------------------------------------------------------------*/

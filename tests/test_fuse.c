@@ -2,7 +2,7 @@
  *
  * A body is captured, forward or with its gradient, and planned with the pass and without. Pairs of operators are taken
  * from the records: what says that it is elementwise must bear being cut into tiles behind any other. */
-#include "../graph/fused.h"
+#include "../graph/fused_private.h"
 #include "plan_copy.h"
 #include "spine.h"
 

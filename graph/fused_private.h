@@ -1,4 +1,4 @@
-/* fused.h - several nodes run as one call: what the pass fuse.c makes, fused.c runs and check_fused.c proves.
+/* fused_private.h - several nodes run as one call: what the pass fuse.c makes, fused.c runs and check_fused.c proves.
  *
  * A fused node is an operator made at run time, with a kernel. It stands for a row of nodes, its *steps*, each but the
  * first a reader of what the one before it makes, which nobody else reads. All steps but perhaps the first are
@@ -8,8 +8,8 @@
  *
  * A step runs the kernel that its node would have run, on the same geometry but for the number of elements; since an
  * element's bits depend neither on its place nor on its piece, a fused node gives the bits of its steps. */
-#ifndef TARE_GRAPH_FUSED_H
-#define TARE_GRAPH_FUSED_H
+#ifndef TARE_GRAPH_FUSED_PRIVATE_H
+#define TARE_GRAPH_FUSED_PRIVATE_H
 
 #include "graph_private.h"
 
