@@ -140,6 +140,7 @@ tare_status tare__arm_bind(tare__arm *a)
         .no_dce = level[TARE__DCE] == TARE__OFF,
         .no_in_place = level[TARE__IN_PLACE] == TARE__OFF,
         .no_placement = level[TARE__PLACEMENT] == TARE__OFF,
+        .fuse = level[TARE__FUSION] == TARE__FUSION_ON,
         .order = (tare_plan_order)level[TARE__ORDER],
         .recompute = (int64_t)level[TARE__RECOMPUTE] * 1024,
     };

@@ -82,5 +82,6 @@ tare_status tare__arm_imperative(tare__arm *a)
     a->step = step;
     return capture(a, &(tare_capture_options){.keep = level[TARE__KEEP] == TARE__KEEP_KEPT,
                                               .broken = level[TARE__CAPTURE] == TARE__CAPTURE_BROKEN,
+                                              .fuse = level[TARE__FUSION] == TARE__FUSION_ON,
                                               .bound = level[TARE__DISPATCH] == TARE__DISPATCH_BOUND});
 }

@@ -33,7 +33,8 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
     [TARE__DEVICE] = {"cpu", "cpu", ""}, NO_QUEUE, [TARE__DCE] = {"on", "on off", ""},                                 \
     [TARE__IN_PLACE] = {"on", "on off", ""}, [TARE__PLACEMENT] = {"on", "on off", ""},                                 \
-    [TARE__ORDER] = {"best", ALL_ORDERS, ""}, [TARE__RECOMPUTE] = {"off", BYTES, ""}
+    [TARE__ORDER] = {"best", ALL_ORDERS, ""}, [TARE__FUSION] = {"off", "off on", ""},                                  \
+    [TARE__RECOMPUTE] = {"off", BYTES, ""}
 
 /* Cells that are the same wherever operators run as they are met. */
 #define IMPERATIVE                                                                                                     \
@@ -49,7 +50,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__DEVICE] = {"cpu", "cpu", ""}, NO_QUEUE, [TARE__DCE] = {"off", "off", NO_PASS},                              \
     [TARE__IN_PLACE] = {"off", "off", NO_PASS}, [TARE__PLACEMENT] = {"off", "off", NO_PASS},                           \
     [TARE__ORDER] = {"program", "program", "operators run as the program meets them (symbol, step and kernels)"},      \
-    [TARE__RECOMPUTE] = {"off", "off", NO_PASS},                                                                       \
+    [TARE__FUSION] = {"off", "off", NO_PASS}, [TARE__RECOMPUTE] = {"off", "off", NO_PASS},                             \
     [TARE__UPDATE] = {"parameter", "parameter multi", "an update in the plan needs a plan (the rung step)"}
 #define UNCAPTURED                                                                                                     \
     [TARE__CAPTURE] = {"none", "none", "capturing each layer belongs to hybridblock, the net to hybridized"}
@@ -72,6 +73,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__IN_PLACE] = {"on", "on", "a captured operator has all its passes"},                                         \
     [TARE__PLACEMENT] = {"on", "on", "a captured operator has all its passes"},                                        \
     [TARE__ORDER] = {"program", "program", "a captured operator runs in the order of its program"},                    \
+    [TARE__FUSION] = {"off", "off on", ""},                                                                            \
     [TARE__RECOMPUTE] = {"off", "off", "its backward is planned apart and reads what the forward kept (symbol)"},      \
     [TARE__UPDATE] = {"parameter", "parameter multi", "an update in the plan needs a plan (the rung step)"}
 
@@ -213,6 +215,7 @@ const tare__rung tare__rungs[] = {
                 [TARE__IN_PLACE] = {"on", "on off", ""},
                 [TARE__PLACEMENT] = {"off", "off", "the net applies all of the program's nodes"},
                 [TARE__ORDER] = {"program", "program", "the net applies them in the program's order"},
+                [TARE__FUSION] = {"off", "off", "the net applies all of the program's nodes"},
                 [TARE__RECOMPUTE] = {"off", "off", "the net applies each of the program's nodes once"},
                 [TARE__UPDATE] = {"parameter", "parameter multi", "an update in the plan needs a plan (the rung step)"},
             },

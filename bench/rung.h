@@ -40,6 +40,8 @@
     X(PLACEMENT, "placement", true, "on off", "pass: what is joined is made in its place, nothing is copied")          \
     X(ORDER, "order", true, "program eager-update least-peak best",                                                    \
       "of a plan's calls: the program's, updates as soon as they can, what grows least first, what needs least")       \
+    X(FUSION, "fusion", true, "off on",                                                                                \
+      "pass: nodes that hand one value on run as one call: a product and what follows it, elementwise operators")      \
     X(RECOMPUTE, "recompute", true, "off bytes",                                                                       \
       "values made again for the backward part where the arena would be larger: off, or a budget as 220MiB")           \
     X(UPDATE, "update", true, "parameter plan multi",                                                                  \
@@ -64,6 +66,7 @@ enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP, TARE__JOINT_SPLIT 
 enum { TARE__AUTOGRAD_OFF, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH };
 enum { TARE__ENGINE_DIRECT, TARE__ENGINE_QUEUE };
 enum { TARE__ON, TARE__OFF };
+enum { TARE__FUSION_OFF, TARE__FUSION_ON };
 enum { TARE__UPDATE_PARAMETER, TARE__UPDATE_PLAN, TARE__UPDATE_MULTI };
 enum { TARE__ORDER_PROGRAM, TARE__ORDER_EAGER_UPDATE, TARE__ORDER_LEAST_PEAK, TARE__ORDER_BEST };
 
