@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -128,8 +129,11 @@ static int compile_in(const tare__line *line, const char *folder, const char *so
 
 int tare__compile(const tare__line *line, const char *source, const char **path)
 {
-    if (access(source, R_OK) != 0)
+    struct stat is;
+    if (access(source, R_OK) != 0 || stat(source, &is) != 0)
         return tare__usage(line, "%s: %s", source, strerror(errno));
+    if (S_ISDIR(is.st_mode))
+        return tare__usage(line, "%s: %s", source, strerror(EISDIR));
     const char *temporary = getenv("TMPDIR");
     char *folder = tare__print("%s/tare-XXXXXX", temporary && *temporary ? temporary : "/tmp");
     int code = mkdtemp(folder) ? TARE__RAN : tare__failed(line, "%s: %s", folder, strerror(errno));
