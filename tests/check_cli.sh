@@ -160,7 +160,8 @@ expect 1 'alone.safetensors' summary "$folder/alone.json"
 # ---- plans
 expect 0 'lower bound' plan mlp --csv "$folder/mlp.csv"
 expect 0 'no two meet' plan --verify "$folder/mlp.csv"
-expect 1 'a row is id,lower,upper,size,offset' plan --verify tests/data/planner/A.csv
+printf 'id,lower,upper,size\na,0,1,4\n' >"$folder/unplanned.csv"
+expect 1 'a row is id,lower,upper,size,offset' plan --verify "$folder/unplanned.csv"
 expect 0 'floor of all orders' plan mlp --factor order=program
 expect 0 'order: least-peak' plan mlp --factor order=least-peak,recompute=1MiB
 expect 0 'agree bit for bit' agree chain:depth=6 --modes symbol,step,kernels --factor recompute=1KiB
