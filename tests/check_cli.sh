@@ -229,7 +229,7 @@ rm -f "$folder/million.csv"
 expect 1 'No such file' plan "$folder/nothing.csv"
 
 # ---- options without a value, output that does not arrive
-for option in batch json out factor; do
+for option in batch out factor arms; do
     expect 2 "$option needs a value" trace chain --$option ''
     expect 2 'option\|needs a value' bench chain "--$option="
 done
