@@ -15,7 +15,7 @@ execute_process(COMMAND sh -c "${roomy_folder}" RESULT_VARIABLE no_room OUTPUT_Q
 
 function(tare_add_test name)
     add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT $<IF:$<BOOL:${CMAKE_CROSSCOMPILING}>,2400,240>)
+    set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT $<IF:$<BOOL:${CMAKE_CROSSCOMPILING}>,2400,600>)
     if(no_room EQUAL 0)
         set_tests_properties(${name} PROPERTIES ENVIRONMENT TMPDIR=/dev/shm)
     endif()
