@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "arm.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "../core/random.h"
 #include "../ops/ops.h"
 #include "arm_private.h"
+#include "folder.h"
 #include "net_save.h"
 
 const char *const tare__work_names[] = {"train", "forward", "infer"};
@@ -114,17 +114,19 @@ static tare_status save_net(const tare__arm *a, const char *path)
 
 static tare_status net_through_file(tare__arm *a)
 {
-    char folder[] = "/tmp/tare-XXXXXX", json[64], weights[64];
-    if (!mkdtemp(folder))
-        return tare_error(TARE_IO, "a folder for the graph file cannot be made in /tmp: %s", strerror(errno));
-    snprintf(json, sizeof json, "%s/net.json", folder);
-    snprintf(weights, sizeof weights, "%s/net.safetensors", folder);
-    tare_status status = save_net(a, json);
+    tare__folder folder;
+    tare_status status = tare__folder_open(&folder);
+    if (status != TARE_OK)
+        return status;
+    char *json = tare__print("%s/net.json", folder.path), *weights = tare__print("%s/net.safetensors", folder.path);
+    status = save_net(a, json);
     if (status == TARE_OK)
         status = tare_net_new(a->rt, json, a->task.seed, &a->net);
     (void)unlink(json);
     (void)unlink(weights);
-    (void)rmdir(folder);
+    free(json);
+    free(weights);
+    tare__folder_close(&folder);
     return status;
 }
 
