@@ -22,12 +22,14 @@ static tare_status step(tare__arm *a)
 {
     tare_mode *m = a->mode;
     tare__work work = a->task.work;
-    if (work == TARE__TRAIN && !m->overwrite)
+    if (work == TARE__TRAIN && !m->overwrite) {
         tare_net_clear_gradients(a->net);
+        tare_value_clear_gradient(a->x);
+    }
     m->scope_begin(m, NULL);
     tare_value *y = forward(a), *root = y;
     if (a->loss_kind != TARE_LOSS_ONES)
-        root = tare_net_loss(m, a->loss_kind, y, a->target);
+        root = tare__arm_loss(a, m, y, a->target);
     if (work == TARE__TRAIN)
         (void)m->backward(m, &root, &a->head, 1, false);
     if (a->optimizer)
