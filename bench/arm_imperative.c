@@ -66,9 +66,10 @@ tare_status tare__arm_imperative(tare__arm *a)
         return status;
     a->mode->training = a->task.work != TARE__INFER;
     a->mode->recording = a->mode->training && level[TARE__AUTOGRAD] == TARE__AUTOGRAD_TAPE;
-    a->api = level[TARE__API] == TARE__API_BLOCK         ? TARE_API_BLOCK
-             : level[TARE__API] == TARE__API_HYBRIDBLOCK ? TARE_API_HYBRID
-                                                         : TARE_API_DIRECT;
+    a->api = level[TARE__API] == TARE__API_BLOCK ? TARE_API_BLOCK
+             : level[TARE__API] == TARE__API_HYBRIDBLOCK || level[TARE__CAPTURE] == TARE__CAPTURE_CHILD
+                 ? TARE_API_HYBRID
+                 : TARE_API_DIRECT;
     if (!a->net->type->forward[a->api])
         return tare_error(TARE_IMPOSSIBLE, "%s: the net '%s' has no layer objects", a->name, a->net->type->name);
     a->mode->overwrite = level[TARE__KEEP] == TARE__KEEP_KEPT;

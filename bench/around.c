@@ -19,7 +19,8 @@ typedef void callback(void *owner, const logs *);
 struct tare__around {
     bool reads, fed, measures, fits; /* readback, feed, a metric, callbacks */
     char *host[2];                   /* feed=copied: the batch that is copied */
-    char *read[2];                   /* outputs, targets */
+    char *read[2];                   /* outputs, targets, as the last step had them */
+    size_t room[2];
     float loss;
     tare_memory memory;
     tare_metrics metric;
@@ -68,20 +69,31 @@ tare_status tare__around_begin(tare__arm *a)
 
 /* ---- after ------------------------------------------------------------------------------------------------------*/
 
+/* Copies outputs (part 0) or targets to the host. */
+static tare_status read_part(struct tare__around *r, int part, const tare_value *v)
+{
+    const size_t bytes = tare_desc_bytes(&v->d);
+    if (bytes + 1 > r->room[part]) {
+        free(r->read[part]);
+        r->read[part] = tare__take(1, bytes + 1);
+        r->room[part] = bytes + 1;
+    }
+    return tare_value_read(v, r->read[part], bytes);
+}
+
 /* The loss; where there is none, the outputs. */
 static tare_status read_back(tare__arm *a)
 {
     struct tare__around *r = a->around;
-    return a->loss ? tare_value_read(a->loss, &r->loss, sizeof r->loss)
-                   : tare_value_read(a->y, r->read[0], tare_desc_bytes(&a->y->d));
+    return a->loss ? tare_value_read(a->loss, &r->loss, sizeof r->loss) : read_part(r, 0, a->y);
 }
 
 static tare_status measure(tare__arm *a)
 {
     struct tare__around *r = a->around;
-    tare_status status = tare_value_read(a->y, r->read[0], tare_desc_bytes(&a->y->d));
+    tare_status status = read_part(r, 0, a->y);
     if (status == TARE_OK)
-        status = tare_value_read(a->target, r->read[1], tare_desc_bytes(&a->target->d));
+        status = read_part(r, 1, a->target);
     if (status != TARE_OK)
         return status;
     if (a->target->d.dtype == TARE_I32)
@@ -142,7 +154,6 @@ static tare_status open_parts(tare__arm *a)
     const int *level = a->setting.level;
     struct tare__around *r = a->around;
     tare_value *const batch[2] = {a->x, a->target};
-    tare_desc sample;
     tare_status status = TARE_OK;
     for (int k = 0; k < 2 && r->fed && batch[k] && status == TARE_OK; ++k) {
         r->host[k] = tare__take(1, tare_desc_bytes(&batch[k]->d) + 1);
@@ -150,9 +161,6 @@ static tare_status open_parts(tare__arm *a)
     }
     if (status == TARE_OK && r->measures)
         status = open_metric(a, r);
-    a->net->type->output(a->net->options, &sample);
-    r->read[0] = tare__take((size_t)(tare_desc_count(&sample) * a->batch) + 1, sizeof(float));
-    r->read[1] = tare__take(a->target ? tare_desc_bytes(&a->target->d) + 1 : 1, 1);
     if (level[TARE__LOOP] != TARE__LOOP_BARE || r->reads)
         a->keep = true;
     return status == TARE_OK ? tare__input_open(a) : status;

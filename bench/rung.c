@@ -55,10 +55,11 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
 #define APIS    "functional block hybridblock invoke"
 #define NO_BARE "bare calls need bound addresses (the rung kernels)"
 
+#define WHOLE_NET                                                                                                      \
+    [TARE__CAPTURE] = {"net", "net broken child", "without capture it is functional, with the whole step symbol"}
 /* Cells of a net captured as one operator of an imperative step. */
 #define CAPTURED                                                                                                       \
     [TARE__API] = {"functional", "functional", "inside the captured operator no layer is called"},                     \
-    [TARE__CAPTURE] = {"net", "net broken", "without capture it is functional, with the whole step symbol"},           \
     [TARE__EXECUTION] = {"replay", "replay", "running each operator as it is met is functional"},                      \
     [TARE__STORAGE] = {"planned", "planned", "the captured operator's values lie in its plan's arena"},                \
     [TARE__JOINT] = {"split", "split", "the backward is planned when its heads arrive (symbol plans both)"},           \
@@ -111,6 +112,7 @@ const tare__rung tare__rungs[] = {
         .cell = {[TARE__DISPATCH] = {"call", "call", "bound calls need a kept arena (static_shape)"},
                  [TARE__KEEP] = {"retaken", "retaken kept", ""},
                  [TARE__SOURCE] = {"file", "file traced", ""},
+                 [TARE__CAPTURE] = {"net", "net broken", "layers of a graph file cannot be captured one by one"},
                  CAPTURED},
     },
     {
@@ -121,6 +123,7 @@ const tare__rung tare__rungs[] = {
         .cell = {[TARE__DISPATCH] = {"call", "call", "bound calls need a kept arena (static_shape)"},
                  [TARE__KEEP] = {"retaken", "retaken kept", ""},
                  [TARE__SOURCE] = {"traced", "traced file", ""},
+                 WHOLE_NET,
                  CAPTURED},
     },
     {
@@ -131,6 +134,7 @@ const tare__rung tare__rungs[] = {
         .cell = {[TARE__DISPATCH] = {"call", "call bound", ""},
                  [TARE__KEEP] = {"kept", "kept retaken", ""},
                  [TARE__SOURCE] = {"traced", "traced file", ""},
+                 WHOLE_NET,
                  CAPTURED},
     },
     {
@@ -142,6 +146,7 @@ const tare__rung tare__rungs[] = {
         .cell = {[TARE__DISPATCH] = {"bound", "bound call", ""},
                  [TARE__KEEP] = {"kept", "kept", "bound calls need a kept arena"},
                  [TARE__SOURCE] = {"traced", "traced file", ""},
+                 WHOLE_NET,
                  CAPTURED},
     },
     {

@@ -7,7 +7,7 @@
 #include "rung.h"
 
 /* What a level may need. */
-enum { LOADER, WORKERS, FEEDS_OR_TRAINS, ORDERED, SAME_BATCH, UPDATE, GRADIENT, N_NEEDS };
+enum { LOADER, WORKERS, FEEDS_OR_TRAINS, ORDERED, SAME_BATCH, LAYERS, UPDATE, GRADIENT, N_NEEDS };
 
 static const struct {
     int factor, needs;
@@ -18,6 +18,7 @@ static const struct {
     {TARE__SEQUENCE, FEEDS_OR_TRAINS, "the same batch stays (input=slices, input=loader, or tare train)"},
     {TARE__ITERATOR, ORDERED, "there is no order to share (input=slices or loader, sequence=shuffled)"},
     {TARE__FEED, SAME_BATCH, "every step has another batch anyway (input=resident)"},
+    {TARE__CAPTURE, LAYERS, "a net from a graph file has no layers to capture (source=traced)"},
     {TARE__UPDATE, UPDATE, "there is no update (--optimizer)"},
     {TARE__EPSILON, UPDATE, "there is no update (--optimizer)"},
     {TARE__INPUT_GRADIENT, GRADIENT, "no gradients are made"},
@@ -83,6 +84,8 @@ int tare__setting_check(const tare__setting *setting, const tare__line *line, bo
                                [FEEDS_OR_TRAINS] = feeds || strcmp(command, "train") == 0,
                                [ORDERED] = feeds && shuffled,
                                [SAME_BATCH] = !feeds,
+                               [LAYERS] = level[TARE__CAPTURE] != TARE__CAPTURE_CHILD ||
+                                          level[TARE__SOURCE] != TARE__SOURCE_FILE,
                                [UPDATE] = update,
                                [GRADIENT] = gradient};
     char text[32];
