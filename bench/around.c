@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../data/metrics.h"
 #include "clock.h"
 #include "commands.h"
 #include "input.h"
@@ -43,6 +42,16 @@ static void write_line(void *owner, const logs *l)
 }
 
 static callback *const callbacks[] = {keep_history, write_line};
+
+const tare_metrics *tare__around_metrics(const tare__arm *a)
+{
+    return &a->around->metric;
+}
+
+const char *tare__around_line(const tare__arm *a)
+{
+    return a->around->line;
+}
 
 /* ---- before -----------------------------------------------------------------------------------------------------*/
 

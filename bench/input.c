@@ -40,6 +40,14 @@ void tare__shared_order_fini(tare__shared_order *s)
     s->open = false;
 }
 
+void tare__shared_order_return(tare__shared_order *s, const tare__shared_order *before)
+{
+    if (!before->open)
+        tare__shared_order_fini(s);
+    else
+        (void)tare_batches_seek(&s->batches, before->batches.epoch, before->batches.position);
+}
+
 /* ---- the set ----------------------------------------------------------------------------------------------------*/
 
 /* The resident batch, so many times over. */

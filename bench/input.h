@@ -23,6 +23,8 @@ struct tare__shared_order {
     bool open;
 };
 void tare__shared_order_fini(tare__shared_order *);
+/* Back to where it was when it looked like `before`. */
+void tare__shared_order_return(tare__shared_order *, const tare__shared_order *before);
 
 /* Where the setting asks for another input than the resident batch: a->input. On failure nothing is left. */
 tare_status tare__input_open(tare__arm *);

@@ -26,14 +26,14 @@ static const struct {
 };
 
 /* Commands in which a level means nothing, between blanks; behind a '!' the only ones in which it does. */
-#define UNTIMED  " agree train predict step plan graph summary save "
+#define TIMED    "! bench ablate explain "
 #define TRAINING " train "
 static const struct {
     int factor;
     const char *commands, *why;
 } elsewhere[] = {
-    {TARE__WARM_UP, UNTIMED, "nothing is timed from a beginning on"},
-    {TARE__CLOCK, UNTIMED, "it has no times, or those of both clocks"},
+    {TARE__WARM_UP, TIMED, "it times no blocks of steps (tare bench)"},
+    {TARE__CLOCK, TIMED, "it times no blocks of steps (tare bench)"},
     {TARE__VALIDATION, "!" TRAINING, "nothing is evaluated between steps (tare train)"},
     {TARE__INPUT, TRAINING, "training feeds the batches of its data"},
     {TARE__FEED, TRAINING, "training copies each batch into its place"},
