@@ -32,8 +32,6 @@ static bool is_result(const tare_plan *p, const tare_value *v)
  * ---------------------------------------------------------------------------------------*/
 const tare_variant *tare__plan_variant(tare_runtime *rt, const tare_node *n)
 {
-    if (tare__fused_of(n))
-        return n->variant;
     uint32_t strided = 0, apart = 0, copies = 0;
     for (int i = 0; i < n->n_in; ++i)
         strided |= n->operand[i] && !n->operand[i]->d.contiguous && !tare__plan_shape_only(n, i) ? 1u << i : 0;
@@ -45,6 +43,8 @@ const tare_variant *tare__plan_variant(tare_runtime *rt, const tare_node *n)
     const tare_variant *v = strided || apart
                                 ? tare__choose_strided(k, &a, TARE_BIT(first->dtype), strided, apart, &copies)
                                 : tare__choose(k, &a, TARE_BIT(first->dtype));
+    if (!v && tare__fused_of(n)) /* it has one variant, its own */
+        return n->variant;
     return copies ? NULL : v;
 }
 
