@@ -11,9 +11,9 @@
 #include "gemm_tile.h"
 
 enum {
-    BLOCK_K = 512,              /* a strip of A: 8 x 512 floats, half of L1 */
-    BLOCK_B = 160 * 1024,       /* floats of a block of B: 640 KiB of L2 */
-    STRIP_FLOATS = 8 * BLOCK_K, /* of a copied strip of A; there is room for two */
+    BLOCK_K = TARE_GEMM_BLOCK_K, /* a strip of A: 8 x 512 floats, half of L1 */
+    BLOCK_B = 160 * 1024,        /* floats of a block of B: 640 KiB of L2 */
+    STRIP_FLOATS = 8 * BLOCK_K,  /* of a copied strip of A; there is room for two */
     PANEL = TILE_VECTORS * TARE_LANES
 };
 
@@ -40,13 +40,13 @@ static int64_t block_n_of(int64_t n, int64_t block_k)
 
 tare_gemm_path tare__gemm_path(const tare_gemm_shape *s)
 {
-    if (s->a_col == 1 && s->b_row == 1 && (s->m <= 16 || s->n <= 4)) {
+    if (s->a_col == 1 && s->b_row == 1 && (s->m <= TARE_GEMM_FEW_ROWS || s->n <= 4)) {
         return TARE_GEMM_DOT;
     }
     if (s->b_col == 1 && s->m < 4) {
         return TARE_GEMM_ROW;
     }
-    if (s->b_col == 1 && s->k <= BLOCK_K && (s->m <= 16 || s->k <= 16)) {
+    if (s->b_col == 1 && (s->m <= TARE_GEMM_FEW_ROWS || s->k <= 16)) {
         return TARE_GEMM_DIRECT;
     }
     return TARE_GEMM_PACKED;
@@ -172,8 +172,9 @@ TARE_ALWAYS_INLINE void tile(int rows, int n_vectors, int in_place, int64_t k, c
                              const float *panel, const gemm_target *to)
 {
     tare_vf acc[TILE_ROWS][TILE_VECTORS];
+    gemm_tile_zero(rows, n_vectors, acc);
     gemm_tile_multiply(rows, n_vectors, k, a, in_place ? a_row : 1, in_place ? 1 : rows, panel, n_vectors * TARE_LANES,
-                       0, acc);
+                       0, 0, acc);
     gemm_tile_store(rows, n_vectors, acc, to);
 }
 
