@@ -48,7 +48,7 @@ int tare__conv_combine(const tare_call *c, int piece, int worker)
     (void)piece;
     (void)worker;
     const tare_conv *v = tare_conv_of(c);
-    if (c->n_pieces < 2)
+    if (c->n_pieces < 2 || !c->ptr[4])
         return 0;
     int64_t n = v->k * tare_conv_taps(v), step = (n + 15) / 16 * 16;
     const float *partial = c->ptr[4];
@@ -379,6 +379,7 @@ const tare_op tare_op_conv2d_grad_weight = {
     .needs_in = 1u << 0 | 1u << 1,
     .flops = conv2d_grad_weight_flops,
     CONV_VARIANTS(conv2d_grad_weight, tare__conv_combine,
+                  CONV_FAMILY(conv2d_grad_weight, panel, .combine = tare__conv_combine),
                   CONV_FAMILY(conv2d_grad_weight, lowered, .combine = tare__conv_combine)),
     TARE_SAMPLES(CONV_SAMPLES(WEIGHT_SHAPES), CONV_REJECTS(WEIGHT_SHAPES)),
     .tolerance = 2e-6,

@@ -60,6 +60,18 @@ static inline tare_lowered tare_lowered_forward(const tare_conv *v)
     return l;
 }
 
+/* A kernel of one tap that moves nothing: planes are rows, and nothing is lowered. */
+static inline void tare_lowered_plain(tare_lowered *l)
+{
+    if (l->r != 1 || l->s != 1 || l->stride_h != 1 || l->stride_w != 1 || l->first_h || l->first_w || l->h != l->oh ||
+        l->w != l->ow)
+        return;
+    l->w = l->ow = l->h * l->w;
+    l->h = l->oh = 1;
+    l->in_place = true;
+    tare_lowered_size(l, 1, 1);
+}
+
 static inline int64_t tare_lowered_offset(const tare_lowered *l, int64_t c, int64_t r, int64_t s)
 {
     int64_t row = r * l->dilation_h;

@@ -265,18 +265,6 @@ static void convolve(const convolution *p, tare_conv_span images)
     }
 }
 
-/* A kernel of one tap that moves nothing: planes are rows, and nothing is lowered. */
-static inline void simplify(tare_lowered *l)
-{
-    if (l->r != 1 || l->s != 1 || l->stride_h != 1 || l->stride_w != 1 || l->first_h || l->first_w || l->h != l->oh ||
-        l->w != l->ow)
-        return;
-    l->w = l->ow = l->h * l->w;
-    l->h = l->oh = 1;
-    l->in_place = true;
-    tare_lowered_size(l, 1, 1);
-}
-
 /* ---- the operators ----------------------------------------------------------------------------------------------*/
 static inline size_t scratch_bytes(const plan *q)
 {
@@ -309,7 +297,7 @@ int TARE_KERNEL(conv2d_lowered)(const tare_call *c, int piece, int worker)
     float *y = c->ptr[3];                                          /* [N,K,OH,OW] */
     p.channels = v->c / v->groups;
     p.kernel = v->r * v->s;
-    simplify(&p.l);
+    tare_lowered_plain(&p.l);
     p.x = x;
     p.x_image = q->from_image;
     p.a_row = p.channels * p.kernel;
@@ -406,7 +394,7 @@ int TARE_KERNEL(conv2d_grad_data_lowered)(const tare_call *c, int piece, int wor
         p.row = v->stride_h * v->w;
         p.step = v->stride_w;
         if (p.step == 1 && v->stride_h == 1)
-            simplify(&p.l);
+            tare_lowered_plain(&p.l);
         if (p.l.oh == 1)
             p.row = p.l.ow;
         p.x = dy;
@@ -492,7 +480,7 @@ static void plan_convolution(tare_conv *v, plan *q, tare_lowered l, int64_t chan
 {
     const int64_t taps = channels * l.r * l.s, one = channels * l.channel;
     if (simple)
-        simplify(&l);
+        tare_lowered_plain(&l);
     q->joined = joined_of(l.oh * l.ow, 16.0 / (double)(taps + 1), one && !l.in_place ? LOWERED_MOST / one : v->n);
     q->joined = q->joined < v->n ? q->joined : v->n > 0 ? v->n : 1;
     const int64_t band = !l.in_place && one > LOWERED_MOST ? BAND / (one / l.rows + 1) : l.oh;

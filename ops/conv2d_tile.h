@@ -11,17 +11,11 @@
 
 enum { TILE_VECTORS = 3, TILE_ROWS = TARE_LANES == 16 ? 8 : 4 };
 
-/* part != 0: the last vector has so many elements, and nothing behind them is read. */
-TARE_ALWAYS_INLINE void tile_multiply(int rows, int n_vectors, int64_t part, int64_t n, const float *const *row,
-                                      int64_t a_step, const float *b, const int64_t *offset, int64_t b_step,
-                                      tare_vf acc[TILE_ROWS][TILE_VECTORS])
+/* Adds to acc. part != 0: the last vector has so many elements, and nothing behind them is read. */
+TARE_ALWAYS_INLINE void tile_add(int rows, int n_vectors, int64_t part, int64_t n, const float *const *row,
+                                 int64_t a_step, const float *b, const int64_t *offset, int64_t b_step,
+                                 tare_vf acc[TILE_ROWS][TILE_VECTORS])
 {
-    TARE_UNROLL
-    for (int r = 0; r < rows; r++) {
-        TARE_UNROLL
-        for (int v = 0; v < n_vectors; v++)
-            acc[r][v] = (tare_vf){0};
-    }
     for (int64_t i = 0, at = 0; i < n; i++, at += a_step) {
         const float *from = offset ? b + offset[i] : b;
         tare_vf column[TILE_VECTORS];
@@ -38,6 +32,19 @@ TARE_ALWAYS_INLINE void tile_multiply(int rows, int n_vectors, int64_t part, int
         }
         b += b_step;
     }
+}
+
+TARE_ALWAYS_INLINE void tile_multiply(int rows, int n_vectors, int64_t part, int64_t n, const float *const *row,
+                                      int64_t a_step, const float *b, const int64_t *offset, int64_t b_step,
+                                      tare_vf acc[TILE_ROWS][TILE_VECTORS])
+{
+    TARE_UNROLL
+    for (int r = 0; r < rows; r++) {
+        TARE_UNROLL
+        for (int v = 0; v < n_vectors; v++)
+            acc[r][v] = (tare_vf){0};
+    }
+    tile_add(rows, n_vectors, part, n, row, a_step, b, offset, b_step, acc);
 }
 
 /* A row of the tile to `to`, added to what is there or not. */
@@ -84,5 +91,31 @@ TARE_ALWAYS_INLINE void tile_store_row(int n_vectors, int64_t part, const tare_v
     typedef void kind##_function(const job *);                                                                         \
     TILES_8(kind)                                                                                                      \
     static kind##_function *const kind##_tiles[TILE_ROWS][TILE_VECTORS][2] = {NAMES_8(kind)};
+
+/* The same for whole vectors alone, kind_tile(rows, n_vectors, job *): [rows - 1][vectors - 1]. */
+#define WHOLE_ONE(kind, rows, n_vectors)                                                                               \
+    static __attribute__((noinline)) void kind##_##rows##_##n_vectors(const job *j)                                    \
+    {                                                                                                                  \
+        kind##_tile(rows, n_vectors, j);                                                                               \
+    }
+#define WHOLE_ROW(kind, rows) WHOLE_ONE(kind, rows, 1) WHOLE_ONE(kind, rows, 2) WHOLE_ONE(kind, rows, 3)
+#define WHOLE_NAMES(kind, rows)                                                                                        \
+    {                                                                                                                  \
+        kind##_##rows##_1, kind##_##rows##_2, kind##_##rows##_3                                                        \
+    }
+#define WHOLE_4(kind)       WHOLE_ROW(kind, 1) WHOLE_ROW(kind, 2) WHOLE_ROW(kind, 3) WHOLE_ROW(kind, 4)
+#define WHOLE_NAMES_4(kind) WHOLE_NAMES(kind, 1), WHOLE_NAMES(kind, 2), WHOLE_NAMES(kind, 3), WHOLE_NAMES(kind, 4)
+#if TARE_LANES == 16
+#define WHOLE_8(kind) WHOLE_4(kind) WHOLE_ROW(kind, 5) WHOLE_ROW(kind, 6) WHOLE_ROW(kind, 7) WHOLE_ROW(kind, 8)
+#define WHOLE_NAMES_8(kind)                                                                                            \
+    WHOLE_NAMES_4(kind), WHOLE_NAMES(kind, 5), WHOLE_NAMES(kind, 6), WHOLE_NAMES(kind, 7), WHOLE_NAMES(kind, 8)
+#else
+#define WHOLE_8(kind)       WHOLE_4(kind)
+#define WHOLE_NAMES_8(kind) WHOLE_NAMES_4(kind)
+#endif
+#define TARE_CONV_TILES_WHOLE(kind)                                                                                    \
+    typedef void kind##_function(const job *);                                                                         \
+    WHOLE_8(kind)                                                                                                      \
+    static kind##_function *const kind##_tiles[TILE_ROWS][TILE_VECTORS] = {WHOLE_NAMES_8(kind)};
 
 #endif

@@ -11,9 +11,9 @@
  *     PACKED  anything: B in packed panels in L2, a strip of A in L1, C in registers
  *
  * Invariant: an element's bits depend on its row of A, its column of B, K and the path; not on its place in C, the
- * pieces, the leading dimensions, the addresses or the worker. (Of a NaN only that it is one.) In DIRECT an element is
- * one chain of fused multiply-adds over k, in PACKED one a block of K, which K alone decides; in ROW four such chains;
- * in DOT one a lane, then a fixed tree. (The form is which strides are 1: a column that is contiguous because B has no
+ * pieces, the leading dimensions, the addresses or the worker. (Of a NaN only that it is one.) In DIRECT and PACKED
+ * an element is one chain of fused multiply-adds a block of K, cut by K alone; in ROW four such chains; in DOT one a
+ * lane, then a fixed tree. (The form is which strides are 1: a column that is contiguous because B has no
  * other counts as k contiguous.)
  *
  * Nothing is read outside the operands, nothing written outside C. No alignment is asked for; C must not overlap the

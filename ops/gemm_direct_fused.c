@@ -3,17 +3,17 @@
  * For few rows of A, whose products are as long as it takes to read B once, and for short k, whose products are as long
  * as it takes to write C once; so B is read, and C written, in runs along their rows, and nothing is packed.
  *
- *     few rows   SLICE rows of B at a time, all columns of them, added to what is in C
+ *     few rows   all columns of SLICE rows of B at a time, added to what is in C; of all rows up to a block of PACKED
  *     short k    row by row of tiles, all columns
  *
- * Invariant: an element is one chain of fused multiply-adds over all of k, which goes on from what is in C: the same
- * operations in the same order whatever the slices and tiles. Columns and rows that do not fill a tile are computed by
+ * Invariant: an element is one chain of fused multiply-adds over the k of a slice, the slices added up in their order;
+ * K alone decides them. Columns and rows that do not fill a tile are computed by
  * the same code, rows by reaching back over rows that are done and are not stored. */
 #include "gemm_tile.h"
 
-enum { SLICE = 64, SLICED = 2 * SLICE, RUN = 128 * 1024 }; /* RUN: floats of B read for one row of tiles */
+enum { SLICE = 64, RUN = 128 * 1024 }; /* RUN: floats of B read for one row of tiles */
 
-/* A slice of k: from..from + k, the last one adds the bias. */
+/* A slice of k; the last one adds the bias. */
 typedef struct {
     const float *a, *b, *bias;
     float *c;
@@ -28,11 +28,9 @@ TARE_ALWAYS_INLINE void direct_tile(int rows, int n_vectors, int fetch, int64_t 
     tare_vf acc[TILE_ROWS][TILE_VECTORS];
     float *c = p->c + m * s->c_row + n;
     gemm_target to = {.c = c, .c_row = s->c_row, .bias = p->bias ? p->bias + n : NULL, .first = first, .end = rows};
+    to.add = p->more;
     to.n_last = b_part ? b_part : TARE_LANES;
-    if (p->more)
-        gemm_tile_load(rows, n_vectors, &to, acc);
-    else
-        gemm_tile_zero(rows, n_vectors, acc);
+    gemm_tile_zero(rows, n_vectors, acc);
     gemm_tile_multiply(rows, n_vectors, p->k, p->a + m * s->a_row, s->a_row, s->a_col, p->b + n, s->b_row, b_part,
                        fetch ? 2 * n_vectors * TARE_LANES : 0, acc);
     gemm_tile_store(rows, n_vectors, acc, &to);
@@ -155,7 +153,7 @@ TARE_GEMM_ONE(TARE_KERNEL(gemm_direct))
         by_row(&part, shape, &p);
         return;
     }
-    const int64_t step = shape->k > SLICED ? SLICE : shape->k;
+    const int64_t step = shape->k > TARE_GEMM_BLOCK_K ? SLICE : shape->k;
     int64_t i = 0;
     do { /* once for k = 0 too, which writes zeros */
         p.k = shape->k - i < step ? shape->k - i : step;

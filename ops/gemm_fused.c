@@ -90,33 +90,6 @@ static void pack_rows(const float *b, int64_t b_row, int64_t k, int64_t n, float
     }
 }
 
-/* The same where k is contiguous: squares of TARE_LANES, transposed. */
-static void pack_columns(const float *b, int64_t b_col, int64_t k, int64_t n, float *panel)
-{
-    int64_t width = round_up(n, TARE_LANES);
-    for (int64_t v = 0; v < n; v += TARE_LANES) {
-        int64_t n_here = n - v < TARE_LANES ? n - v : TARE_LANES;
-        for (int64_t i = 0; i < k; i += TARE_LANES) {
-            int64_t k_here = k - i < TARE_LANES ? k - i : TARE_LANES;
-            tare_vf x[TARE_LANES];
-            TARE_UNROLL
-            for (int j = 0; j < TARE_LANES; j++) {
-                const float *from = b + (v + j) * b_col + i;
-                x[j] = j >= n_here            ? (tare_vf){0}
-                       : k_here == TARE_LANES ? tare_load(from)
-                                              : gemm_load_part(from, k_here);
-            }
-            gemm_transpose(x);
-            TARE_UNROLL
-            for (int j = 0; j < TARE_LANES; j++) {
-                if (j < k_here) {
-                    tare_store(panel + (i + j) * width + v, x[j]);
-                }
-            }
-        }
-    }
-}
-
 static void pack_any(const float *b, int64_t b_row, int64_t b_col, int64_t k, int64_t n, float *panel)
 {
     int64_t width = round_up(n, TARE_LANES);
@@ -136,7 +109,7 @@ static void pack_block(const tare_gemm_shape *s, const float *b, int64_t k, int6
         if (s->b_col == 1) {
             pack_rows(b + j, s->b_row, k, n_here, panel);
         } else if (s->b_row == 1) {
-            pack_columns(b + j * s->b_col, s->b_col, k, n_here, panel);
+            gemm_turn(b + j * s->b_col, s->b_col, n_here, k, 1, panel, round_up(n_here, TARE_LANES));
         } else {
             pack_any(b + j * s->b_col, s->b_row, s->b_col, k, n_here, panel);
         }

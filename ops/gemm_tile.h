@@ -43,21 +43,6 @@ TARE_ALWAYS_INLINE void gemm_tile_zero(int rows, int n_vectors, tare_vf acc[TILE
     }
 }
 
-/* acc = what lies where the tile goes. */
-TARE_ALWAYS_INLINE void gemm_tile_load(int rows, int n_vectors, const gemm_target *from,
-                                       tare_vf acc[TILE_ROWS][TILE_VECTORS])
-{
-    TARE_UNROLL
-    for (int r = 0; r < rows; r++) {
-        TARE_UNROLL
-        for (int v = 0; v < n_vectors; v++) {
-            const float *c = from->c + r * from->c_row + v * TARE_LANES;
-            acc[r][v] =
-                v == n_vectors - 1 && from->n_last < TARE_LANES ? gemm_load_part(c, from->n_last) : tare_load(c);
-        }
-    }
-}
-
 /* acc += a[rows,k] b[k, n_vectors * TARE_LANES]; b_part != 0: one vector of that many elements a row of B; `ahead`:
  * what so many columns further in each row of B is fetched meanwhile. */
 TARE_ALWAYS_INLINE void gemm_tile_multiply(int rows, int n_vectors, int64_t k, const float *a, int64_t a_row,
