@@ -61,7 +61,8 @@ static inline void packed_shape(const tare_args *a, shape_of *shape, tare_gemm_s
 }
 
 /* Views run on the path that their copies would have, since the path is a part of an element's bits. Where the strides
- * are not made for it: DIRECT adds as PACKED does, which takes any; DOT and ROW want copies. */
+ * are not made for it: DIRECT adds as PACKED does, which takes any, as long as K is one block; else copies are wanted.
+ */
 static inline tare_gemm_path path_of(const tare_args *a, shape_of *shape, const tare_gemm_shape *s)
 {
     if (a->in[0]->contiguous && a->in[1]->contiguous)
@@ -69,7 +70,7 @@ static inline tare_gemm_path path_of(const tare_args *a, shape_of *shape, const 
     tare_gemm_shape packed;
     packed_shape(a, shape, &packed);
     tare_gemm_path path = tare__gemm_path(&packed);
-    return path == TARE_GEMM_DIRECT && s->b_col != 1 ? TARE_GEMM_PACKED : path;
+    return path == TARE_GEMM_DIRECT && s->b_col != 1 && s->k <= TARE_GEMM_BLOCK_K ? TARE_GEMM_PACKED : path;
 }
 
 static inline void prepare_native(const tare_args *a, shape_of *shape, tare_work *w)
@@ -87,7 +88,7 @@ static inline bool native_takes(const tare_args *a, shape_of *shape)
     tare_gemm_shape s;
     shape(a, &s);
     tare_gemm_path path = path_of(a, shape, &s);
-    return path == TARE_GEMM_DOT ? s.a_col == 1 && s.b_row == 1 : path == TARE_GEMM_ROW ? s.b_col == 1 : true;
+    return path == TARE_GEMM_DOT ? s.a_col == 1 && s.b_row == 1 : path == TARE_GEMM_PACKED || s.b_col == 1;
 }
 
 /* BLAS wants one stride of each matrix to be 1, the same as in a copy, and the other to be a leading dimension. */
