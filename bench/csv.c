@@ -14,7 +14,7 @@ typedef json_t kinds;
 
 static bool left_out(const char *field)
 {
-    static const char *const name[] = {"machine", "build", "libraries", "command", "reasons", "node_work"};
+    static const char *const name[] = {"machine", "build", "libraries", "command", "reasons", "node_work", "blocks"};
     for (size_t i = 0; i < sizeof name / sizeof *name; ++i)
         if (strcmp(field, name[i]) == 0)
             return true;

@@ -225,7 +225,7 @@ void tare__memory_draw(const tare__memory *m, double width, int most, tare__draw
                        "addresses. Each block is a value from the call that makes it to its last reader.");
     free(title);
     tare__draw_text(d, 2, 9, TARE__NORMAL, TARE__START, TARE__INK_TEXT, width - 4, "%s", m->title);
-    double y = 22 + draw_legend(m, d, 22) + 14;
+    double y = 22 + draw_legend(m, d, 22) + 21;
     double calls = (double)larger(larger(m->plan.calls, m->imperative.calls), 1);
     double bytes = (double)larger(larger(larger(m->plan.height, m->imperative.height), m->imperative.peak), 1);
     static const char *const name[] = {"static", "imperative"}, *const top[] = {"arena", "pool"};
@@ -245,8 +245,8 @@ void tare__memory_draw(const tare__memory *m, double width, int most, tare__draw
         draw_panel(&p, name[s], top[s], m->bytes.lower_bound);
         if (s)
             tare__axis_bottom(d, &p.x, y + panel_height, y + panel_height, tare__label_plain);
-        y += panel_height + 30;
+        y += panel_height + 27;
     }
-    d->height = y - 2;
+    d->height = y - 4;
     tare__draw_text(d, (left + width) / 2, d->height - 4, TARE__SMALL, TARE__MIDDLE, TARE__INK_SOFT, 0, "kernel calls");
 }

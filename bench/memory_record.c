@@ -60,6 +60,7 @@ int tare__memory_json(const tare__line *line, const char *path, const tare__memo
     if (code)
         return code;
     json_t *run = tare__run_record(line, a->label, a->batch, a->setting.level[TARE__THREADS], (int64_t)a->task.seed, 0);
+    json_object_set_new(run, "cell", json_integer(0));
     json_t *sides = tare__memory_sides(m);
     for (size_t s = 0; s < 2; ++s) {
         json_t *record = tare__record("memory", run, NULL, NULL, NULL);

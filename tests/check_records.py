@@ -134,6 +134,7 @@ def records(build, folder):
          folder / "now.jsonl"],
         ["predict", "mlp_mnist", "--load", folder / "w.safetensors", "--data", folder / "digits", "--json",
          folder / "predict.jsonl"],
+        ["plan", "chain:depth=2", "--json", folder / "plan.jsonl"],
         ["step", "chain:depth=2", "--arms", "invoke,symbol", "--optimizer", "sgd", "--json", folder / "step.jsonl"],
     ]
     for words in runs:
@@ -162,7 +163,7 @@ def main(source, build):
     chain = kinds["arm False"]
     if chain["nodes"] <= 0 or chain["counts"]["kernel_calls"] <= 0:
         wrong.append("an arm without nodes or kernel calls")
-    expected = {"arm", "block", "contrast", "opening", "process", "run", "agree", "epoch", "score", "event"}
+    expected = {"arm", "block", "contrast", "opening", "process", "run", "agree", "epoch", "score", "event", "memory"}
     missing = expected - {kind.split()[0] for kind in kinds}
     wrong += [f"no {kind} record was written" for kind in missing]
     print("\n".join(wrong[:40]))
