@@ -54,7 +54,7 @@ int tare__ticks(const tare__scale *s, int most, bool bytes, double tick[TARE__TI
     double step = unit * step_of((s->high > s->low ? s->high - s->low : 1) / unit, most);
     int n = 0;
     for (double value = ceil(s->low / step) * step; value <= s->high * (1 + 1e-9) && n < TARE__TICKS; value += step)
-        tick[n++] = value;
+        tick[n++] = fabs(value) < step * 1e-9 ? 0 : value;
     return n;
 }
 
@@ -83,10 +83,11 @@ void tare__axis_left(tare__drawing *d, const tare__scale *s, double left, double
     }
 }
 
-void tare__axis_bottom(tare__drawing *d, const tare__scale *s, double top, double bottom, tare__label *label)
+void tare__axis_bottom(tare__drawing *d, const tare__scale *s, double top, double bottom, bool bytes,
+                       tare__label *label)
 {
     double tick[TARE__TICKS];
-    int n = tare__ticks(s, (int)(fabs(s->to - s->from) / 32), false, tick);
+    int n = tare__ticks(s, (int)(fabs(s->to - s->from) / 32), bytes, tick);
     for (int i = 0; i < n; ++i) {
         char text[TARE__FIGURE];
         double x = tare__scale_at(s, tick[i]);

@@ -27,7 +27,7 @@ const char *tare__label_percent(double, char *text); /* of a share */
 
 /* Lines across with labels to the left of left; lines down with labels below bottom. */
 void tare__axis_left(tare__drawing *, const tare__scale *, double left, double right, bool bytes, tare__label *);
-void tare__axis_bottom(tare__drawing *, const tare__scale *, double top, double bottom, tare__label *);
+void tare__axis_bottom(tare__drawing *, const tare__scale *, double top, double bottom, bool bytes, tare__label *);
 
 /* Sizes of text, in points. */
 #define TARE__SMALL  6.5

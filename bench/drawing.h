@@ -16,14 +16,15 @@
     X(SOFT, 0x59636e, 0x9aa5b1)                                                                                        \
     X(GRID, 0xd5dae0, 0x343c45)                                                                                        \
     X(PAPER, 0xffffff, 0x14181d)                                                                                       \
+    X(GRAY, 0x98a2ad, 0x6c7783)                                                                                        \
     X(BLUE, 0x0072b2, 0x3f97d3)                                                                                        \
     X(ORANGE, 0xe69f00, 0xeab040)                                                                                      \
     X(GREEN, 0x009e73, 0x2cb890)                                                                                       \
     X(RED, 0xd55e00, 0xe8793a)                                                                                         \
     X(PURPLE, 0xcc79a7, 0xd795ba)                                                                                      \
     X(SKY, 0x56b4e9, 0x8fcdf2)                                                                                         \
-    X(GRAY, 0x98a2ad, 0x6c7783)                                                                                        \
-    X(YELLOW, 0xe3d430, 0xe9de62)
+    X(YELLOW, 0xe3d430, 0xe9de62)                                                                                      \
+    X(BROWN, 0x8b5a2b, 0xb98a5e)
 
 typedef enum {
 #define TARE__INK_ENUM(NAME, light, dark) TARE__INK_##NAME,

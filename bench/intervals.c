@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "csv.h"
 #include "record.h"
 
 /* What is being read: where a sentence points to. */
@@ -232,28 +233,15 @@ int tare__intervals_read(const tare__line *line, const char *path, bool of_plan,
     return code ? code : check_ids(&p, v);
 }
 
-/* A cell, in quotes where it must be (RFC 4180). */
-static void put_cell(FILE *to, const char *text)
-{
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, to);
-        return;
-    }
-    fputc('"', to);
-    for (; *text; ++text)
-        fputs(*text == '"' ? "\"\"" : (char[]){*text, 0}, to);
-    fputc('"', to);
-}
-
 char *tare__intervals_cells(const char *a, const char *b)
 {
     char *text = NULL;
     size_t bytes;
     FILE *to = open_memstream(&text, &bytes);
     if (to) {
-        put_cell(to, a);
+        tare__csv_text(to, a);
         fputc(',', to);
-        put_cell(to, b);
+        tare__csv_text(to, b);
         (void)fclose(to);
     }
     return text ? text : tare__copy_text("");
@@ -269,7 +257,7 @@ int tare__intervals_write(const tare__line *line, const char *path, const tare__
     fprintf(to, "id,lower,upper,size,offset%s%s\n", v->more_heads ? "," : "", v->more_heads ? v->more_heads : "");
     for (int i = 0; i < v->n; ++i) {
         const tare_interval *b = &v->interval[i];
-        put_cell(to, v->id[i]);
+        tare__csv_text(to, v->id[i]);
         fprintf(to, ",%lld,%lld,%lld,%lld", (long long)b->lower, (long long)b->upper, (long long)b->bytes,
                 (long long)b->offset);
         fprintf(to, "%s%s\n", v->more[i] ? "," : "", v->more[i] ? v->more[i] : "");

@@ -244,7 +244,7 @@ void tare__memory_draw(const tare__memory *m, double width, int most, tare__draw
                    .d = d};
         draw_panel(&p, name[s], top[s], m->bytes.lower_bound);
         if (s)
-            tare__axis_bottom(d, &p.x, y + panel_height, y + panel_height, tare__label_plain);
+            tare__axis_bottom(d, &p.x, y + panel_height, y + panel_height, false, tare__label_plain);
         y += panel_height + 27;
     }
     d->height = y - 4;
