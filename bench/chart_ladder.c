@@ -112,7 +112,7 @@ static void draw_cells(const grid *g, tare__drawing *d, bool numbers)
                 tare__draw_rect(d, x, y, g->cell - 0.6, ROW - 0.6, shade(count, calls), NULL);
             else if (numbers)
                 tare__draw_text(d, x + 0.5 * g->cell, y + ROW / 2.0 + TARE__SMALL / 3, TARE__SMALL - 0.5, TARE__MIDDLE,
-                                TARE__INK_TEXT, 0,
+                                count > 0 && count >= calls / 3 ? TARE__INK_PAPER : TARE__INK_TEXT, 0,
                                 !isfinite(count) ? "-"
                                 : count < 100000 ? "%.0f"
                                                  : "%.1e",
