@@ -29,6 +29,8 @@ double tare__node_bytes(const tare_node *);
 
 /* Counts of one step of a prepared arm, after two that warm it up. */
 tare_status tare__arm_count(tare__arm *, tare_counts *step);
+/* Counts as a new object, a field each. */
+json_t *tare__counts_json(const tare_counts *);
 /* Highest bytes of results during one step: what the runtime handed out, and the plan's arena. */
 tare_status tare__arm_peak(tare__arm *, int64_t *bytes);
 
