@@ -51,26 +51,28 @@ void tare__occupancy_sum(tare__occupancy *o)
     free(live);
 }
 
-/* Where the backward part and the update begin: the first call of a node of theirs, in whatever order. */
+/* How many calls there are when the last of the forward part has run, and when the last that is no update has: some of
+ * what follows may stand before, by another order than the program's. */
 static void find_parts(const tare__arm *a, const tare__use *use, tare__occupancy *o)
 {
     const tare_node *const *node;
     o->calls = tare_plan_calls(a->plan, &node);
-    o->forward_calls = o->derive_calls = o->calls;
-    for (int64_t c = o->calls - 1; c >= 0; --c) {
+    o->forward_calls = o->derive_calls = 0;
+    for (int64_t c = 0; c < o->calls; ++c) {
         const tare_node *n = node[c];
-        bool updates = false, derives = false;
+        bool updates = false, forward = false;
         for (int k = n->n_in; k < n->n_in + n->n_out + n->n_aux; ++k) {
             if (!n->operand[k])
                 continue;
             const tare_value *root = tare_value_root(n->operand[k]);
+            tare__use own = use[n->operand[k]->id];
+            forward |= own == TARE__USE_ACTIVATION || own == TARE__USE_SAVED;
             updates |= root->node < 0 || use[root->id] == TARE__USE_UPDATE; /* into a parameter's bytes */
-            derives |= use[n->operand[k]->id] != TARE__USE_ACTIVATION && use[n->operand[k]->id] != TARE__USE_SAVED;
         }
-        if (derives)
-            o->forward_calls = c;
-        if (derives && updates && a->optimizer)
-            o->derive_calls = c;
+        if (forward)
+            o->forward_calls = c + 1;
+        if (forward || !updates || !a->optimizer)
+            o->derive_calls = c + 1;
     }
 }
 

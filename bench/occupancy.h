@@ -39,7 +39,7 @@ typedef struct {
     tare__stay *stay;
     int n, capacity;
     int64_t calls;                       /* of the step */
-    int64_t forward_calls, derive_calls; /* before the backward part, before the update */
+    int64_t forward_calls, derive_calls; /* when the last of the forward part has run; when all but the update has */
     int64_t height;                      /* the arena; what the pool has taken from the system */
     int64_t peak, peak_at;               /* most bytes live at once, and at which call first */
 } tare__occupancy;

@@ -24,13 +24,13 @@ typedef struct {
     void (*free)(tare_device *, tare_memory_category, void *, size_t);
     tare__occupancy *out;
     void **address; /* of each stay */
+    bool *together; /* of each stay: the results of a captured function, which share a block */
     happening *happened;
-    int n_happened, capacity, n_addresses;
-    int n_named;    /* stays before this one know their use */
-    int node;       /* of like's program: the next that has a kernel */
-    bool in_kernel; /* what is taken is scratch of that node */
-    bool differs;   /* the step is not that of the program */
-    int64_t calls;  /* when the step began */
+    int n_happened, capacity;
+    int n_named;   /* stays before this one know their use */
+    int node;      /* of like's program: the next that has a kernel */
+    bool differs;  /* the step is not that of the program */
+    int64_t calls; /* when the step began */
 } recorder;
 
 static int64_t now(const recorder *r)
@@ -44,6 +44,7 @@ static void happen(recorder *r, happening h)
         r->capacity = r->capacity ? 2 * r->capacity : 256;
         r->happened = tare__more(r->happened, (size_t)r->capacity, sizeof *r->happened);
         r->address = tare__more(r->address, (size_t)r->capacity, sizeof *r->address);
+        r->together = tare__more(r->together, (size_t)r->capacity, sizeof *r->together);
     }
     r->happened[r->n_happened++] = h;
 }
@@ -66,6 +67,7 @@ static void *on_alloc(tare_device *d, tare_memory_category category, size_t byte
     int64_t rounded = (int64_t)tare_memory_rounded(bytes);
     happen(r, (happening){r->out->n, false});
     r->address[r->out->n] = block;
+    r->together[r->out->n] = false;
     tare__occupancy_add(r->out, (tare__stay){.lower = now(r),
                                              .upper = INT64_MAX,
                                              .bytes = rounded,
@@ -101,9 +103,20 @@ static void name_results(recorder *r, const tare_node *n, const tare_node *plann
         }
 }
 
+/* A function that is captured within the net gives all its results in one block. */
+static void name_together(recorder *r)
+{
+    for (; r->n_named < r->out->n; ++r->n_named) {
+        r->together[r->n_named] = true;
+        r->out->stay[r->n_named].use = r->node < r->like->n_forward ? TARE__USE_SAVED : TARE__USE_GRADIENT;
+    }
+}
+
 static void on_event(void *owner, tare_event event, const tare_node *n)
 {
     recorder *r = owner;
+    if (event == TARE_EVENT_ALLOCATE && n->op && n->op->execute)
+        name_together(r);
     if (!n->variant || (event != TARE_EVENT_ALLOCATE && event != TARE_EVENT_KERNEL))
         return;
     const tare_node *planned = program_node(r);
@@ -157,8 +170,11 @@ static tare_status record(recorder *r, tare__arm *a)
     tare_imperative_retrace(a->mode);
     r->out->calls = now(r);
     for (int i = 0; i < r->out->n; ++i)
-        if (r->out->stay[i].upper == INT64_MAX)
-            r->out->stay[i].upper = r->out->calls + 1; /* still there when the step has ended */
+        if (r->out->stay[i].upper == INT64_MAX) { /* still there when the step has ended */
+            r->out->stay[i].upper = r->out->calls + 1;
+            if (r->together[i] && r->out->stay[i].use == TARE__USE_GRADIENT)
+                r->out->stay[i].use = TARE__USE_PARAMETER;
+        }
     if (status == TARE_OK && (r->differs || program_node(r)))
         status =
             tare_error(TARE_IMPOSSIBLE, "%s: the imperative step does not run the nodes of the captured one", a->label);
@@ -257,6 +273,7 @@ tare_status tare__occupancy_imperative(const tare__arm *like, tare__occupancy *o
         tare__occupancy_free(o);
     free(use);
     free(r.address);
+    free(r.together);
     free(r.happened);
     tare__arm_close(&arm);
     return status;
