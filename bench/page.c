@@ -178,18 +178,34 @@ static void put_run(FILE *out, const tare__runs *runs, int i, int most)
     put_environment(out, tare__run_any(run));
 }
 
+enum { MOST_LISTED = 100 };
+
 static void put_contents(FILE *out, const tare__runs *runs)
 {
-    enum { MOST = 100 };
     fputs("<details open><summary>Runs</summary>\n<ul class=\"quotes\">\n", out);
-    for (int i = 0; i < runs->n && i < MOST; ++i) {
+    for (int i = 0; i < runs->n && i < MOST_LISTED; ++i) {
         fprintf(out, "<li><a href=\"#r%d\">", i + 1);
         put_title(out, &runs->run[i]);
         fputs("</a></li>\n", out);
     }
-    if (runs->n > MOST)
-        fprintf(out, "<li>and %d more</li>\n", runs->n - MOST);
+    if (runs->n > MOST_LISTED)
+        fprintf(out, "<li>and %d more</li>\n", runs->n - MOST_LISTED);
     fputs("</ul></details>\n", out);
+}
+
+/* Runs for which there was no room: what the contents link to. */
+static void put_left_out(FILE *out, const tare__runs *runs, int from)
+{
+    fprintf(out,
+            "<p class=\"warn\">%d further runs are left out, the page would be too large: report them apart.</p>\n"
+            "<ul class=\"quotes\">\n",
+            runs->n - from);
+    for (int i = from; i < runs->n && i < MOST_LISTED; ++i) {
+        fprintf(out, "<li id=\"r%d\">", i + 1);
+        put_title(out, &runs->run[i]);
+        fputs("</li>\n", out);
+    }
+    fprintf(out, "%s</ul>\n", from < MOST_LISTED ? "" : "<li>beyond those that are listed</li>\n");
 }
 
 /* Charts of several runs: all, and each group of them once. */
@@ -259,9 +275,7 @@ void tare__page_write(FILE *out, const tare__runs *runs, bool by_machine)
         put_run(out, runs, i, most);
     }
     if (i < runs->n)
-        fprintf(out,
-                "<p class=\"warn\">%d further runs are left out, the page would be too large: report them apart.</p>\n",
-                runs->n - i);
+        put_left_out(out, runs, i);
     if (runs->n)
         put_words(out);
     fputs("</body></html>\n", out);
