@@ -2,7 +2,6 @@
 #include "chart_files.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,13 +73,10 @@ static void write_file(writing *w, const char *stem, const char *name, const cha
 {
     char *text = NULL, *path = tare__print("%s/%s-%s.%s", w->folder, stem, name, ending);
     size_t bytes = 0;
-    FILE *out = w->code ? NULL : open_memstream(&text, &bytes);
-    if (!w->code && !out)
-        w->code = tare__failed(w->line, "%s", strerror(errno));
-    if (out) {
+    if (!w->code) {
+        FILE *out = tare__text_begin(&text, &bytes);
         tare_status status = fill(out, c);
-        if (fclose(out) != 0 && status == TARE_OK)
-            status = tare_error(TARE_NO_MEMORY, "no memory for %s", path);
+        tare__text_end(out);
         w->code = tare__file_put(w->line, path, text, bytes, status);
         ++w->n;
     }

@@ -82,24 +82,22 @@ static void put_shapes(FILE *to, const tare__drawing *d)
         put[d->shape[i].kind](to, d, &d->shape[i]);
 }
 
-/* The page's operators, deflated: a block that the caller frees; NULL: no memory. */
+/* The page's operators, deflated: a block that the caller frees. */
 static unsigned char *content(const tare__drawing *d, uLongf *bytes)
 {
     char *text = NULL;
     size_t length = 0;
-    FILE *to = open_memstream(&text, &length);
-    if (!to)
-        return NULL;
+    FILE *to = tare__text_begin(&text, &length);
     put_shapes(to, d);
-    bool whole = fclose(to) == 0;
+    tare__text_end(to);
     *bytes = compressBound((uLong)length);
     unsigned char *packed = tare__take(*bytes, 1);
-    whole = whole && compress2(packed, bytes, (const Bytef *)text, (uLong)length, 9) == Z_OK;
+    int status = compress2(packed, bytes, (const Bytef *)text, (uLong)length, 9);
     free(text);
-    if (whole)
+    if (status == Z_OK)
         return packed;
     free(packed);
-    return NULL;
+    return NULL; /* zlib was without memory: it asks for some of its own */
 }
 
 enum { OBJECTS = 5 };

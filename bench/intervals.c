@@ -237,23 +237,19 @@ char *tare__intervals_cells(const char *a, const char *b)
 {
     char *text = NULL;
     size_t bytes;
-    FILE *to = open_memstream(&text, &bytes);
-    if (to) {
-        tare__csv_text(to, a);
-        fputc(',', to);
-        tare__csv_text(to, b);
-        (void)fclose(to);
-    }
-    return text ? text : tare__copy_text("");
+    FILE *to = tare__text_begin(&text, &bytes);
+    tare__csv_text(to, a);
+    fputc(',', to);
+    tare__csv_text(to, b);
+    tare__text_end(to);
+    return text;
 }
 
 int tare__intervals_write(const tare__line *line, const char *path, const tare__intervals *v)
 {
     char *text = NULL;
     size_t bytes = 0;
-    FILE *to = open_memstream(&text, &bytes);
-    if (!to)
-        return tare__failed(line, "%s", strerror(errno));
+    FILE *to = tare__text_begin(&text, &bytes);
     fprintf(to, "id,lower,upper,size,offset%s%s\n", v->more_heads ? "," : "", v->more_heads ? v->more_heads : "");
     for (int i = 0; i < v->n; ++i) {
         const tare_interval *b = &v->interval[i];
@@ -262,6 +258,6 @@ int tare__intervals_write(const tare__line *line, const char *path, const tare__
                 (long long)b->offset);
         fprintf(to, "%s%s\n", v->more[i] ? "," : "", v->more[i] ? v->more[i] : "");
     }
-    return tare__file_put(line, path, text, bytes,
-                          fclose(to) == 0 ? TARE_OK : tare_error(TARE_NO_MEMORY, "no memory for the rows"));
+    tare__text_end(to);
+    return tare__file_put(line, path, text, bytes, TARE_OK);
 }

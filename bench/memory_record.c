@@ -11,15 +11,13 @@ int tare__memory_svg(const tare__line *line, const char *path, const tare__memor
 {
     char *text = NULL;
     size_t bytes = 0;
-    FILE *out = open_memstream(&text, &bytes);
-    if (!out)
-        return tare__status_failed(line, tare_error(TARE_NO_MEMORY, "no memory for the picture"));
+    FILE *out = tare__text_begin(&text, &bytes);
     tare__drawing d;
     tare__memory_draw(m, 720, MOST_BLOCKS, &d);
     tare__drawing_svg_file(out, &d, true);
     tare__drawing_fini(&d);
-    tare_status status = fclose(out) == 0 ? TARE_OK : tare_error(TARE_NO_MEMORY, "no memory for the picture");
-    return tare__file_put(line, path, text, bytes, status);
+    tare__text_end(out);
+    return tare__file_put(line, path, text, bytes, TARE_OK);
 }
 
 /* ---- lines ---------------------------------------------------------------------------------------------------*/
@@ -47,6 +45,7 @@ static json_t *side_json(const tare__memory *m, int side)
 
 json_t *tare__memory_sides(const tare__memory *m)
 {
+    tare__journal_watch_json();
     json_t *sides = json_array();
     for (int s = 0; s < 2; ++s)
         json_array_append_new(sides, side_json(m, s));

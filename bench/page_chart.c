@@ -43,12 +43,10 @@ static void put_card(FILE *out, const tare__source *source, const tare__chart *c
 {
     char *text = NULL;
     size_t bytes = 0;
-    FILE *card = open_memstream(&text, &bytes);
-    if (!card)
-        return;
+    FILE *card = tare__text_begin(&text, &bytes);
     write_card(card, source, chart, rows, most);
-    bool fits = fclose(card) == 0 && tare__page_room(out, bytes);
-    if (fits) {
+    tare__text_end(card);
+    if (tare__page_room(out, bytes)) {
         (void)fwrite(text, 1, bytes, out);
     } else {
         fputs("<p class=\"soft\">", out);

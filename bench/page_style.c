@@ -35,7 +35,8 @@ static const char style[] =
     "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}\n"
     "@media(max-width:600px){td.text{max-width:9rem}dl{grid-template-columns:1fr}dd{margin-bottom:.3rem}}\n"
     "@media print{body{max-width:none;padding:0;font-size:10pt}.wide{overflow:visible;max-height:none;border:0}"
-    "table{font-size:6.5pt}th,td{padding:.1rem .15rem;white-space:normal;overflow-wrap:anywhere}th{position:static}.slide{overflow:visible}"
+    "table{font-size:6.5pt}th,td{padding:.1rem "
+    ".15rem;white-space:normal;overflow-wrap:anywhere}th{position:static}.slide{overflow:visible}"
     ".charts{grid-template-columns:1fr 1fr}.whole .drawing{min-width:0}figure,tr,li{break-inside:avoid}"
     "h2,h3{break-after:avoid}details::details-content{content-visibility:visible;display:block}}\n";
 
