@@ -86,9 +86,12 @@ static void put_closures(FILE *out, const tare__run *run)
         bool closed = json_is_true(json_object_get(line, "pass"));
         fprintf(out, "<p%s>", closed ? "" : " class=\"warn\"");
         tare__text_put(out, tare__text_at(line, "arm"));
-        fprintf(out, ": the decomposition is %s, residual %s, unattributed %s.</p>\n", closed ? "closed" : "not closed",
+        fprintf(out, ": the decomposition is %s, residual %s, unattributed %s", closed ? "closed" : "not closed",
                 tare__shown(tare__number_at(line, "residual"), TARE__AS_PERCENT, residual),
                 tare__shown(tare__number_at(line, "unattributed"), TARE__AS_PERCENT, rest));
+        fputs(*tare__text_at(line, "cause") ? ": " : "", out);
+        tare__text_put(out, tare__text_at(line, "cause"));
+        fputs(".</p>\n", out);
     }
 }
 

@@ -146,8 +146,9 @@ def write(path, records):
 
 
 class Session:
-    def __init__(self, build, folder):
+    def __init__(self, source, build, folder):
         self.tare, self.folder, self.wrong = pathlib.Path(build, "tare"), folder, []
+        self.method = pathlib.Path(source, "docs/METHOD.md")
 
     def run(self, *words, code=0):
         done = subprocess.run([self.tare, *words], capture_output=True, text=True)
@@ -179,6 +180,8 @@ class Session:
         made = {path.name.split("-")[-1].split(".")[0] for path in (self.folder / "all").iterdir()}
         charts = {"share", "batch", "ladder", "parts", "effects", "counts", "strategies", "roofline", "memory", "contrasts"}
         self.wrong += [f"no chart {name}" for name in charts - made]
+        described = set(re.findall(r"`(\w+)`", self.method.read_text(encoding="utf-8")))
+        self.wrong += [f"docs/METHOD.md does not know the chart {name}" for name in made - described - {"contrasts"}]
         sentences = (self.folder / "all" / f"{stem}-contrasts.txt").read_text(encoding="utf-8").splitlines()
         contrasts = [r for r in lines if r["kind"] == "contrast" and r["batch"] == 4]
         self.wrong += [] if len(sentences) == len(contrasts) else [f"{len(sentences)} sentences of {len(contrasts)} contrasts"]
@@ -235,9 +238,9 @@ class Session:
         self.report("none", self.folder / "none.jsonl")
 
 
-def main(build):
+def main(source, build):
     with tempfile.TemporaryDirectory() as folder:
-        session = Session(build, pathlib.Path(folder))
+        session = Session(source, build, pathlib.Path(folder))
         lines = session.real()
         session.hostile(lines)
         session.many(lines)
@@ -248,4 +251,4 @@ def main(build):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[2]))
+    sys.exit(main(*sys.argv[1:3]))
