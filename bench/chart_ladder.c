@@ -78,7 +78,7 @@ static const tare__column count_columns[] = {
 
 static tare__ink shade(double count, double calls)
 {
-    return count < calls / 3 ? TARE__INK_GRID : TARE__INK_SKY;
+    return count < calls / 3 ? TARE__INK_GRID : TARE__INK_BLUE;
 }
 
 typedef struct {
