@@ -268,6 +268,8 @@ static void write_lines(tare__bench_run *run, tare__journal *journal)
     for (int i = 0; i < r->specs->n; ++i)
         if (i != r->reference.base)
             tare__journal_put(journal, tare__contrast_record(r, i));
+    for (int side = 0; side < 2; ++side)
+        tare__journal_put(journal, tare__memory_record(r, side));
     if (run->kind->write)
         run->kind->write(run, journal);
     tare__journal_put(journal, tare__verdict_record(r));

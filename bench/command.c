@@ -18,14 +18,18 @@ const tare__option tare__common_options[] = {
     {0},
 };
 
+static void no_memory(void)
+{
+    fprintf(stderr, "tare: out of memory\n");
+    exit(TARE__FAILED);
+}
+
 void *tare__more(void *block, size_t count, size_t bytes)
 {
     size_t total;
     void *more = __builtin_mul_overflow(count, bytes, &total) ? NULL : realloc(block, total ? total : 1);
-    if (!more) {
-        fprintf(stderr, "tare: out of memory\n");
-        exit(TARE__FAILED);
-    }
+    if (!more)
+        no_memory();
     return more;
 }
 
@@ -53,6 +57,21 @@ char *tare__print(const char *format, ...)
     va_end(again);
     va_end(list);
     return text;
+}
+
+FILE *tare__text_begin(char **text, size_t *bytes)
+{
+    FILE *to = open_memstream(text, bytes);
+    if (!to)
+        no_memory();
+    return to;
+}
+
+void tare__text_end(FILE *to)
+{
+    bool whole = !ferror(to);
+    if (fclose(to) != 0 || !whole)
+        no_memory();
 }
 
 struct tare__kept {

@@ -83,6 +83,9 @@ const char *tare__nearest(const char *word, const char *const *name, int n, char
 void *tare__take(size_t count, size_t bytes);
 void *tare__more(void *block, size_t count, size_t bytes);
 char *tare__copy_text(const char *text);
+/* A stream into a text, which the caller frees, whole when it has ended. */
+FILE *tare__text_begin(char **text, size_t *bytes);
+void tare__text_end(FILE *);
 /* printf into a text of its own. */
 char *tare__print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

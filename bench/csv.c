@@ -14,7 +14,7 @@ typedef json_t kinds;
 
 static bool left_out(const char *field)
 {
-    static const char *const name[] = {"machine", "build", "libraries", "command", "reasons", "node_work"};
+    static const char *const name[] = {"machine", "build", "libraries", "command", "reasons", "node_work", "blocks"};
     for (size_t i = 0; i < sizeof name / sizeof *name; ++i)
         if (strcmp(field, name[i]) == 0)
             return true;
@@ -67,8 +67,7 @@ static int take_record(void *owner, json_t *record, const char *path, int number
     return TARE__RAN;
 }
 
-/* RFC 4180: what holds a comma, a quote or a break is quoted, quotes are doubled. */
-static void put_text(FILE *out, const char *text)
+void tare__csv_text(FILE *out, const char *text)
 {
     if (!text[strcspn(text, ",\"\r\n")]) {
         (void)fputs(text, out);
@@ -83,10 +82,10 @@ static void put_text(FILE *out, const char *text)
     (void)fputc('"', out);
 }
 
-static void put_cell(FILE *out, const json_t *value)
+void tare__csv_value(FILE *out, const json_t *value)
 {
     if (json_is_string(value))
-        put_text(out, json_string_value(value));
+        tare__csv_text(out, json_string_value(value));
     else if (value && !json_is_null(value))
         (void)json_dumpf(value, out, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
 }
@@ -100,7 +99,7 @@ static void put_kind(FILE *out, json_t *kind)
     json_object_foreach(columns, name, value)
     {
         (void)fputs(n++ ? "," : "", out);
-        put_text(out, name);
+        tare__csv_text(out, name);
     }
     (void)fputc('\n', out);
     json_array_foreach(json_object_get(kind, "rows"), i, row)
@@ -109,7 +108,7 @@ static void put_kind(FILE *out, json_t *kind)
         json_object_foreach(columns, name, value)
         {
             (void)fputs(n++ ? "," : "", out);
-            put_cell(out, json_object_get(row, name));
+            tare__csv_value(out, json_object_get(row, name));
         }
         (void)fputc('\n', out);
     }

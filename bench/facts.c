@@ -85,6 +85,18 @@ static tare_status open_rung(tare__arm *a, const tare__task *task, const char *r
     return status;
 }
 
+static tare_status take_memory(const tare__arm *a, tare__facts *facts)
+{
+    tare__memory memory;
+    tare_status status = tare__memory_take(a, &memory);
+    if (status != TARE_OK)
+        return status;
+    facts->plan = memory.bytes;
+    facts->memory = tare__memory_sides(&memory);
+    tare__memory_free(&memory);
+    return TARE_OK;
+}
+
 tare_status tare__facts_take(const tare__task *task, tare__facts *facts)
 {
     *facts = (tare__facts){0};
@@ -97,9 +109,8 @@ tare_status tare__facts_take(const tare__task *task, tare__facts *facts)
     facts->nodes = tare_graph_nodes(arm.graph);
     facts->flops = tare__program_flops(tare_graph_program(arm.graph));
     take_work(tare_graph_program(arm.graph), facts);
-    facts->plan = tare_plan_size(arm.plan);
-    status = tare_plan_floor(arm.plan, &facts->order_free);
     take_bytes(&arm, facts);
+    status = take_memory(&arm, facts);
     tare__arm_close(&arm);
     if (status != TARE_OK)
         tare__facts_free(facts);
@@ -110,8 +121,9 @@ tare_status tare__facts_take(const tare__task *task, tare__facts *facts)
         tare__facts_free(facts);
         return status;
     }
-    facts->plan = tare_plan_size(arm.plan);
-    status = tare_plan_floor(arm.plan, &facts->order_free);
+    int64_t pool = facts->plan.pool;
+    status = tare__strategies_take(&arm, &facts->plan);
+    facts->plan.pool = pool;
     tare__arm_close(&arm);
     if (status != TARE_OK)
         tare__facts_free(facts);
@@ -122,6 +134,7 @@ void tare__facts_free(tare__facts *facts)
 {
     free(facts->label);
     free(facts->work);
+    json_decref(facts->memory);
     *facts = (tare__facts){0};
 }
 

@@ -4,6 +4,7 @@
 
 #include "arm.h"
 #include "figures.h"
+#include "memory_report.h"
 
 typedef struct {
     char *label; /* the net with all its options, owned */
@@ -11,10 +12,10 @@ typedef struct {
     int nodes;    /* operators with a kernel in the program before passes */
     double flops; /* 2 x multiply-adds of the products: forward and wanted gradients */
     int64_t parameter_bytes, optimizer_bytes, input_bytes;
-    int64_t order_free;    /* the floor of all orders of that plan; -1: none */
     tare__node_work *work; /* of the nodes with a kernel, alike ones together; owned */
     int n_work;
-    tare_plan_bytes plan; /* of forward and backward, gradients kept to the end: what an imperative step holds */
+    tare__strategies plan; /* of forward and backward, gradients kept to the end: what an imperative step holds */
+    json_t *memory;        /* tare__memory_sides of the whole step; owned */
 } tare__facts;
 
 tare_status tare__facts_take(const tare__task *, tare__facts *);

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../data/writer.h"
+#include "csv.h"
+#include "record.h"
 
 /* What is being read: where a sentence points to. */
 typedef struct {
@@ -22,8 +23,12 @@ static int wrong(const place *p, const char *what)
 
 void tare__intervals_free(tare__intervals *v)
 {
-    for (int i = 0; i < v->n; ++i)
+    for (int i = 0; i < v->n; ++i) {
         free(v->id[i]);
+        free(v->more[i]);
+    }
+    free(v->more_heads);
+    free(v->more);
     free(v->id);
     free(v->interval);
     free(v->row);
@@ -37,8 +42,10 @@ void tare__intervals_add(tare__intervals *v, char *id, tare_interval interval, i
         v->id = tare__more(v->id, (size_t)v->capacity, sizeof *v->id);
         v->interval = tare__more(v->interval, (size_t)v->capacity, sizeof *v->interval);
         v->row = tare__more(v->row, (size_t)v->capacity, sizeof *v->row);
+        v->more = tare__more(v->more, (size_t)v->capacity, sizeof *v->more);
     }
     v->id[v->n] = id;
+    v->more[v->n] = NULL;
     v->interval[v->n] = interval;
     v->row[v->n++] = row;
 }
@@ -96,9 +103,16 @@ static int check_row(const place *p, const tare_interval *v)
     return TARE__RAN;
 }
 
-static bool is_head(const char *text)
+/* The columns' names: a plan's, with *more what stands beyond them (NULL: nothing), or without the offset. */
+static bool is_head(const char *text, bool of_plan, const char **more)
 {
-    return strcmp(text, "id,lower,upper,size,offset") == 0 || strcmp(text, "id,lower,upper,size") == 0;
+    static const char plan[] = "id,lower,upper,size,offset";
+    const char *end = text + sizeof plan - 1;
+    *more = NULL;
+    if (strncmp(text, plan, sizeof plan - 1) != 0)
+        return !of_plan && strcmp(text, "id,lower,upper,size") == 0;
+    *more = *end == ',' && end[1] ? end + 1 : NULL;
+    return !*end || *more;
 }
 
 static int read_row(const place *p, char *text, bool of_plan, tare__intervals *to)
@@ -121,13 +135,15 @@ static int read_row(const place *p, char *text, bool of_plan, tare__intervals *t
     }
     if (code)
         return code;
-    if (rest || n < (of_plan ? N_COLUMNS : OFFSET))
+    if ((rest && !to->more_heads) || n < (of_plan ? N_COLUMNS : OFFSET))
         return wrong(p, form);
     tare_interval v = {number[LOWER], number[UPPER], number[SIZE], number[OFFSET], n == N_COLUMNS};
     code = check_row(p, &v);
-    if (!code)
-        tare__intervals_add(to, tare__copy_text(id), v, p->row);
-    return code;
+    if (code)
+        return code;
+    tare__intervals_add(to, tare__copy_text(id), v, p->row);
+    to->more[to->n - 1] = rest && *rest ? tare__copy_text(rest) : NULL;
+    return TARE__RAN;
 }
 
 /* ---- files ----------------------------------------------------------------------------------------------------*/
@@ -180,14 +196,20 @@ static int read_lines(place *p, FILE *file, bool of_plan, tare__intervals *v)
     char *text = NULL;
     size_t capacity = 0;
     ssize_t length;
+    const char *more;
     int code = TARE__RAN;
     for (p->row = 1; !code && (length = getline(&text, &capacity, file)) > 0; ++p->row) {
         char *from = text + (p->row == 1 && strncmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0);
         if (strlen(text) != (size_t)length)
             code = wrong(p, "it holds a zero byte: this is no CSV file");
         from[strcspn(from, "\r\n")] = 0;
-        if (code || !*from || (v->n == 0 && is_head(from)))
+        if (code || !*from)
             continue;
+        if (v->n == 0 && is_head(from, of_plan, &more)) {
+            free(v->more_heads);
+            v->more_heads = more ? tare__copy_text(more) : NULL;
+            continue;
+        }
         code = v->n == INT_MAX / 16 ? wrong(p, "more rows than can be planned") : read_row(p, from, of_plan, v);
     }
     if (!code && ferror(file))
@@ -211,34 +233,31 @@ int tare__intervals_read(const tare__line *line, const char *path, bool of_plan,
     return code ? code : check_ids(&p, v);
 }
 
-static void put_id(tare_writer *to, const char *id)
+char *tare__intervals_cells(const char *a, const char *b)
 {
-    if (!strpbrk(id, ",\"")) {
-        (void)tare_writer_put(to, id, strlen(id));
-        return;
-    }
-    (void)tare_writer_put(to, "\"", 1);
-    for (; *id; ++id)
-        (void)tare_writer_put(to, *id == '"' ? "\"\"" : id, *id == '"' ? 2 : 1);
-    (void)tare_writer_put(to, "\"", 1);
+    char *text = NULL;
+    size_t bytes;
+    FILE *to = tare__text_begin(&text, &bytes);
+    tare__csv_text(to, a);
+    fputc(',', to);
+    tare__csv_text(to, b);
+    tare__text_end(to);
+    return text;
 }
 
 int tare__intervals_write(const tare__line *line, const char *path, const tare__intervals *v)
 {
-    tare_writer writer;
-    tare_status status = tare_writer_open(&writer, NULL, path);
-    if (status != TARE_OK)
-        return tare__status_failed(line, status);
-    static const char head[] = "id,lower,upper,size,offset\n";
-    (void)tare_writer_put(&writer, head, sizeof head - 1);
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *to = tare__text_begin(&text, &bytes);
+    fprintf(to, "id,lower,upper,size,offset%s%s\n", v->more_heads ? "," : "", v->more_heads ? v->more_heads : "");
     for (int i = 0; i < v->n; ++i) {
         const tare_interval *b = &v->interval[i];
-        char row[128];
-        int length = snprintf(row, sizeof row, ",%lld,%lld,%lld,%lld\n", (long long)b->lower, (long long)b->upper,
-                              (long long)b->bytes, (long long)b->offset);
-        put_id(&writer, v->id[i]);
-        (void)tare_writer_put(&writer, row, (size_t)length);
+        tare__csv_text(to, v->id[i]);
+        fprintf(to, ",%lld,%lld,%lld,%lld", (long long)b->lower, (long long)b->upper, (long long)b->bytes,
+                (long long)b->offset);
+        fprintf(to, "%s%s\n", v->more[i] ? "," : "", v->more[i] ? v->more[i] : "");
     }
-    status = tare_writer_close(&writer); /* repeats the first failure */
-    return status == TARE_OK ? TARE__RAN : tare__status_failed(line, status);
+    tare__text_end(to);
+    return tare__file_put(line, path, text, bytes, TARE_OK);
 }

@@ -150,7 +150,9 @@ static const tare__option plan_options[] = {
     TARE__TASK_OPTIONS,
     WORK,
     {"factor", "F=L,...", NULL, "flips of the rung step"},
-    {"csv", "FILE", NULL, "write a net's intervals: id,lower,upper,size,offset"},
+    {"csv", "FILE", NULL, "write a net's blocks: id,lower,upper,size,offset,layer,use"},
+    {"svg", "FILE", NULL, "draw what a net holds, the plan above the imperative mode, in one scale"},
+    {"json", "FILE", NULL, "write the same as records, for tare report"},
     {"out", "FILE", NULL, "write the plan of a CSV file"},
     {"capacity", "BYTES", NULL, "of a CSV file: a plan within so many bytes, or none"},
     {"budget", "SECONDS", NULL, "search so long at most (else a number of steps, the same everywhere)"},
@@ -198,6 +200,8 @@ static const tare__option check_options[] = {TARE__PLUGIN_OPTION, END};
 static const tare__option no_options[] = {END};
 static const tare__option report_options[] = {
     {"out", "FILE", NULL, "the page"},
+    {"figures", "DIR", NULL,
+     "each chart as SVG and PDF, 84 mm wide, with its data and its table (CSV, LaTeX, Markdown)"},
     {"csv", "DIR", NULL, "tables, one a kind of record"},
     {"by", "machine", NULL, "runs of a machine together, under its name"},
     {"partial", NULL, NULL, "use what is valid in a file that was cut short"},
@@ -292,8 +296,11 @@ static const tare__command commands[] = {
      "allocation failing. Without words: all operators. --quiet prints failures alone.\n"
      "  tare check relu tanh\n"
      "  tare check ./mine.c"},
-    {"report", "FILE.jsonl...", "makes one page of records", 1, -1, report_options, tare__report_run,
-     "  tare report mlp.jsonl --out mlp.html"},
+    {"report", "FILE.jsonl...", "makes one page of records, or charts for a paper", 1, -1, report_options,
+     tare__report_run,
+     "The page fetches nothing and stays below a megabyte. Records of tare plan --json add the picture of memory.\n"
+     "  tare report mlp.jsonl --out mlp.html\n"
+     "  tare report lenetp-grid.jsonl --figures charts"},
     {"compare", "A.jsonl B.jsonl", "contrasts between the runs of two files", 2, 2, compare_options, tare__compare_run,
      "  tare compare before.jsonl after.jsonl"},
     {"verify", "FILE.jsonl...", "computes every figure again from the raw blocks", 1, -1, verify_options,

@@ -9,6 +9,7 @@
 #include "facts.h"
 #include "measure.h"
 #include "memory_use.h"
+#include "strategies.h"
 
 /* An imperative arm has no parts: all zero. Appending the update counts as trace; infer is the re-inference of a
  * loaded program, which no arm has. */
@@ -20,17 +21,11 @@ static json_t *capture_json(const tare__arm *a)
                      (json_int_t)t.pack_ns, "check", (json_int_t)t.check_ns, "bind", (json_int_t)a->bind_ns);
 }
 
-static json_t *plan_json(const tare_plan *plan)
+/* Bytes by strategy of its plan; null: it has none. */
+static json_t *plan_json(const tare__arm *a)
 {
-    if (!plan)
-        return json_null();
-    tare_plan_bytes bytes = tare_plan_size(plan);
-    int64_t order_free = -1;
-    bool known = tare_plan_floor(plan, &order_free) == TARE_OK && order_free >= 0;
-    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:o}", "naive", (json_int_t)bytes.naive, "refcount",
-                     (json_int_t)bytes.refcount, "arena", (json_int_t)bytes.arena, "lower_bound",
-                     (json_int_t)bytes.lower_bound, "lower_bound_no_inplace", (json_int_t)bytes.lower_bound_no_inplace,
-                     "order_free_floor", known ? json_integer((json_int_t)order_free) : json_null());
+    tare__strategies bytes;
+    return a->plan && tare__strategies_take(a, &bytes) == TARE_OK ? tare__strategies_json(&bytes) : json_null();
 }
 
 /* What is computed, in a run of its own, and which kernels it takes. */
@@ -76,7 +71,7 @@ static tare_status open_arm(const tare__task *task, tare__arm *a, int i)
                   "first_step_ns", (json_int_t)first_ns, "capture_ns", capture_json(a), "setup",
                   tare__counts_json(&setup), "counts", tare__counts_json(&step), "peak_bytes", (json_int_t)peak,
                   "reserved_bytes", (json_int_t)a->rt->reserved_bytes, "input_wait_ns", (json_int_t)waited, "plan",
-                  plan_json(a->plan), "rss_growth", growth < 0 ? json_null() : json_integer(growth));
+                  plan_json(a), "rss_growth", growth < 0 ? json_null() : json_integer(growth));
     status = add_digests(task, a, opened);
     if (status == TARE_OK)
         tare__measure_say(opened);

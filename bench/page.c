@@ -1,421 +1,285 @@
-/* page.c - the page of `tare report` (see page.h). */
+/* page.c - the page of `tare report` (see page.h): all runs together, run by run, words. */
 #include "page.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
-#include "rung.h"
+#include "contrast_text.h"
+#include "page_private.h"
 #include "table.h"
 
-static const char style[] =
-    ":root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line:#d5dae0;--paper:#fff;--stripe:#f4f6f8;"
-    "--arm:#2f6fb0;--base:#98a2ad;--mark:#14181d;--warn:#8a4b00}\n"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e4e8ec;--soft:#9aa5b1;--line:#343c45;--paper:#14181d;"
-    "--stripe:#1c2229;--arm:#5b9bd8;--base:#66717d;--mark:#f4f6f8;--warn:#f0b060}}\n"
-    "*{box-sizing:border-box}body{margin:0 auto;max-width:70rem;padding:1.5rem 1rem 4rem;background:var(--paper);"
-    "color:var(--ink);font:16px/1.5 system-ui,sans-serif}\n"
-    "h1{font-size:1.6rem;margin:0 0 .25rem}h2{font-size:1.25rem;margin:2.5rem 0 .25rem;overflow-wrap:anywhere}"
-    "h3{font-size:1rem;margin:1.5rem 0 .5rem}p{margin:.25rem 0;max-width:54rem}details{margin:1rem "
-    "0}summary{cursor:pointer;color:var(--soft)}.soft{color:var(--soft)}"
-    ".warn{color:var(--warn)}\n"
-    ".wide{overflow-x:auto;max-height:40rem;overflow-y:auto;border:1px solid var(--line);border-radius:6px}"
-    "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.875rem}"
-    "th,td{padding:.3rem .5rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}"
-    "th{font-weight:600;color:var(--soft);position:sticky;top:0;background:var(--paper)}"
-    "th:first-child,td:first-child{text-align:left;max-width:14rem;overflow:hidden;text-overflow:ellipsis}"
-    "tbody tr:nth-child(even){background:var(--stripe)}tbody tr:last-child td{border-bottom:0}"
-    "td.text{text-align:left}code{font-family:ui-monospace,monospace;font-size:.85em}\n"
-    ".bar{display:grid;grid-template-columns:minmax(5rem,11rem) 1fr 6rem;gap:.75rem;align-items:center;"
-    "font-size:.875rem}.bar .name{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}"
-    ".bar .value{font-variant-numeric:tabular-nums;color:var(--soft);white-space:nowrap}"
-    ".bar svg{display:block;overflow:visible}.bar rect.arm{fill:var(--arm)}.bar rect.base{fill:var(--base)}"
-    ".bar line{stroke:var(--mark);stroke-width:1.5}\n"
-    ".bars{max-height:40rem;overflow-y:auto}\n"
-    "@media(max-width:600px){th:first-child,td:first-child{max-width:9rem}.bar{grid-template-columns:1fr auto;gap:0 "
-    ".75rem;margin-bottom:.4rem}"
-    ".bar svg{grid-column:1/3;grid-row:2}}\n"
-    "dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;font-size:.875rem;margin:.5rem 0}"
-    "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}"
-    "@media(max-width:600px){dl{grid-template-columns:1fr}dd{margin-bottom:.3rem}}\n";
+/* ---- what is not a chart -------------------------------------------------------------------------------------*/
 
-static double number(const json_t *record, const char *field)
+static const tare__column agree_columns[] = {
+    {"arm", "rung", "arm", TARE__AS_ARM, false, false},
+    {"verdict", "verdict", "verdict", TARE__AS_TEXT, false, false},
+    {"what", "what", NULL, TARE__AS_TEXT, false, false},
+    {"digest.loss", "loss", "digest", TARE__AS_TEXT, false, false},
+    {"digest.outputs", "outputs", "digest", TARE__AS_TEXT, false, false},
+    {"digest.gradients", "gradients", "digest", TARE__AS_TEXT, false, false},
+    {"digest.parameters", "parameters", "digest", TARE__AS_TEXT, false, false},
+    {"digest.state", "state", "digest", TARE__AS_TEXT, false, false},
+    {"calls_digest", "kernel calls", "digest", TARE__AS_TEXT, false, false},
+    {0},
+};
+
+static const tare__column epoch_columns[] = {
+    {"arm", "mode", "arm", TARE__AS_ARM, false, false},
+    {"epoch", "epoch", NULL, TARE__AS_PLAIN, false, false},
+    {"loss", "loss", NULL, TARE__AS_PLAIN, false, false},
+    {"score.set", "scored on", NULL, TARE__AS_TEXT, false, false},
+    {"score.accuracy", "accuracy", NULL, TARE__AS_PERCENT, false, false},
+    {"score.mse", "MSE", NULL, TARE__AS_PLAIN, false, false},
+    {"time_ns", "time", NULL, TARE__AS_NS, false, false},
+    {"cpu_ns", "CPU time", NULL, TARE__AS_NS, false, false},
+    {"steps", "steps", NULL, TARE__AS_COUNT, false, false},
+    {"rss_peak_bytes", "peak memory", NULL, TARE__AS_BYTES, false, false},
+    {0},
+};
+
+static void put_table(FILE *out, const tare__run *run, const char *kind, const char *title, const tare__column *column)
 {
-    const json_t *value = json_object_get(record, field);
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+    enum { MOST_ROWS = 500, ROW_BYTES = 1000 };
+    size_t n = json_array_size(tare__run_lines(run, kind));
+    tare__sheet sheet = {column, (json_t *)tare__run_lines(run, kind)};
+    if (!n)
+        return;
+    fprintf(out, "<h3>%s</h3>\n", title);
+    if (tare__page_room(out, (n < MOST_ROWS ? n : MOST_ROWS) * ROW_BYTES))
+        tare__sheet_html(out, &sheet, MOST_ROWS);
+    else
+        fputs("<p class=\"soft\">Left out, the page would be too large; --csv DIR has it.</p>\n", out);
 }
 
-static double within(const json_t *record, const char *group, const char *field)
+/* "lenet, training, 29 nodes, ...": of the run's first arm. */
+static void put_summary(FILE *out, const json_t *arm)
 {
-    return number(json_object_get(record, group), field);
-}
-
-/* An end of an interval [low, high]. */
-static double end_of(const json_t *record, const char *group, int which)
-{
-    const json_t *range = json_object_get(json_object_get(record, group), "ci95");
-    const json_t *value = json_array_get(range, (size_t)which);
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
-
-static const char *text_of(const json_t *record, const char *field)
-{
-    const char *text = json_string_value(json_object_get(record, field));
-    return text ? text : "";
-}
-
-static void cell(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void cell(FILE *out, const char *format, ...)
-{
-    char text[256];
-    va_list list;
-    va_start(list, format);
-    vsnprintf(text, sizeof text, format, list);
-    va_end(list);
-    fputs("<td>", out);
-    tare__page_text(out, text);
-    fputs("</td>", out);
-}
-
-static void head(FILE *out, const char *const *name, int n)
-{
-    fputs("<div class=\"wide\"><table><thead><tr>", out);
-    for (int i = 0; i < n; ++i) {
-        fputs("<th>", out);
-        tare__page_text(out, name[i]);
-        fputs("</th>", out);
-    }
-    fputs("</tr></thead><tbody>\n", out);
-}
-
-static void foot(FILE *out)
-{
-    fputs("</tbody></table></div>\n", out);
-}
-
-/* The arm's name, and below it what was flipped against its rung. */
-static void arm_cell(FILE *out, const json_t *record)
-{
-    const char *name = text_of(record, "arm"), *mode = text_of(record, "mode");
-    fputs("<td title=\"", out);
-    tare__page_text(out, name);
-    fputs("\">", out);
-    tare__page_text(out, name);
-    const tare__rung *rung = tare__rung_find(mode);
-    const json_t *factors = json_object_get(record, "factors");
-    bool any = false;
-    for (int f = 0; rung && f < TARE__FACTOR_COUNT; ++f) {
-        const char *level = text_of(factors, tare__factors[f].name);
-        if (f == TARE__JOINT || f == TARE__UPDATE || !*level || strcmp(level, tare__rung_cell(rung, f)->level) == 0)
-            continue;
-        if (!any)
-            fprintf(out, "<br><span class=\"soft\">%s, ", rung->name);
-        else
-            fputs(", ", out);
-        tare__page_text(out, tare__factors[f].name);
-        fputs("=", out);
-        tare__page_text(out, level);
-        any = true;
-    }
-    fprintf(out, "%s</td>", any ? "</span>" : "");
-}
-
-/* ---- a benchmark's arms --------------------------------------------------------------------------------------*/
-
-static bool is_sgemm(const json_t *record)
-{
-    return json_is_null(json_object_get(record, "mode"));
-}
-
-static void times_table(FILE *out, const json_t *arms)
-{
-    static const char *const names[] = {
-        "arm",        "step min", "median", "mean, 95 % interval", "× kernels, 95 % interval", "overhead / node",
-        "efficiency", "peak"};
-    size_t i;
-    json_t *arm;
-    head(out, names, 8);
-    json_array_foreach(arms, i, arm)
-    {
-        if (is_sgemm(arm))
-            continue;
-        char text[4][TARE__FIGURE];
-        fputs("<tr>", out);
-        arm_cell(out, arm);
-        cell(out, "%s", tare__figure_ns(within(arm, "step_ns", "min"), text[0]));
-        cell(out, "%s", tare__figure_ns(within(arm, "step_ns", "median"), text[0]));
-        cell(out, "%s  [%s, %s]", tare__figure_ns(within(arm, "step_ns", "mean"), text[0]),
-             tare__figure_ns(end_of(arm, "step_ns", 0), text[1]), tare__figure_ns(end_of(arm, "step_ns", 1), text[2]));
-        cell(out, "%s  [%s, %s]", tare__figure_plain(within(arm, "ratio_to_kernels", "value"), 3, text[0]),
-             tare__figure_plain(end_of(arm, "ratio_to_kernels", 0), 3, text[1]),
-             tare__figure_plain(end_of(arm, "ratio_to_kernels", 1), 3, text[2]));
-        cell(out, "%s", tare__figure_ns(number(arm, "overhead_ns_per_node"), text[0]));
-        cell(out, "%s", tare__figure_plain(number(arm, "efficiency"), 3, text[0]));
-        cell(out, "%s", tare__figure_bytes(number(arm, "peak_bytes"), text[0]));
-        fputs("</tr>\n", out);
-    }
-    foot(out);
-}
-
-static bool is_base(const json_t *arm)
-{
-    return strcmp(text_of(arm, "arm"), "kernels") == 0;
-}
-
-static void step_bars(FILE *out, const json_t *arms)
-{
-    double full = 0;
-    size_t i;
-    json_t *arm;
-    json_array_foreach(arms, i, arm) if (!is_sgemm(arm)) full =
-        fmax(full, fmax(within(arm, "step_ns", "mean"), end_of(arm, "step_ns", 1)));
-    fputs("<h3>Time of a step: mean and its 95 % interval</h3>\n<div class=\"bars\">\n", out);
-    json_array_foreach(arms, i, arm)
-    {
-        if (is_sgemm(arm))
-            continue;
-        char text[TARE__FIGURE];
-        tare__page_bar(out, text_of(arm, "arm"), tare__figure_ns(within(arm, "step_ns", "mean"), text),
-                       within(arm, "step_ns", "mean"), end_of(arm, "step_ns", 0), end_of(arm, "step_ns", 1), full,
-                       is_base(arm));
-    }
-    fputs("</div>\n", out);
-}
-
-static void overhead_bars(FILE *out, const json_t *arms)
-{
-    double full = 0;
-    int n = 0;
-    size_t i;
-    json_t *arm;
-    json_array_foreach(arms, i, arm) full = fmax(full, number(arm, "overhead_ns_per_node"));
-    json_array_foreach(arms, i, arm)
-    {
-        char text[TARE__FIGURE];
-        double overhead = number(arm, "overhead_ns_per_node");
-        if (is_sgemm(arm) || is_base(arm))
-            continue;
-        if (n++ == 0)
-            fputs("<h3>Overhead a node, above the bare kernel calls</h3>\n<div class=\"bars\">\n", out);
-        tare__page_bar(out, text_of(arm, "arm"), tare__figure_ns(overhead, text), overhead, (double)NAN, (double)NAN,
-                       full, 0);
-    }
-    if (n)
-        fputs("</div>\n", out);
-}
-
-static void counts_table(FILE *out, const json_t *arms)
-{
-    static const char *const names[] = {"a step of", "calls", "look-ups",    "parses",     "inferences",
-                                        "guards",    "takes", "allocations", "tape nodes", "patches",
-                                        "locks",     "plans", "captures"};
-    static const char *const field[] = {"kernel_calls",  "lookups",     "parses",     "infers",  "guards",
-                                        "storage_takes", "allocations", "tape_nodes", "patches", "locks"};
-    size_t i;
-    json_t *arm;
-    fputs("<h3>Counts a step, exact</h3>\n", out);
-    head(out, names, 13);
-    json_array_foreach(arms, i, arm)
-    {
-        if (is_sgemm(arm))
-            continue;
-        fputs("<tr>", out);
-        arm_cell(out, arm);
-        for (int f = 0; f < 10; ++f)
-            cell(out, "%.0f", within(arm, "counts", field[f]));
-        cell(out, "%.0f", within(arm, "setup", "plans"));
-        cell(out, "%.0f", within(arm, "setup", "captures"));
-        fputs("</tr>\n", out);
-    }
-    foot(out);
-}
-
-static void arms_section(FILE *out, const json_t *arms)
-{
-    const json_t *first = json_array_get(arms, 0);
-    const char *optimizer = text_of(first, "optimizer");
     char flops[TARE__FIGURE];
+    const char *optimizer = tare__text_at(arm, "optimizer");
+    fputs("<p>", out);
+    tare__text_put(out, tare__text_at(arm, "work"));
+    fputs(*optimizer ? " with " : "", out);
+    tare__text_put(out, optimizer);
     fprintf(out,
-            "<p>%s%s%s, %.0f nodes, %s FLOPs a step; %.0f rounds in %.0f processes, %.0f dropped as disturbed; "
-            "this machine's sgemm: %.1f GFLOP/s.</p>\n",
-            text_of(first, "work"), *optimizer ? " with " : "", optimizer, number(first, "nodes"),
-            tare__figure_count(number(first, "flops"), flops), number(first, "rounds"), number(first, "processes"),
-            number(first, "dropped_rounds"), number(first, "gemm_gflops"));
-    if (json_is_false(json_object_get(first, "trusted"))) {
+            ", %.0f nodes, %s FLOPs a step; %.0f rounds in %.0f processes, %.0f dropped as disturbed; this machine's "
+            "sgemm: %.1f GFLOP/s.</p>\n",
+            tare__number_at(arm, "nodes"), tare__figure_count(tare__number_at(arm, "flops"), flops),
+            tare__number_at(arm, "rounds"), tare__number_at(arm, "processes"), tare__number_at(arm, "dropped_rounds"),
+            tare__number_at(arm, "gemm_gflops"));
+    if (json_is_false(json_object_get(arm, "trusted"))) {
         fputs("<p class=\"warn\">Not to be trusted: ", out);
-        tare__page_text(out, text_of(json_object_get(first, "reasons"), "trusted"));
+        tare__text_put(out, tare__text_at(arm, "reasons.trusted"));
         fputs(".</p>\n", out);
     }
-    times_table(out, arms);
-    step_bars(out, arms);
-    overhead_bars(out, arms);
-    counts_table(out, arms);
 }
 
-/* ---- the other kinds -----------------------------------------------------------------------------------------*/
-
-static void agree_section(FILE *out, const json_t *agrees)
+/* A decomposition that does not add up says so above its chart. */
+static void put_closures(FILE *out, const tare__run *run)
 {
-    static const char *const names[] = {"rung",      "verdict",    "loss",  "outputs",
-                                        "gradients", "parameters", "state", "kernel calls"};
-    static const char *const field[] = {"loss", "outputs", "gradients", "parameters", "state"};
     size_t i;
-    json_t *record;
-    fputs("<h3>Agreement: hashes of results, equal where the bits are equal</h3>\n", out);
-    head(out, names, 8);
-    json_array_foreach(agrees, i, record)
+    json_t *line;
+    json_array_foreach(tare__run_lines(run, "closure"), i, line)
     {
-        fputs("<tr>", out);
-        arm_cell(out, record);
-        cell(out, "%s %s", text_of(record, "verdict"), text_of(record, "what"));
-        for (int f = 0; f < 5; ++f)
-            cell(out, "%s", text_of(json_object_get(record, "digest"), field[f]));
-        cell(out, "%s", text_of(record, "calls_digest"));
-        fputs("</tr>\n", out);
+        char residual[TARE__FIGURE], rest[TARE__FIGURE];
+        bool closed = json_is_true(json_object_get(line, "pass"));
+        fprintf(out, "<p%s>", closed ? "" : " class=\"warn\"");
+        tare__text_put(out, tare__text_at(line, "arm"));
+        fprintf(out, ": the decomposition is %s, residual %s, unattributed %s", closed ? "closed" : "not closed",
+                tare__shown(tare__number_at(line, "residual"), TARE__AS_PERCENT, residual),
+                tare__shown(tare__number_at(line, "unattributed"), TARE__AS_PERCENT, rest));
+        fputs(*tare__text_at(line, "cause") ? ": " : "", out);
+        tare__text_put(out, tare__text_at(line, "cause"));
+        fputs(".</p>\n", out);
     }
-    foot(out);
 }
 
-static void epoch_section(FILE *out, const json_t *epochs)
+static void put_sentences(FILE *out, const tare__run *run)
 {
-    static const char *const names[] = {"mode", "epoch", "loss", "score", "time", "CPU time", "a step", "peak memory"};
-    size_t i;
-    json_t *record;
-    fputs("<h3>Training</h3>\n", out);
-    head(out, names, 8);
-    json_array_foreach(epochs, i, record)
+    enum { MOST = 60 };
+    const json_t *contrasts = tare__run_lines(run, "contrast");
+    size_t i, n = json_array_size(contrasts);
+    json_t *line;
+    if (!n)
+        return;
+    fputs("<details><summary>Sentences to quote</summary>\n<ul class=\"quotes\">\n", out);
+    json_array_foreach(contrasts, i, line)
     {
-        char text[TARE__FIGURE];
-        const json_t *score = json_object_get(record, "score");
-        bool labels = json_is_number(json_object_get(score, "accuracy"));
-        fputs("<tr>", out);
-        arm_cell(out, record);
-        cell(out, "%.0f", number(record, "epoch"));
-        cell(out, "%.9g", number(record, "loss"));
-        cell(out, "%s %s %.6g", text_of(score, "set"), labels ? "accuracy" : "MSE",
-             number(score, labels ? "accuracy" : "mse"));
-        cell(out, "%s", tare__figure_ns(number(record, "time_ns"), text));
-        cell(out, "%s", tare__figure_ns(number(record, "cpu_ns"), text));
-        cell(out, "%s", tare__figure_ns(number(record, "time_ns") / number(record, "steps"), text));
-        cell(out, "%s", tare__figure_bytes(number(record, "rss_peak_bytes"), text));
-        fputs("</tr>\n", out);
+        char *text = tare__contrast_text(line);
+        if (i < MOST && tare__page_room(out, strlen(text) + 10)) {
+            fputs("<li>", out);
+            tare__text_put(out, text);
+            fputs("</li>\n", out);
+        }
+        free(text);
     }
-    foot(out);
+    if (n > MOST)
+        fprintf(out, "<li>and %zu more, which --figures DIR has</li>\n", n - MOST);
+    fputs("</ul></details>\n", out);
 }
 
-/* ---- the whole -----------------------------------------------------------------------------------------------*/
+static void put_field(FILE *out, const char *key, const json_t *value)
+{
+    if (json_is_null(value) || (json_is_string(value) && !json_string_length(value)))
+        return;
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    fputs("<dt>", out);
+    tare__text_put(out, key);
+    fputs("</dt><dd>", out);
+    tare__text_put(out, json_is_string(value) ? json_string_value(value) : text ? text : "");
+    fputs("</dd>\n", out);
+    free(text);
+}
 
-static void environment(FILE *out, const json_t *record)
+static void put_environment(FILE *out, const json_t *record)
 {
     static const char *const group[] = {"machine", "build", "libraries"};
     fputs("<details><summary>Where and how it was measured</summary>\n<dl>\n", out);
     for (int g = 0; g < 3; ++g) {
         const char *key;
         json_t *value;
-        json_object_foreach(json_object_get(record, group[g]), key, value)
-        {
-            if (json_is_null(value) || (json_is_string(value) && !json_string_length(value)))
-                continue;
-            char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-            fputs("<dt>", out);
-            tare__page_text(out, key);
-            fputs("</dt><dd>", out);
-            tare__page_text(out, json_is_string(value) ? json_string_value(value) : text);
-            fputs("</dd>\n", out);
-            free(text);
-        }
+        json_object_foreach(json_object_get(record, group[g]), key, value) put_field(out, key, value);
     }
-    fprintf(out, "<dt>tare</dt><dd>%s (", text_of(record, "version"));
-    tare__page_text(out, text_of(record, "commit"));
-    fputs(")</dd>\n<dt>command</dt><dd><code>", out);
+    put_field(out, "tare", json_object_get(record, "version"));
+    put_field(out, "commit", json_object_get(record, "commit"));
+    fputs("<dt>command</dt><dd><code>", out);
     size_t i;
     json_t *word;
     json_array_foreach(json_object_get(record, "command"), i, word)
     {
         fputs(i ? " " : "", out);
-        tare__page_text(out, json_is_string(word) ? json_string_value(word) : "");
+        tare__text_put(out, json_is_string(word) ? json_string_value(word) : "");
     }
     fputs("</code></dd>\n</dl></details>\n", out);
 }
 
-static void definitions(FILE *out)
+/* ---- runs ----------------------------------------------------------------------------------------------------*/
+
+static void put_title(FILE *out, const tare__run *run)
 {
-    static const char *const term[][2] = {
-        {"step", "what was asked for, once: forward and backward, and the update where an optimizer was asked for."},
-        {"kernels", "the arm that everything is compared with: the bound kernel calls of the plan in a bare loop."},
-        {"× kernels",
-         "ratio of step times in the same round; the interval is Student's t over process means of its logarithm."},
-        {"overhead / node",
-         "(step min − step min of kernels) / nodes; nodes are operators that have a kernel, before passes."},
-        {"efficiency",
-         "FLOPs of the matrix products / step time / rate of this machine's sgemm 1024³, median over rounds."},
-        {"peak", "highest bytes of activations, workspaces and gradients at any time of a step, in units of 64 bytes."},
-        {"counts", "how often a step did each of these; they are exact and need no quiet machine."},
-    };
-    fputs("<h2>Words</h2>\n<dl>\n", out);
-    for (size_t i = 0; i < sizeof term / sizeof *term; ++i)
-        fprintf(out, "<dt>%s</dt><dd>%s</dd>\n", term[i][0], term[i][1]);
-    fputs("</dl>\n", out);
+    char *title = tare__run_title(run);
+    tare__text_put(out, title);
+    free(title);
 }
 
-static const json_t *any_record(const tare__run *run)
+static void put_run(FILE *out, const tare__runs *runs, int i, int most)
 {
-    const json_t *all[] = {run->arms, run->agrees, run->epochs};
-    for (int i = 0; i < 3; ++i)
-        if (json_array_size(all[i]))
-            return json_array_get(all[i], 0);
-    return NULL;
+    const tare__run *run = &runs->run[i];
+    fprintf(out, "<h2 id=\"r%d\">", i + 1);
+    put_title(out, run);
+    fputs("</h2>\n", out);
+    const json_t *arm = json_array_get(tare__run_lines(run, "arm"), 0);
+    if (arm)
+        put_summary(out, arm);
+    put_closures(out, run);
+    if (tare__page_charts(out, &(tare__source){run, runs}, TARE__OF_RUN, most, false))
+        fputs("</div>\n", out);
+    put_sentences(out, run);
+    put_table(out, run, "agree", "Agreement: hashes of results, equal where the bits are equal", agree_columns);
+    put_table(out, run, "epoch", "Training", epoch_columns);
+    put_environment(out, tare__run_any(run));
 }
 
-static void run_section(FILE *out, const tare__run *run)
+enum { MOST_LISTED = 100 };
+
+static void put_contents(FILE *out, const tare__runs *runs)
 {
-    const json_t *record = any_record(run);
-    fputs("<h2 id=\"", out);
-    tare__page_text(out, run->run_id);
-    fputs("\">", out);
-    tare__page_text(out, text_of(record, "net"));
-    fprintf(out, ", batch %.0f, %.0f thread%s</h2>\n", number(record, "batch"), number(record, "threads"),
-            number(record, "threads") == 1 ? "" : "s");
-    if (json_array_size(run->arms))
-        arms_section(out, run->arms);
-    if (json_array_size(run->agrees))
-        agree_section(out, run->agrees);
-    if (json_array_size(run->epochs))
-        epoch_section(out, run->epochs);
-    environment(out, record);
+    fputs("<details open><summary>Runs</summary>\n<ul class=\"quotes\">\n", out);
+    for (int i = 0; i < runs->n && i < MOST_LISTED; ++i) {
+        fprintf(out, "<li><a href=\"#r%d\">", i + 1);
+        put_title(out, &runs->run[i]);
+        fputs("</a></li>\n", out);
+    }
+    if (runs->n > MOST_LISTED)
+        fprintf(out, "<li>and %d more</li>\n", runs->n - MOST_LISTED);
+    fputs("</ul></details>\n", out);
+}
+
+/* Runs for which there was no room: what the contents link to. */
+static void put_left_out(FILE *out, const tare__runs *runs, int from)
+{
+    fprintf(out,
+            "<p class=\"warn\">%d further runs are left out, the page would be too large: report them apart.</p>\n"
+            "<ul class=\"quotes\">\n",
+            runs->n - from);
+    for (int i = from; i < runs->n && i < MOST_LISTED; ++i) {
+        fprintf(out, "<li id=\"r%d\">", i + 1);
+        put_title(out, &runs->run[i]);
+        fputs("</li>\n", out);
+    }
+    fprintf(out, "%s</ul>\n", from < MOST_LISTED ? "" : "<li>beyond those that are listed</li>\n");
+}
+
+/* Charts of several runs: all, and each group of them once. */
+static void put_together(FILE *out, const tare__runs *runs, int most)
+{
+    bool any = tare__page_charts(out, &(tare__source){NULL, runs}, TARE__OF_ALL, most, false);
+    for (int i = 0; i < runs->n; ++i)
+        any = tare__page_charts(out, &(tare__source){&runs->run[i], runs}, TARE__OF_GROUP, most, any);
+    fputs(any ? "</div>\n" : "", out);
 }
 
 /* Where the machine is another one than before. */
-static void machine_heading(FILE *out, const json_t *before, const json_t *record)
+static void put_machine(FILE *out, const json_t *before, const json_t *record)
 {
     const json_t *machine = json_object_get(record, "machine");
     if (before && json_equal(json_object_get(before, "machine"), machine))
         return;
     fputs("<p class=\"machine\"><b>On ", out);
-    tare__page_text(out, text_of(machine, "host"));
+    tare__text_put(out, tare__text_at(machine, "host"));
     fputs("</b>: ", out);
-    tare__page_text(out, text_of(machine, "cpu"));
-    fprintf(out, ", %.0f processors</p>\n", number(machine, "processors"));
+    tare__text_put(out, tare__text_at(machine, "cpu"));
+    fprintf(out, ", %.0f processors</p>\n", tare__number_at(machine, "processors"));
 }
 
-void tare__page_write(FILE *out, const tare__run *runs, int n_runs, bool by_machine)
+static void put_words(FILE *out)
 {
-    fprintf(out,
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-            "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>tare: report</title>\n"
-            "<style>\n%s</style></head><body>\n<h1>tare: report</h1>\n"
-            "<p class=\"soft\">The same net on the same kernels, run in several ways: what differs is wrapping.</p>\n",
-            style);
-    if (!n_runs)
-        fputs("<p>There are no records here.</p>\n", out);
-    for (int i = 0; i < n_runs; ++i) {
-        if (by_machine)
-            machine_heading(out, i ? any_record(&runs[i - 1]) : NULL, any_record(&runs[i]));
-        run_section(out, &runs[i]);
+    fputs("<h2>Words</h2>\n<ol class=\"words\">\n", out);
+    for (int i = 0; tare__terms[i].key; ++i) {
+        fprintf(out, "<li id=\"w%d\"><b>", i + 1);
+        tare__text_put(out, tare__terms[i].term);
+        fputs("</b>: ", out);
+        tare__text_put(out, tare__terms[i].meaning);
+        fputs("</li>\n", out);
     }
-    if (n_runs)
-        definitions(out);
+    fputs("</ol>\n", out);
+}
+
+/* How many blocks each memory picture may draw one by one, so that all together have their share of the page. */
+static int blocks_each(const tare__runs *runs)
+{
+    enum { BLOCKS = 2000, FEWEST = 60 };
+    int pictures = 0;
+    for (int i = 0; i < runs->n; ++i)
+        pictures += tare__run_lines(&runs->run[i], "memory") != NULL;
+    return pictures && BLOCKS / pictures < FEWEST ? FEWEST : BLOCKS / (pictures ? pictures : 1);
+}
+
+void tare__page_write(FILE *out, const tare__runs *runs, bool by_machine)
+{
+    enum { RUN_BYTES = 60000 };
+    int most = blocks_each(runs), i;
+    fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+          "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>tare: report</title>\n",
+          out);
+    tare__page_style(out);
+    fputs("</head><body>\n<h1>tare: report</h1>\n"
+          "<p class=\"soft\">The same net on the same kernels, run in several ways: what differs is wrapping.</p>\n",
+          out);
+    if (!runs->n)
+        fputs("<p>There are no records here.</p>\n", out);
+    if (runs->n > 1)
+        put_contents(out, runs);
+    put_together(out, runs, most);
+    for (i = 0; i < runs->n && (i == 0 || tare__page_room(out, RUN_BYTES)); ++i) {
+        if (by_machine)
+            put_machine(out, i ? tare__run_any(&runs->run[i - 1]) : NULL, tare__run_any(&runs->run[i]));
+        put_run(out, runs, i, most);
+    }
+    if (i < runs->n)
+        put_left_out(out, runs, i);
+    if (runs->n)
+        put_words(out);
     fputs("</body></html>\n", out);
 }

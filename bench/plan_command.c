@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "intervals.h"
+#include "memory_report.h"
 #include "request.h"
 #include "table.h"
 
@@ -213,37 +214,6 @@ static int verify_file(const tare__line *line, const char *path)
 
 /* ---- a net ---------------------------------------------------------------------------------------------------*/
 
-static void print_bytes(tare_plan_bytes b, int64_t order_free)
-{
-    const struct {
-        const char *what;
-        int64_t bytes;
-    } line[] = {{"each result its own", b.naive},
-                {"reference counting", b.refcount},
-                {"arena (this plan)", b.arena},
-                {"lower bound", b.lower_bound},
-                {"lower bound, nothing in place", b.lower_bound_no_inplace},
-                {"floor of all orders", order_free}};
-    for (size_t i = 0; i < sizeof line / sizeof *line && line[i].bytes >= 0; ++i) {
-        char text[TARE__FIGURE];
-        printf("  %-30s %12lld  %10s  %.3f x the lower bound\n", line[i].what, (long long)line[i].bytes,
-               tare__figure_bytes((double)line[i].bytes, text),
-               b.lower_bound ? (double)line[i].bytes / (double)b.lower_bound : 1);
-    }
-}
-
-static tare__intervals net_intervals(const tare_plan *plan)
-{
-    const tare_plan_block *block;
-    tare__intervals r = {0};
-    for (int i = 0, n = tare_plan_blocks(plan, &block); i < n; ++i) {
-        const tare_plan_block *b = &block[i];
-        tare__intervals_add(&r, tare__print("%d:%s%s%s", i, b->path ? b->path : "", b->path ? "/" : "", b->what),
-                            (tare_interval){b->lower, b->upper, b->bytes, b->offset, false}, i);
-    }
-    return r;
-}
-
 /* The packers asked for, side by side on a net's blocks. */
 static int compare_packers(const tare__line *line, const tare__plugins *plugins, tare__intervals *r)
 {
@@ -257,6 +227,27 @@ static int compare_packers(const tare__line *line, const tare__plugins *plugins,
     return code;
 }
 
+static int show_net(const tare__line *line, const tare__task *task, tare__arm *arm)
+{
+    tare__memory memory;
+    tare__intervals r = {0};
+    tare_status status = tare__memory_take(arm, &memory);
+    if (status != TARE_OK)
+        return tare__status_failed(line, status);
+    tare__memory_print(&memory, stdout);
+    tare__memory_intervals(&memory, &r);
+    int code = tare__given(line, "csv") ? tare__intervals_write(line, tare__text(line, "csv"), &r) : TARE__RAN;
+    if (!code && tare__given(line, "packers"))
+        code = compare_packers(line, &task->plugins, &r);
+    if (!code && tare__given(line, "svg"))
+        code = tare__memory_svg(line, tare__text(line, "svg"), &memory);
+    if (!code && tare__given(line, "json"))
+        code = tare__memory_json(line, tare__text(line, "json"), &memory, arm);
+    tare__intervals_free(&r);
+    tare__memory_free(&memory);
+    return code;
+}
+
 static int plan_net(const tare__line *line)
 {
     tare__task task;
@@ -265,28 +256,7 @@ static int plan_net(const tare__line *line)
     if (code)
         return code;
     tare_status status = tare__arm_prepare(&arm);
-    if (status == TARE_OK) {
-        const tare_plan_block *block;
-        printf("%s, batch %lld, %s%s%s: %d nodes, %d blocks\n", arm.net->label, (long long)arm.batch,
-               tare__work_names[task.work], task.optimizer ? " with " : "", task.optimizer ? task.optimizer : "",
-               tare_graph_nodes(arm.graph), tare_plan_blocks(arm.plan, &block));
-        char order[32];
-        printf("  order: %s\n", tare__level_name(TARE__ORDER, (int)tare_plan_order_of(arm.plan), order));
-        int64_t order_free;
-        status = tare_plan_floor(arm.plan, &order_free);
-        if (status == TARE_OK)
-            print_bytes(tare_plan_size(arm.plan), order_free);
-        else
-            code = tare__status_failed(line, status);
-        tare__intervals r = net_intervals(arm.plan);
-        if (!code && tare__given(line, "csv"))
-            code = tare__intervals_write(line, tare__text(line, "csv"), &r);
-        if (!code && tare__given(line, "packers"))
-            code = compare_packers(line, &task.plugins, &r);
-        tare__intervals_free(&r);
-    } else {
-        code = tare__status_failed(line, status);
-    }
+    code = status == TARE_OK ? show_net(line, &task, &arm) : tare__status_failed(line, status);
     tare__arm_close(&arm);
     return code;
 }
@@ -302,8 +272,8 @@ int tare__plan_run(const tare__line *line)
         return tare__usage(line, "a net, a FILE.csv or --verify FILE.csv is wanted");
     const char *word = line->word[0], *ending = strrchr(word, '.');
     bool file = ending && strcmp(ending, ".csv") == 0;
-    if (file && tare__given(line, "csv"))
-        return tare__usage(line, "--csv writes a net's plan; that of a file goes to --out");
+    if (file && (tare__given(line, "csv") || tare__given(line, "svg") || tare__given(line, "json")))
+        return tare__usage(line, "--csv, --svg and --json show a net's plan; that of a file goes to --out");
     if (!file && (tare__given(line, "out") || tare__given(line, "capacity")))
         return tare__usage(line, "--out and --capacity go with a FILE.csv; a net's plan goes to --csv");
     if (!file && tare__given(line, "budget") && !tare__given(line, "packers"))

@@ -40,6 +40,8 @@ const char *tare__results_name(const tare__results *, int arm);
 /* Lines: of an arm or a rate, of an arm against the base, of the whole run (its last). */
 json_t *tare__arm_record(const tare__results *, int arm);
 json_t *tare__contrast_record(const tare__results *, int arm);
+/* What the step holds: 0 in the plan, 1 in the imperative mode (memory_report.h). */
+json_t *tare__memory_record(const tare__results *, int side);
 json_t *tare__verdict_record(const tare__results *);
 
 /* A line of the run, of an arm, or of none (-1), without fields of its own. */

@@ -66,24 +66,28 @@ static void put_counts(json_t *record, const tare__results *r, int arm)
     json_object_set_new(record, "setup", setup);
 }
 
-/* The arm's own plan, or, where it has none, what one would have to hold. */
-static void put_plan(json_t *record, json_t *own, const tare__facts *facts)
+/* Why an arm has no arena. */
+static const char *no_arena(const tare__spec *spec)
 {
-    json_t *plan = json_object();
-    if (json_is_object(own)) {
-        json_object_update(plan, own);
-    } else {
-        json_object_set_new(plan, "naive", json_integer(facts->plan.naive));
-        json_object_set_new(plan, "refcount", json_integer(facts->plan.refcount));
-        json_object_set_new(plan, "lower_bound", json_integer(facts->plan.lower_bound));
-        json_object_set_new(plan, "lower_bound_no_inplace", json_integer(facts->plan.lower_bound_no_inplace));
-        tare__null(plan, "arena", "the imperative mode plans nothing");
-        json_object_set_new(plan, "order_free_floor",
-                            facts->order_free < 0 ? json_null() : json_integer(facts->order_free));
-    }
-    tare__null(plan, "pool", "this strategy is not measured by this version");
-    tare__null(plan, "shared_object", "this strategy is not in this version");
-    if (json_is_null(json_object_get(plan, "order_free_floor")))
+    return spec->setting.level[TARE__CAPTURE] == TARE__CAPTURE_NONE
+               ? "the imperative mode plans nothing"
+               : "its parts are planned apart, as they are met: peak_bytes has what they take together";
+}
+
+/* The arm's own plan, or, where it has none of the whole step, what one would have to hold. The pool is asked by one
+ * thread: workspaces grow with their number. */
+static void put_plan(json_t *record, const tare__results *r, const json_t *own, int arm)
+{
+    const tare__spec *spec = &r->specs->spec[arm];
+    tare__strategies bytes = json_is_object(own) ? tare__strategies_read(own) : r->facts->plan;
+    bytes.pool = spec->setting.level[TARE__THREADS] == 1 ? r->facts->plan.pool : -1;
+    bytes.arena = json_is_object(own) ? bytes.arena : -1;
+    json_t *plan = tare__strategies_json(&bytes);
+    if (bytes.arena < 0)
+        tare__null(plan, "arena", no_arena(spec));
+    if (bytes.pool < 0)
+        tare__null(plan, "pool", "measured on one thread alone: reserved_bytes has what the arm's own pool took");
+    if (bytes.order_free_floor < 0)
         tare__null(plan, "order_free_floor", "not computed beyond 4096 nodes");
     json_object_set_new(record, "plan", plan);
 }
@@ -95,7 +99,7 @@ static void put_opening(json_t *record, const tare__results *r, int arm)
     json_t *opening = r->opening[arm], *growth = json_object_get(opening, "rss_growth");
     copy_fields(record, opening, field);
     put_counts(record, r, arm);
-    put_plan(record, json_object_get(opening, "plan"), r->facts);
+    put_plan(record, r, json_object_get(opening, "plan"), arm);
     if (json_is_integer(growth))
         json_object_set(record, "rss_growth", growth);
     else
@@ -142,6 +146,13 @@ json_t *tare__contrast_record(const tare__results *r, int arm)
     (void)tare__setting_work(&r->specs->spec[arm].setting, &r->specs->spec[r->reference.base].setting, work);
     json_object_set_new(record, "other_work", *work ? json_string(work) : json_null());
     merge(record, tare__derived_contrast(&r->summary, &r->reference, arm));
+    return record;
+}
+
+json_t *tare__memory_record(const tare__results *r, int side)
+{
+    json_t *record = line_of(r, "memory", -1);
+    json_object_update(record, json_array_get(r->facts->memory, (size_t)side));
     return record;
 }
 

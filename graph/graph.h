@@ -94,6 +94,18 @@ typedef struct {
     const char *path; /* its layer, or NULL */
 } tare_plan_block;
 TARE_API int tare_plan_blocks(const tare_plan *, const tare_plan_block **out);
+/* A value in its block, from the call that makes it up to the one where another takes the block over (in place), else
+ * to the block's end. Views and ties stay with what they are of; the parts of what is joined with the whole. */
+typedef struct {
+    int64_t lower, upper;
+    int32_t block; /* in tare_plan_blocks */
+    int32_t value; /* id in the plan's program; -1: scratch of call `lower` */
+} tare_plan_stay;
+/* All of them, in the order of the calls; *out is given back by tare_plan_stays_free with the same n. NO_MEMORY. */
+TARE_API tare_status tare_plan_stays(const tare_plan *, tare_plan_stay **out, int *n);
+TARE_API void tare_plan_stays_free(const tare_plan *, tare_plan_stay *, int n);
+/* The program that the plan is of: the graph's, or one with nodes appended that repeat others (recompute). */
+TARE_API const tare_program *tare_plan_program(const tare_plan *);
 /* The calls in execution order, as nodes (op, variant, operands): for digests, traces, pictures. */
 TARE_API int tare_plan_calls(const tare_plan *, const tare_node *const **out);
 

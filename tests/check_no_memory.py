@@ -23,6 +23,10 @@ LINES = {
     "rung": ("train mlp_mnist --data d --batch 25 --mode hybridized --load weights.st --save w.st", ["w.st"]),
     "predict": ("predict mlp_mnist --load weights.st --data d --mode static_shape --out y.csv --json p.jsonl",
                 ["y.csv", "p.jsonl"]),
+    "memory": ("plan mlp_mnist --batch 2 --svg m.svg --csv m.csv --json m.jsonl", ["m.svg", "m.csv", "m.jsonl"]),
+    "report": ("report held.jsonl --out r.html", ["r.html"]),
+    "charts": ("report held.jsonl --figures charts",
+               ["charts/mlp_mnist-b2-t1-memory.pdf", "charts/mlp_mnist-b2-t1-strategies.csv"]),
     "graph": ("graph mlp_mnist --save g.json", ["g.json", "g.safetensors"]),
     "saved": ("predict saved.json --data d --out y.npy", ["y.npy"]),
 }
@@ -98,6 +102,7 @@ def main(build, every=False):
     with tempfile.TemporaryDirectory() as folder:
         m = Memory(build, folder)
         for line in ("data digits --out d --count 60", "graph mlp_mnist --save saved.json",
+                     "plan mlp_mnist --batch 2 --json held.jsonl",
                      "train mlp_mnist --data d --batch 25 --checkpoint start.st --save weights.st"):
             if m.run(line).returncode:
                 sys.exit(f"tare {line} failed")

@@ -137,6 +137,7 @@ def records(build, folder):
         ["explain", "mlp_mnist", "--batch", "4", "--rounds", "4", "--processes", "2", "--json", folder / "explain.jsonl"],
         ["ablate", "chain:depth=2", "--base", "symbol", "--factors", "in-place,order=program,kernels", "--rounds", "2",
          "--processes", "2", "--json", folder / "ablate.jsonl"],
+        ["plan", "chain:depth=2", "--json", folder / "plan.jsonl"],
         ["step", "chain:depth=2", "--arms", "invoke,symbol", "--optimizer", "sgd", "--json", folder / "step.jsonl"],
         ["count", "chain:depth=2", "--modes", "invoke,step", "--optimizer", "sgd", "--json", folder / "count.jsonl"],
     ]
@@ -166,7 +167,8 @@ def main(source, build):
     chain = kinds["arm False"]
     if chain["nodes"] <= 0 or chain["counts"]["kernel_calls"] <= 0:
         wrong.append("an arm without nodes or kernel calls")
-    expected = {"arm", "block", "contrast", "opening", "process", "run", "agree", "epoch", "score", "event", "count"}
+    expected = {"arm", "block", "contrast", "opening", "process", "run", "agree", "epoch", "score", "event", "memory",
+                "count"}
     missing = expected - {kind.split()[0] for kind in kinds}
     wrong += [f"no {kind} record was written" for kind in missing]
     print("\n".join(wrong[:40]))

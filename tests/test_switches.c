@@ -303,7 +303,7 @@ END_TEST
 /* The second of two blocks. */
 static tare__block block_of(const char *flips)
 {
-    tare__spec spec = {"arm", setting_of("symbol", false, flips)};
+    tare__spec spec = {.name = "arm", .setting = setting_of("symbol", false, flips)};
     tare__arm arm;
     int64_t steps = 1;
     tare__session s = {

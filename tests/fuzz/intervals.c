@@ -9,6 +9,7 @@ static void claim_same(const tare__intervals *a, const tare__intervals *b)
     for (int i = 0; i < a->n; ++i) {
         const tare_interval *x = &a->interval[i], *y = &b->interval[i];
         FUZZ_CLAIM(strcmp(a->id[i], b->id[i]) == 0);
+        FUZZ_CLAIM(!a->more[i] == !b->more[i] && (!a->more[i] || strcmp(a->more[i], b->more[i]) == 0));
         FUZZ_CLAIM(x->lower == y->lower && x->upper == y->upper && x->bytes == y->bytes && x->offset == y->offset);
     }
 }
