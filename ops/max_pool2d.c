@@ -2,71 +2,31 @@
  *
  * Ties, NaN and infinities as in PyTorch: the first of equal maxima in row order, but any NaN wins, the last one; a
  * window of nothing but -infinity names its first element. A window is clipped to the plane, so padding never wins.
- * Where a row of windows lies inside the plane they are compared a vector at a time; a comparison rounds nothing, so
- * the windows at the borders go one by one and give the same. A piece is a group of planes, and so is the gradient's:
- * windows that overlap add in the order of the windows. */
+ *
+ * The maximum over a window is that over its rows' maxima, ties and NaN included, and a row of the plane belongs to
+ * several windows: its maxima over the windows' width are made once and wait in a ring of as many rows as a window is
+ * high. Rows are first copied between -infinities, so that no vector ends at the plane's edge, several ahead of their
+ * use: a load waits long for bytes that have just been stored in other portions. A piece is a group of planes, and so
+ * is the gradient's: windows that overlap add in the order of the windows. */
 #include "pool2d.h"
 
-static inline void window(const int64_t *g, const float *x, span h, int64_t ow, float *y, int32_t *index)
-{
-    span w = span_of(ow, g[G_STRIDE_W], g[G_PAD_W], g[G_KERNEL_W], g[G_W]);
-    float best = -__builtin_inff();
-    int64_t at = h.from * g[G_W] + w.from;
-    for (int64_t i = h.from; i < h.end; ++i)
-        for (int64_t j = w.from; j < w.end; ++j) {
-            float is = x[i * g[G_W] + j];
-            bool wins = (is > best) | (is != is);
-            best = wins ? is : best;
-            at = wins ? i * g[G_W] + j : at;
-        }
-    *y = best;
-    if (index)
-        *index = (int32_t)at;
-}
+enum { G_WIDE = G_WORDS, G_PADDED, G_RING, G_MAX_WORDS };
+/* g[G_WIDE]: windows of a row, to whole vectors of any instruction set; g[G_PADDED]: a row between its infinities, for
+ * whole vectors of windows; g[G_RING]: rows in the ring */
+enum { WIDEST = 16, AHEAD = 8 };
 
-/* n <= TARE_LANES windows from ow on that lie inside the plane's width; stride is a constant where it is 1 or 2. */
-static inline void windows(const int64_t *g, const float *x, span h, int64_t ow, int64_t n, int64_t stride, float *y,
-                           int32_t *index)
-{
-    static const int32_t lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    const int64_t column = ow * stride - g[G_PAD_W];
-    tare_vi at, is_at;
-    memcpy(&at, lane, sizeof at);
-    at = at * (int32_t)stride + (int32_t)(h.from * g[G_W] + column);
-    is_at = at;
-    tare_vf best = tare_broadcast(-__builtin_inff());
-    for (int64_t i = h.from; i < h.end; ++i, is_at += (int32_t)(g[G_W] - g[G_KERNEL_W]))
-        for (int64_t k = column; k < column + g[G_KERNEL_W]; ++k, is_at += 1) {
-            tare_vf is = load_every(x + i * g[G_W] + k, stride, g[G_W] - k);
-            tare_vi wins = (is > best) | (is != is);
-            best = tare_select(wins, is, best);
-            at = (is_at & wins) | (at & ~wins);
-        }
-    store_some(y, best, n);
-    if (index)
-        memcpy(index, &at, (size_t)n * sizeof *index);
-}
+/* A worker's scratch. */
+typedef struct {
+    float *padded;  /* [AHEAD,G_PADDED]: row i's at i % AHEAD */
+    float *best;    /* [G_RING,G_WIDE]: a row's maxima over the width of each window */
+    int32_t *where; /* [G_RING,G_WIDE]: the columns where they stood */
+} rows;
 
-/* One row of windows: those inside by vectors, the others one by one. */
-static inline void window_row(const int64_t *g, const float *x, int64_t oh, float *y, int32_t *index)
+static inline rows rows_of(const tare_call *c, int worker)
 {
-    const int64_t stride = g[G_STRIDE_W];
-    const span inside = {g[G_INSIDE_FROM], g[G_INSIDE_END]};
-    span h = span_of(oh, g[G_STRIDE_H], g[G_PAD_H], g[G_KERNEL_H], g[G_H]);
-    for (int64_t ow = 0, n; ow < g[G_OUT_W]; ow += n) {
-        int32_t *to = index ? index + ow : NULL;
-        n = inside.end - ow < TARE_LANES ? inside.end - ow : TARE_LANES;
-        if (ow < inside.from || n < 1) {
-            n = 1;
-            window(g, x, h, ow, y + ow, to);
-        } else if (stride == 1) {
-            windows(g, x, h, ow, n, 1, y + ow, to);
-        } else if (stride == 2) {
-            windows(g, x, h, ow, n, 2, y + ow, to);
-        } else {
-            windows(g, x, h, ow, n, stride, y + ow, to);
-        }
-    }
+    const int64_t *g = c->g, padded = AHEAD * g[G_PADDED], ring = g[G_RING] * g[G_WIDE];
+    float *at = (float *)c->ptr[4] + worker * (padded + 2 * ring);
+    return (rows){at, at + padded, (int32_t *)(void *)(at + padded + ring)};
 }
 
 /* x, which stands at is_at, in the place of a best that it beats */
@@ -75,6 +35,73 @@ static inline void meet(tare_vf is, tare_vi is_at, tare_vf *best, tare_vi *at)
     tare_vi wins = (is > *best) | (is != is);
     *best = tare_select(wins, is, *best);
     *at = (is_at & wins) | (*at & ~wins);
+}
+
+static inline tare_vi load_at(const int32_t *p)
+{
+    tare_vi v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* Every stride-th element from p on, of which all are there. */
+static inline tare_vf load_apart(const float *p, const int64_t stride)
+{
+    return load_every(p, stride, TARE_LANES * stride);
+}
+
+/* The maxima of a row over the width of each window, and their columns; stride is a constant where it is 1 or 2. */
+static inline void row_maxima(const int64_t *g, const float *padded, const int64_t stride, float *best, int32_t *where)
+{
+    static const int32_t lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const tare_vi lanes = load_at(lane) * (int32_t)stride;
+    for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
+        const float *from = padded + ow * stride;
+        tare_vi column = lanes + (int32_t)(ow * stride - g[G_PAD_W]), at = column & (column > 0);
+        tare_vf most = tare_broadcast(-__builtin_inff());
+        for (int64_t k = 0; k < g[G_KERNEL_W]; ++k, column += 1)
+            meet(load_apart(from + k, stride), column, &most, &at);
+        tare_store(best + ow, most);
+        memcpy(where + ow, &at, sizeof at);
+    }
+}
+
+/* A row of windows from the maxima of the rows that it has. */
+static inline void window_row(const int64_t *g, const rows *r, span h, float *y, int32_t *index)
+{
+    const int64_t first = h.from % g[G_RING] * g[G_WIDE], end = g[G_RING] * g[G_WIDE];
+    for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
+        int64_t slot = first + ow, below = h.from * g[G_W];
+        tare_vf best = tare_load(r->best + slot);
+        tare_vi at = load_at(r->where + slot) + (int32_t)below;
+        for (int64_t i = h.from + 1; i < h.end; ++i) {
+            slot += slot + g[G_WIDE] < end ? g[G_WIDE] : g[G_WIDE] - end;
+            below += g[G_W];
+            meet(tare_load(r->best + slot), load_at(r->where + slot) + (int32_t)below, &best, &at);
+        }
+        store_some(y + ow, best, g[G_OUT_W] - ow);
+        if (index)
+            store_some((float *)(void *)(index + ow), (tare_vf)at, g[G_OUT_W] - ow);
+    }
+}
+
+static inline void plane_maxima(const int64_t *g, const rows *r, const float *x, const int64_t stride, float *y,
+                                int32_t *index)
+{
+    int64_t next = 0, copied = 0; /* rows whose maxima are made; that are between their infinities */
+    for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh) {
+        const span h = span_of(oh, g[G_STRIDE_H], g[G_PAD_H], g[G_KERNEL_H], g[G_H]);
+        next = next > h.from ? next : h.from;
+        copied = copied > next ? copied : next;
+        for (; next < h.end; ++next) {
+            const int64_t slot = next % g[G_RING] * g[G_WIDE];
+            for (; copied < g[G_H] && copied < next + AHEAD; ++copied)
+                memcpy(r->padded + copied % AHEAD * g[G_PADDED] + g[G_PAD_W], x + copied * g[G_W],
+                       (size_t)g[G_W] * sizeof *x);
+            row_maxima(g, r->padded + next % AHEAD * g[G_PADDED], stride, r->best + slot, r->where + slot);
+        }
+        window_row(g, r, h, y + oh * g[G_OUT_W], index ? index + oh * g[G_OUT_W] : NULL);
+    }
 }
 
 /* A row of windows of 2x2 from two rows of the plane. */
@@ -103,19 +130,27 @@ static inline void quarters(const int64_t *g, const float *plane, int64_t oh, fl
 TARE_KERNEL_DECLARE(max_pool2d);
 int TARE_KERNEL(max_pool2d)(const tare_call *c, int piece, int worker)
 {
-    (void)worker;
     const int64_t *g = c->g, size = g[G_H] * g[G_W], out_size = g[G_OUT_H] * g[G_OUT_W];
-    const float *x = c->ptr[0]; /* [N,C,H,W] */
-    float *y = c->ptr[1];       /* [N,C,OH,OW] */
-    int32_t *index = c->ptr[2]; /* the same, or NULL: not wanted */
-    for (planes p = planes_of(c, piece); p.plane < p.end; ++p.plane)
-        for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh) {
-            int64_t at = p.plane * out_size + oh * g[G_OUT_W];
-            if (g[G_QUARTERS])
-                quarters(g, x + p.plane * size, oh, y + at, index ? index + at : NULL);
-            else
-                window_row(g, x + p.plane * size, oh, y + at, index ? index + at : NULL);
-        }
+    rows r = {0};
+    if (!g[G_QUARTERS])
+        r = rows_of(c, worker);
+    for (int64_t i = 0; r.padded && i < AHEAD * g[G_PADDED]; ++i)
+        r.padded[i] = -__builtin_inff();
+    for (planes p = planes_of(c, piece); p.plane < p.end; ++p.plane) {
+        const float *x = (const float *)c->ptr[0] + p.plane * size; /* [N,C,H,W] */
+        float *y = (float *)c->ptr[1] + p.plane * out_size;         /* [N,C,OH,OW] */
+        int32_t *index = c->ptr[2];                                 /* the same, or NULL: not wanted */
+        index = index ? index + p.plane * out_size : NULL;
+        if (g[G_QUARTERS])
+            for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh)
+                quarters(g, x, oh, y + oh * g[G_OUT_W], index ? index + oh * g[G_OUT_W] : NULL);
+        else if (g[G_STRIDE_W] == 1)
+            plane_maxima(g, &r, x, 1, y, index);
+        else if (g[G_STRIDE_W] == 2)
+            plane_maxima(g, &r, x, 2, y, index);
+        else
+            plane_maxima(g, &r, x, g[G_STRIDE_W], y, index);
+    }
     return 0;
 }
 
@@ -217,6 +252,15 @@ static tare_status max_pool2d_grad_infer(const tare_args *a, const tare_desc_out
 static void prepare_max_pool2d(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
     tare__pool_windows(a, a->in[0], out[0], out[0], w);
+    int64_t *g = w->g;
+    g[G_WIDE] = (g[G_OUT_W] + WIDEST - 1) / WIDEST * WIDEST;
+    g[G_RING] = g[G_KERNEL_H] < g[G_H] ? g[G_KERNEL_H] : g[G_H];
+    /* the last vector of windows ends here, or the row does */
+    const int64_t read = g[G_WIDE] * g[G_STRIDE_W] + g[G_KERNEL_W], row = g[G_PAD_W] + g[G_W];
+    g[G_PADDED] = ((read > row ? read : row) + WIDEST - 1) / WIDEST * WIDEST;
+    w->n_g = G_MAX_WORDS;
+    if (!g[G_QUARTERS])
+        w->worker_bytes = (size_t)(AHEAD * g[G_PADDED] + 2 * g[G_RING] * g[G_WIDE]) * sizeof(float);
 }
 
 static void prepare_max_pool2d_grad(const tare_args *a, const tare_desc_ref *out, tare_work *w)

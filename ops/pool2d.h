@@ -1,8 +1,6 @@
 /* pool2d.h - what the poolings share: windows over planes [N C, H, W], their geometry, pieces of whole planes.
  *
- * Window (oh,ow) begins at row oh stride_h - pad_h, column ow stride_w - pad_w, and is clipped to the plane. Where a
- * row of windows lies inside the plane's width they are worked on a vector at a time, the others one by one; both add
- * or compare in row order, so that no bit depends on which it was. */
+ * Window (oh,ow) begins at row oh stride_h - pad_h, column ow stride_w - pad_w, and is clipped to the plane. */
 #ifndef TARE_OPS_POOL2D_H
 #define TARE_OPS_POOL2D_H
 
