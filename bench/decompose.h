@@ -28,7 +28,7 @@ enum { TARE__PROBES_A_NODE = 20, TARE__PROBE_LIMIT_NS = 30 };
 /* One round, ns a step. */
 typedef struct {
     int process;
-    double step, floor, null;             /* the arm, the arm kernels, the arm with null kernels */
+    double step, floor, null;             /* untraced beside the spans; the arm kernels; the arm with null kernels */
     double rung[TARE__PART_COUNT];        /* what the ladder gives each part; NaN: nothing */
     tare__span_sums span[TARE__PROBINGS]; /* a step with each event told once, twice, three times */
 } tare__observation;

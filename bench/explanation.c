@@ -71,13 +71,14 @@ static bool kept(const tare__results *r, int round)
 static void observe(const tare__results *r, const tare__explained *e, int round, tare__observation *o)
 {
     const tare__blocks *b = &r->blocks;
-    *o = (tare__observation){.process = b->round[round].process, .step = tare__block_step(b, e->arm, round)};
+    *o = (tare__observation){.process = b->round[round].process, .step = b->block[e->traced][round].plain_ns};
     o->floor = tare__block_step(b, r->reference.base, round);
-    o->null = e->null < 0 ? o->step : tare__block_step(b, e->null, round);
+    double arm = tare__block_step(b, e->arm, round);
+    o->null = e->null < 0 ? arm : tare__block_step(b, e->null, round);
     memcpy(o->span, b->block[e->traced][round].span, sizeof o->span);
     for (int p = 0; p < TARE__PART_COUNT; ++p)
         o->rung[p] = (double)NAN;
-    double from = o->step;
+    double from = arm;
     for (int k = 0; k < e->n_steps; ++k) {
         double to = tare__block_step(b, e->rung[k], round), *part = &o->rung[e->step[k].part];
         *part = (isfinite(*part) ? *part : 0) + from - to;

@@ -27,8 +27,8 @@ static void copy_fields(json_t *record, const json_t *from, const char *const *f
 
 json_t *tare__results_record(const tare__results *r, json_t *line)
 {
-    static const char *const block[] = {"process", "round",    "place",    "steps",   "ns",     "cpu_ns",
-                                        "dropped", "steal_ns", "switches", "span_ns", "probes", NULL};
+    static const char *const block[] = {"process",  "round",    "place",   "steps",  "ns",       "cpu_ns", "dropped",
+                                        "steal_ns", "switches", "span_ns", "probes", "plain_ns", NULL};
     static const char *const opening[] = {"first_step_ns",  "capture_ns", "setup",      "counts", "peak_bytes",
                                           "reserved_bytes", "plan",       "rss_growth", "digest", "suspect",
                                           "calls_digest",   "disturbed",  NULL};
