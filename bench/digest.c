@@ -209,7 +209,7 @@ static void hash_plan(calls *c, const tare_plan *plan)
 tare_status tare__calls_digest(tare__arm *a, uint64_t *hash, int *n)
 {
     calls c = {.hash = tare__fnv_start};
-    if (a->plan)
+    if (tare__arm_replays(a))
         hash_plan(&c, a->plan);
     tare__arm_tell(a, (tare_trace){.event = on_event, .owner = &c});
     tare_status status = a->step(a);

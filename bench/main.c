@@ -112,7 +112,8 @@ static const tare__option agree_options[] = {
     END,
 };
 static const tare__option train_options[] = {
-    {"data", "DIR|FILE", NULL, "MNIST's four files (.gz too), or X_train.npy, Y_train.npy, X_test.npy, Y_test.npy"},
+    {"data", "DIR|FILE", NULL,
+     "MNIST's four files, CIFAR-10's binary ones (.gz too), or X_train.npy, Y_train.npy, X_test.npy, Y_test.npy"},
     {"epochs", "E", NULL, "times through the training data [1]"},
     TARE__SETTING_OPTIONS("step"),
     {"optimizer", "OPTIMIZER", NULL, "the update: adam, sgd:momentum=0.9,... (the net's own; tare optimizers)"},

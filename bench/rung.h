@@ -19,9 +19,11 @@
       "between layers")                                                                                                \
     X(SOURCE, "source", true, "traced file", "where a captured net comes from: its function, or a graph file")         \
     X(DISPATCH, "dispatch", true, "call bound", "a captured node is dispatched at each call, or its call is bound")    \
+    X(SHAPE, "shape", true, "inferred guarded frozen",                                                                 \
+      "shapes and dtypes inferred at each call, compared with the captured ones, or taken as they were captured")      \
     X(KEEP, "keep", true, "retaken kept", "an arena taken at each call, or kept")                                      \
-    X(EXECUTION, "execution", true, "imperative replay",                                                               \
-      "each operator run as it is met, or a captured graph replayed")                                                  \
+    X(EXECUTION, "execution", true, "imperative replay carried",                                                       \
+      "each operator run as it is met, a captured graph replayed, or the net called along its captured graph")         \
     X(STORAGE, "storage", true, "pool malloc planned", "where results live: pool, the system's heap, a plan's arena")  \
     X(JOINT, "joint", true, "none joint step split",                                                                   \
       "what is planned together: nothing, forward and backward, these and the update; split: each apart")              \
@@ -31,6 +33,8 @@
       "variants to choose from: best per shape, float64 reference, BLAS first, or none run at all")                    \
     X(THREADS, "threads", true, "1..64", "who takes the pieces of a kernel call, the caller included")                 \
     X(DEVICE, "device", false, "cpu", "where kernels run")                                                             \
+    X(ENGINE, "engine", true, "direct queue",                                                                          \
+      "a kernel is called, or its call is handed to the device as to an engine's queue")                               \
     X(DCE, "dce", true, "on off", "pass: nodes that nothing reads are dropped")                                        \
     X(IN_PLACE, "in-place", true, "on off", "pass: a result takes over the storage of an input")                       \
     X(PLACEMENT, "placement", true, "on off", "pass: what is joined is made in its place, nothing is copied")          \
@@ -52,11 +56,13 @@ enum { TARE__API_FUNCTIONAL, TARE__API_KERNELS, TARE__API_BLOCK, TARE__API_HYBRI
 enum { TARE__CAPTURE_NONE, TARE__CAPTURE_CHILD, TARE__CAPTURE_NET, TARE__CAPTURE_STEP, TARE__CAPTURE_BROKEN };
 enum { TARE__SOURCE_TRACED, TARE__SOURCE_FILE };
 enum { TARE__DISPATCH_CALL, TARE__DISPATCH_BOUND };
+enum { TARE__SHAPE_INFERRED, TARE__SHAPE_GUARDED, TARE__SHAPE_FROZEN };
 enum { TARE__KEEP_RETAKEN, TARE__KEEP_KEPT };
-enum { TARE__EXECUTION_IMPERATIVE, TARE__EXECUTION_REPLAY };
+enum { TARE__EXECUTION_IMPERATIVE, TARE__EXECUTION_REPLAY, TARE__EXECUTION_CARRIED };
 enum { TARE__STORAGE_POOL, TARE__STORAGE_MALLOC, TARE__STORAGE_PLANNED };
 enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP, TARE__JOINT_SPLIT };
 enum { TARE__AUTOGRAD_OFF, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH };
+enum { TARE__ENGINE_DIRECT, TARE__ENGINE_QUEUE };
 enum { TARE__ON, TARE__OFF };
 enum { TARE__UPDATE_PARAMETER, TARE__UPDATE_PLAN, TARE__UPDATE_MULTI };
 enum { TARE__ORDER_PROGRAM, TARE__ORDER_EAGER_UPDATE, TARE__ORDER_LEAST_PEAK, TARE__ORDER_BEST };

@@ -113,7 +113,7 @@ static tare_status replay(tare__arm *a)
 
 tare_status tare__arm_step_told(tare__arm *a)
 {
-    return a->graph ? replay(a) : a->step(a);
+    return tare__arm_replays(a) ? replay(a) : a->step(a);
 }
 
 static tare_status record(tare__arm *a, recorder *r)

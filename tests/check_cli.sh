@@ -117,6 +117,10 @@ expect 0 'accuracy' predict mlp_mnist --load "$folder/step.safetensors" --data "
 [ -s "$folder/y.npy" ] || fail 'predict --out wrote nothing'
 expect 0 'on real batches' agree mlp_mnist --data "$folder/digits" --batch 50 --steps 10
 expect 0 'accuracy' train lenetp --data "$folder/digits" --batch 50 --optimizer adam --mode step
+expect 0 'cifar, 60 samples' data cifar --out "$folder/cifar" --count 60
+expect 0 '60 training, 12 test samples' train cifarnet --data "$folder/cifar" --batch 20
+expect 0 'on real batches' agree cifarnet --data "$folder/cifar/test_batch.bin" --batch 4 --steps 1 --modes functional,step
+expect 1 'numbers' train lenet --data "$folder/cifar"
 expect 1 'numbers' train mlp --data "$folder/digits"
 expect 1 'No such file' train mlp_mnist --data "$folder/nothing"
 expect 1 'numbers' predict chain --load "$folder/step.safetensors" --data "$folder/digits"
