@@ -7,6 +7,7 @@
 #include "bench_run.h"
 #include "decompose.h"
 #include "ladder.h"
+#include "mechanisms.h"
 #include "peers.h"
 
 enum { TARE__EXPLAINED = 2 };
@@ -16,6 +17,8 @@ typedef struct {
     tare__ladder_step step[TARE__LADDER_MOST];
     int rung[TARE__LADDER_MOST]; /* the arm after each step */
     int n_steps;
+    bool carried;                             /* its way goes through the carrier, whose arms there are: */
+    int corner[1 << TARE__MECHANISMS_INSIDE]; /* with that set of mechanisms on */
     tare__decomposition parts;
 } tare__explained;
 

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "explain.h"
+#include "shapley.h"
 
 /* The arm of a setting, under a name of its own; -1: none. */
 static int find(const tare__specs *specs, const tare__setting *s, bool spans)
@@ -24,7 +26,41 @@ static int need(tare__specs *specs, const tare__setting *s, const char *format, 
     return i;
 }
 
-static void add_arms(tare__bench_run *r, tare__explained *e)
+/* Whether a node is so short that spans may not do (decompose.h): a look at some steps, on the safe side. */
+static tare_status look_at_nodes(const tare__task *task, const tare__setting *s, bool *are_short)
+{
+    enum { WARM = 5, STEPS = 20, PROBE_NS = 20 };
+    tare__arm a;
+    tare_status status = tare__arm_open(&a, task, s, "look");
+    if (status != TARE_OK)
+        return status;
+    status = tare__arm_prepare(&a);
+    for (int k = 0; k < WARM && status == TARE_OK; ++k)
+        status = a.step(&a);
+    int64_t calls = a.rt->counts.kernel_calls, begin = tare__clock_ns();
+    for (int k = 0; k < STEPS && status == TARE_OK; ++k)
+        status = a.step(&a);
+    int64_t ns = tare__clock_ns() - begin;
+    calls = a.rt->counts.kernel_calls - calls;
+    *are_short = ns < calls * TARE__PROBES_A_NODE * PROBE_NS;
+    tare__arm_close(&a);
+    return status;
+}
+
+/* Several mechanisms go from functional to symbol at once: the carrier tells them apart. */
+static void add_corners(tare__bench_run *r, tare__explained *e)
+{
+    char name[TARE__MECHANISMS_INSIDE + 1] = {0};
+    e->carried = true;
+    for (unsigned set = 0; set < 1u << TARE__MECHANISMS_INSIDE; ++set) {
+        tare__setting s = tare__mechanisms_on(&r->specs.spec[e->arm].setting, set, r->task.optimizer != NULL);
+        for (int i = 0; i < TARE__MECHANISMS_INSIDE; ++i)
+            name[i] = set >> i & 1 ? '1' : '0';
+        e->corner[set] = need(&r->specs, &s, "carrier %s", name);
+    }
+}
+
+static int add_arms(tare__bench_run *r, tare__explained *e)
 {
     tare__specs *specs = &r->specs;
     const tare__setting own = specs->spec[e->arm].setting;
@@ -42,6 +78,13 @@ static void add_arms(tare__bench_run *r, tare__explained *e)
     }
     free(name);
     free(traced);
+    bool are_short, passes = false;
+    for (int k = 0; k < e->n_steps; ++k)
+        passes |= e->step[k].part == TARE__PART_UNATTRIBUTED;
+    tare_status status = passes ? look_at_nodes(&r->task, &own, &are_short) : TARE_OK;
+    if (passes && status == TARE_OK && are_short)
+        add_corners(r, e);
+    return status == TARE_OK ? TARE__RAN : tare__status_usage(&r->line, status);
 }
 
 int tare__explanation_arms(tare__bench_run *r, tare__explanation *x)
@@ -55,9 +98,9 @@ int tare__explanation_arms(tare__bench_run *r, tare__explanation *x)
     x->n = r->specs.n;
     for (int i = 0; i < x->n; ++i)
         x->arm[i].arm = i;
-    for (int i = 0; i < x->n; ++i)
-        add_arms(r, &x->arm[i]);
-    return TARE__RAN;
+    for (int i = 0; i < x->n && !code; ++i)
+        code = add_arms(r, &x->arm[i]);
+    return code;
 }
 
 /* ---- rounds --------------------------------------------------------------------------------------------------*/
@@ -66,6 +109,26 @@ static bool kept(const tare__results *r, int round)
 {
     return r->blocks.round[round].n_blocks == r->blocks.n_arms &&
            (r->summary.kept_all || !r->blocks.round[round].dropped);
+}
+
+static void add_part(tare__observation *o, tare__part part, double ns)
+{
+    o->rung[part] = (isfinite(o->rung[part]) ? o->rung[part] : 0) + ns;
+}
+
+/* From functional to symbol by the carrier: the mechanisms' shares; what is left of the net's calls when none is on is
+ * wrapper. */
+static void observe_carried(const tare__results *r, const tare__explained *e, int round, double symbol,
+                            tare__observation *o)
+{
+    enum { SETS = 1 << TARE__MECHANISMS_INSIDE };
+    double value[SETS], share[TARE__MECHANISMS_INSIDE];
+    for (int set = 0; set < SETS; ++set)
+        value[set] = tare__block_step(&r->blocks, e->corner[set], round);
+    tare__shapley(value, TARE__MECHANISMS_INSIDE, share);
+    for (int i = 0; i < TARE__MECHANISMS_INSIDE; ++i)
+        add_part(o, tare__mechanisms[i].part, share[i]);
+    add_part(o, TARE__PART_WRAPPER, value[0] - symbol);
 }
 
 static void observe(const tare__results *r, const tare__explained *e, int round, tare__observation *o)
@@ -80,8 +143,11 @@ static void observe(const tare__results *r, const tare__explained *e, int round,
         o->rung[p] = (double)NAN;
     double from = arm;
     for (int k = 0; k < e->n_steps; ++k) {
-        double to = tare__block_step(b, e->rung[k], round), *part = &o->rung[e->step[k].part];
-        *part = (isfinite(*part) ? *part : 0) + from - to;
+        double to = tare__block_step(b, e->rung[k], round);
+        if (e->step[k].part == TARE__PART_UNATTRIBUTED && e->carried)
+            observe_carried(r, e, round, to, o);
+        else
+            add_part(o, e->step[k].part, from - to);
         from = to;
     }
     o->rung[TARE__PART_UNATTRIBUTED] = (double)NAN; /* several parts at once are none */

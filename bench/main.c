@@ -67,6 +67,7 @@ static const tare__option ablate_options[] = {
     WORK,
     {"base", "RUNG", "block", "the arm that is flipped"},
     {"factors", "A,B,C=L|all", "all", "what to flip: all levels of a factor, or one"},
+    {"shapley", NULL, NULL, "the shares of the rung carrier's six mechanisms, from all 64 sets of them"},
     FLIPS_OF_ALL,
     {"time", "SECONDS", NULL, "stop after this time [60]"},
     {"quick", NULL, NULL, "--time 10"},

@@ -65,7 +65,7 @@ void tare__spans_init(tare__spans *s, tare__arm *a, int64_t (*ticks)(void))
 
 static tare_status run_step(tare__spans *s)
 {
-    s->zone = s->arm->graph ? TARE__ZONE_UPDATE : TARE__ZONE_FORWARD;
+    s->zone = tare__arm_replays(s->arm) ? TARE__ZONE_UPDATE : TARE__ZONE_FORWARD;
     tare_status status = tare__arm_step_told(s->arm);
     stamp(s, TARE__PART_UNATTRIBUTED);
     return status;
