@@ -105,10 +105,9 @@ int tare__explanation_arms(tare__bench_run *r, tare__explanation *x)
 
 /* ---- rounds --------------------------------------------------------------------------------------------------*/
 
-static bool kept(const tare__results *r, int round)
+static bool kept(const tare__blocks *b, const tare__summary *s, int round)
 {
-    return r->blocks.round[round].n_blocks == r->blocks.n_arms &&
-           (r->summary.kept_all || !r->blocks.round[round].dropped);
+    return b->round[round].n_blocks == b->n_arms && (s->kept_all || !b->round[round].dropped);
 }
 
 static void add_part(tare__observation *o, tare__part part, double ns)
@@ -118,34 +117,34 @@ static void add_part(tare__observation *o, tare__part part, double ns)
 
 /* From functional to symbol by the carrier: the mechanisms' shares; what is left of the net's calls when none is on is
  * wrapper. */
-static void observe_carried(const tare__results *r, const tare__explained *e, int round, double symbol,
+static void observe_carried(const tare__blocks *b, const tare__explained *e, int round, double symbol,
                             tare__observation *o)
 {
     enum { SETS = 1 << TARE__MECHANISMS_INSIDE };
     double value[SETS], share[TARE__MECHANISMS_INSIDE];
     for (int set = 0; set < SETS; ++set)
-        value[set] = tare__block_step(&r->blocks, e->corner[set], round);
+        value[set] = tare__block_step(b, e->corner[set], round);
     tare__shapley(value, TARE__MECHANISMS_INSIDE, share);
     for (int i = 0; i < TARE__MECHANISMS_INSIDE; ++i)
         add_part(o, tare__mechanisms[i].part, share[i]);
     add_part(o, TARE__PART_WRAPPER, value[0] - symbol);
 }
 
-static void observe(const tare__results *r, const tare__explained *e, int round, tare__observation *o)
+static void observe(const tare__blocks *b, int floor, const tare__explained *e, int round, tare__observation *o)
 {
-    const tare__blocks *b = &r->blocks;
-    *o = (tare__observation){.process = b->round[round].process, .step = b->block[e->traced][round].plain_ns};
-    o->floor = tare__block_step(b, r->reference.base, round);
-    double arm = tare__block_step(b, e->arm, round);
-    o->null = e->null < 0 ? arm : tare__block_step(b, e->null, round);
+    *o = (tare__observation){.process = b->round[round].process,
+                             .step = b->block[e->traced][round].plain_ns,
+                             .block = tare__block_step(b, e->arm, round)};
+    o->floor = tare__block_step(b, floor, round);
+    o->null = e->null < 0 ? o->block : tare__block_step(b, e->null, round);
     memcpy(o->span, b->block[e->traced][round].span, sizeof o->span);
     for (int p = 0; p < TARE__PART_COUNT; ++p)
         o->rung[p] = (double)NAN;
-    double from = arm;
+    double from = o->block;
     for (int k = 0; k < e->n_steps; ++k) {
         double to = tare__block_step(b, e->rung[k], round);
         if (e->step[k].part == TARE__PART_UNATTRIBUTED && e->carried)
-            observe_carried(r, e, round, to, o);
+            observe_carried(b, e, round, to, o);
         else
             add_part(o, e->step[k].part, from - to);
         from = to;
@@ -153,18 +152,25 @@ static void observe(const tare__results *r, const tare__explained *e, int round,
     o->rung[TARE__PART_UNATTRIBUTED] = (double)NAN; /* several parts at once are none */
 }
 
+void tare__explained_take(const tare__blocks *b, const tare__summary *s, int floor, int threads, double kernel_calls,
+                          tare__explained *e)
+{
+    tare__observation *o = tare__take((size_t)b->n_rounds + 1, sizeof *o);
+    int n = 0;
+    for (int k = 0; k < b->n_rounds; ++k)
+        if (kept(b, s, k) && b->block[e->traced][k].span)
+            observe(b, floor, e, k, &o[n++]);
+    tare__decompose(o, n, threads, kernel_calls, &e->parts);
+    free(o);
+}
+
 void tare__explanation_take(const tare__bench_run *run, tare__explanation *x)
 {
     const tare__results *r = &run->results;
-    tare__observation *o = tare__take((size_t)r->blocks.n_rounds + 1, sizeof *o);
     for (int i = 0; i < x->n; ++i) {
         tare__explained *e = &x->arm[i];
-        int n = 0;
-        for (int k = 0; k < r->blocks.n_rounds; ++k)
-            if (kept(r, k) && r->blocks.block[e->traced][k].span)
-                observe(r, e, k, &o[n++]);
         double calls = (double)tare__opened_count(r, e->arm, "counts", "kernel_calls");
-        tare__decompose(o, n, r->specs->spec[e->arm].setting.level[TARE__THREADS], calls, &e->parts);
+        tare__explained_take(&r->blocks, &r->summary, r->reference.base,
+                             r->specs->spec[e->arm].setting.level[TARE__THREADS], calls, e);
     }
-    free(o);
 }

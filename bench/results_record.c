@@ -108,8 +108,7 @@ static void put_opening(json_t *record, const tare__results *r, int arm)
     tare__null(record, "kernel_ns", "spans are not measured in a timed run");
 }
 
-/* Both sides' reasons stay. */
-static void merge(json_t *record, json_t *derived)
+void tare__merge(json_t *record, json_t *derived)
 {
     json_t *reasons = json_object_get(derived, "reasons"), *own = json_object_get(record, "reasons");
     if (reasons && own)
@@ -130,7 +129,7 @@ json_t *tare__arm_record(const tare__results *r, int arm)
     put_work(record, r->task);
     if (arm < r->specs->n)
         put_opening(record, r, arm);
-    merge(record, tare__derived_arm(&r->summary, &r->reference, arm));
+    tare__merge(record, tare__derived_arm(&r->summary, &r->reference, arm));
     return record;
 }
 
@@ -138,7 +137,7 @@ json_t *tare__contrast_record(const tare__results *r, int arm)
 {
     json_t *record = tare__results_line(r, "contrast", arm);
     json_object_set_new(record, "base", json_string(tare__results_name(r, r->reference.base)));
-    merge(record, tare__derived_contrast(&r->summary, &r->reference, arm));
+    tare__merge(record, tare__derived_contrast(&r->summary, &r->reference, arm));
     return record;
 }
 
@@ -161,6 +160,6 @@ json_t *tare__verdict_record(const tare__results *r)
     json_object_set_new(record, "aside_share", json_real(TARE__ASIDE_SHARE));
     json_object_set_new(record, "wall_ns", json_integer((json_int_t)r->done_ns));
     json_object_set_new(record, "unsteady_processes", json_integer(r->n_unsteady));
-    merge(record, tare__derived_run(&r->summary, reference));
+    tare__merge(record, tare__derived_run(&r->summary, reference));
     return record;
 }
