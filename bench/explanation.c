@@ -115,10 +115,11 @@ static void add_part(tare__observation *o, tare__part part, double ns)
     o->rung[part] = (isfinite(o->rung[part]) ? o->rung[part] : 0) + ns;
 }
 
-/* From functional to symbol by the carrier: the mechanisms' shares; what is left of the net's calls when none is on is
- * wrapper. */
-static void observe_carried(const tare__blocks *b, const tare__explained *e, int round, double symbol,
-                            tare__observation *o)
+/* From functional to symbol by the carrier: the mechanisms' shares. What is left when none is on, the net's calls and
+ * the carrier's cursor, is wrapper, less what functional, which has no cursor, takes less than the carrier with all on.
+ */
+static void observe_carried(const tare__blocks *b, const tare__explained *e, int round, double functional,
+                            double symbol, tare__observation *o)
 {
     enum { SETS = 1 << TARE__MECHANISMS_INSIDE };
     double value[SETS], share[TARE__MECHANISMS_INSIDE];
@@ -127,7 +128,7 @@ static void observe_carried(const tare__blocks *b, const tare__explained *e, int
     tare__shapley(value, TARE__MECHANISMS_INSIDE, share);
     for (int i = 0; i < TARE__MECHANISMS_INSIDE; ++i)
         add_part(o, tare__mechanisms[i].part, share[i]);
-    add_part(o, TARE__PART_WRAPPER, value[0] - symbol);
+    add_part(o, TARE__PART_WRAPPER, (value[0] - symbol) + (functional - value[SETS - 1]));
 }
 
 static void observe(const tare__blocks *b, int floor, const tare__explained *e, int round, tare__observation *o)
@@ -144,7 +145,7 @@ static void observe(const tare__blocks *b, int floor, const tare__explained *e, 
     for (int k = 0; k < e->n_steps; ++k) {
         double to = tare__block_step(b, e->rung[k], round);
         if (e->step[k].part == TARE__PART_UNATTRIBUTED && e->carried)
-            observe_carried(b, e, round, to, o);
+            observe_carried(b, e, round, from, to, o);
         else
             add_part(o, e->step[k].part, from - to);
         from = to;
