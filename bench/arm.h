@@ -30,8 +30,11 @@ typedef struct {
     uint64_t seed;
     tare_device_open *open_device; /* NULL: the CPU */
     void *device_owner;
+    struct tare__shared_order *shared; /* for arms with iterator=shared; NULL: there is none */
 } tare__task;
 
+typedef struct tare__shared_order tare__shared_order;
+typedef struct tare__input tare__input;
 typedef struct tare__arm tare__arm;
 struct tare__arm {
     const char *name; /* borrowed */
@@ -58,10 +61,14 @@ struct tare__arm {
     const tare_call *call; /* the bare list, where api = kernels */
     int n_calls;
     tare_status (*step)(tare__arm *);
-    tare_status (*scheduled)(tare__arm *); /* where the optimizer has a schedule: the step without it; NULL */
-    bool keep;                             /* leave loss and outputs of a step to be observed */
-    bool expose;                           /* gradients are results of the plan, even where the update is in it */
-    tare_value *y, *loss;                  /* kept by the last step: handles of the arm's own */
+    tare_status (*inner)(tare__arm *); /* the step without what is around it (around.h); NULL: nothing is */
+    struct tare__around *around;       /* NULL: nothing but, perhaps, a schedule */
+    tare__input *input;                /* NULL: the resident batch */
+    int64_t input_wait_ns;             /* spent so far in getting batches */
+    char *net_text, *optimizer_text;   /* of the task, where a switch changes them; NULL */
+    bool keep;                         /* leave loss and outputs of a step to be observed */
+    bool expose;                       /* gradients are results of the plan, even where the update is in it */
+    tare_value *y, *loss;              /* kept by the last step: handles of the arm's own */
     tare_value **gradient; /* [n_parameters] graph: the results of the instance; NULL where there are none */
     tare_carried carried;  /* what the carrier goes along; its lists are the arm's own */
     int64_t bind_ns;       /* of making and binding the instance */

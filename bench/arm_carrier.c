@@ -9,7 +9,7 @@ static tare_status forward_and_back(tare__arm *a, tare_value *kept[2])
     tare_mode *m = a->mode;
     tare_value *y = a->net->type->forward[TARE_API_DIRECT](m, a->net, a->x), *root = y;
     if (a->loss_kind != TARE_LOSS_ONES)
-        root = tare_net_loss(m, a->loss_kind, y, a->target);
+        root = tare__arm_loss(a, m, y, a->target);
     if (a->task.work == TARE__TRAIN && a->setting.level[TARE__AUTOGRAD] == TARE__AUTOGRAD_TAPE)
         (void)m->backward(m, &root, &a->head, 1, false);
     else if (a->task.work == TARE__TRAIN)
@@ -23,8 +23,10 @@ static tare_status step(tare__arm *a)
 {
     tare_mode *m = a->mode;
     tare_value *kept[2] = {NULL, NULL};
-    if (a->task.work == TARE__TRAIN)
+    if (a->task.work == TARE__TRAIN) {
         tare_net_clear_gradients(a->net);
+        tare_value_clear_gradient(a->x);
+    }
     m->scope_begin(m, NULL);
     tare_carrier_begin(a->carrier);
     tare_status status = forward_and_back(a, kept);

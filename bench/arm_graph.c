@@ -28,11 +28,13 @@ static tare_status trace(tare__arm *a)
     m->training = a->task.work != TARE__INFER;
     m->recording = a->task.work != TARE__INFER; /* forward leaves what a gradient would need */
     tare_value *x = tare_graph_input(a->graph, &a->x->d, "x");
+    if (a->x->wants_gradient)
+        tare_value_want_gradient(x, true);
     tare_value *target = a->target ? tare_graph_input(a->graph, &a->target->d, "target") : NULL;
     tare_value *head = a->head ? tare_graph_input(a->graph, &a->head->d, "head") : NULL;
     tare_value *y = tare_net_forward(m, a->net, x), *root = y;
     if (target)
-        root = tare_net_loss(m, a->loss_kind, y, target);
+        root = tare__arm_loss(a, m, y, target);
     a->n_forward = tare_graph_program(a->graph)->n;
     if (head)
         (void)m->backward(m, &root, &head, 1, false);
@@ -48,6 +50,8 @@ static tare_status trace(tare__arm *a)
         if (gradient)
             status = tare_graph_output(a->graph, gradient);
     }
+    if (status == TARE_OK && head && x->wants_gradient) /* behind those that take_results numbers */
+        status = tare_graph_output(a->graph, m->gradient(m, x));
     if (status == TARE_OK && plan_updates(a))
         status = tare_optimizer_step(a->optimizer, m);
     return status;
@@ -140,6 +144,7 @@ tare_status tare__arm_bind(tare__arm *a)
         .no_dce = level[TARE__DCE] == TARE__OFF,
         .no_in_place = level[TARE__IN_PLACE] == TARE__OFF,
         .no_placement = level[TARE__PLACEMENT] == TARE__OFF,
+        .fuse = level[TARE__FUSION] == TARE__FUSION_ON,
         .order = (tare_plan_order)level[TARE__ORDER],
         .recompute = (int64_t)level[TARE__RECOMPUTE] * 1024,
     };

@@ -5,6 +5,10 @@
 #include "../imperative/imperative.h"
 #include "arm.h"
 
+/* The step's loss of the outputs; IMPOSSIBLE where the net's loss has no such form (arm_loss.c). */
+tare_value *tare__arm_loss(const tare__arm *, tare_mode *, tare_value *y, tare_value *target);
+tare_status tare__arm_loss_check(const tare__arm *);
+
 /* Each gives the arm its modes, plans and step function. */
 tare_status tare__arm_imperative(tare__arm *);
 tare_status tare__arm_capture(tare__arm *);

@@ -238,6 +238,11 @@ static int check_digests(const tare__bench_run *run)
     static const char *const field[] = {"loss", "outputs", "gradients", "parameters", "state"};
     for (int i = 0; i < r->specs->n; ++i) {
         bool same_kernels = spec[i].setting.level[TARE__KERNELS] == spec[base].setting.level[TARE__KERNELS];
+        char work[TARE__WORK_TEXT];
+        if (*tare__setting_work(&spec[i].setting, &spec[base].setting, work)) {
+            printf("  %s: OTHER WORK than %s: %s.\n", spec[i].name, spec[base].name, work);
+            continue;
+        }
         const char *suspect = tare__field_text(r->opening[i], "suspect");
         if (suspect && *suspect)
             printf("  %s: %s.\n", spec[i].name, suspect);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "facts.h"
+#include "input.h"
 #include "step.h"
 
 const uint64_t tare__fnv_start = 0xcbf29ce484222325u;
@@ -143,10 +144,13 @@ tare_status tare__digest_run(const tare__task *task, const tare__setting *settin
 #undef TARE__DIGEST_NONE
         return TARE_OK;
     }
+    const tare__shared_order before = task->shared ? *task->shared : (tare__shared_order){0};
     tare_status status = run(task, setting, false, steps, feed, owner, out);
     if (status != TARE_OK || task->work != TARE__TRAIN || !out->gradients.why)
         return status;
     tare__digest exposed;
+    if (task->shared) /* the second run sees what the first saw */
+        tare__shared_order_return(task->shared, &before);
     status = run(task, setting, true, steps, feed, owner, &exposed);
     const char *what;
     if (status == TARE_OK && !tare__digest_equal(out, &exposed, &what))

@@ -7,6 +7,7 @@
 #include "../core/random.h"
 #include "clock.h"
 #include "commands.h"
+#include "input.h"
 #include "warm.h"
 
 void tare__measure_say(json_t *object)
@@ -43,16 +44,41 @@ static tare_status run_steps(const tare__session *s, int i, int64_t steps)
     return status;
 }
 
+/* warm-up=off: the first steps of an arm that is opened anew, with what is set up in them; closing the one before is
+ * not of the block. */
+static tare_status run_cold(const tare__session *s, int i, int64_t full_ns, tare__block *b)
+{
+    (void)full_ns;
+    tare__arm *a = &s->arm[i];
+    const tare__spec *spec = &s->wire.specs.spec[i];
+    tare__arm_close(a);
+    tare_status status = tare__arm_open(a, &s->wire.task, &spec->setting, spec->name);
+    int64_t cpu = tare__cpu_clock_ns(), begin = tare__clock_ns();
+    if (status == TARE_OK)
+        status = tare__arm_prepare(a);
+    for (; b->steps < TARE__COLD_STEPS && status == TARE_OK; ++b->steps)
+        status = a->step(a);
+    b->ns = tare__clock_ns() - begin;
+    b->cpu_ns = tare__cpu_clock_ns() - cpu;
+    return status;
+}
+
+static int level_of(const tare__session *s, int i, int factor)
+{
+    return i < s->wire.specs.n ? s->wire.specs.spec[i].setting.level[factor] : 0;
+}
+
 /* Where a block has several steps, one before them is not counted: it finds in the caches what the arm before left. */
 static tare_status run_plain(const tare__session *s, int i, int64_t full_ns, tare__block *b)
 {
     tare_status status = s->steps[i] > 1 ? run_steps(s, i, 1) : TARE_OK;
-    int64_t begin = tare__clock_ns();
+    int64_t cpu = tare__cpu_clock_ns(), begin = tare__clock_ns();
     while (status == TARE_OK && b->ns < full_ns) {
         status = run_steps(s, i, s->steps[i]);
         b->steps += s->steps[i];
         b->ns = tare__clock_ns() - begin;
     }
+    b->cpu_ns = tare__cpu_clock_ns() - cpu;
     return status;
 }
 
@@ -78,7 +104,7 @@ static tare_status run_traced(const tare__session *s, int i, int64_t full_ns, ta
 {
     struct tare__traced *t = &s->traced[i];
     tare_status status = TARE_OK;
-    int64_t begin = tare__clock_ns();
+    int64_t cpu = tare__cpu_clock_ns(), begin = tare__clock_ns();
     ++t->turn;
     for (int k = 0; k <= TARE__PROBINGS && status == TARE_OK; ++k) {
         int probing = (k + t->turn) % (TARE__PROBINGS + 1);
@@ -90,6 +116,7 @@ static tare_status run_traced(const tare__session *s, int i, int64_t full_ns, ta
         }
     }
     b->ns = tare__clock_ns() - begin;
+    b->cpu_ns = tare__cpu_clock_ns() - cpu;
     return status;
 }
 
@@ -97,9 +124,9 @@ tare_status tare__block_run(const tare__session *s, int i, int64_t full_ns, tare
 {
     *b = (tare__block){0};
     bool traced = i < s->wire.specs.n && s->wire.specs.spec[i].spans;
-    int64_t cpu = tare__cpu_clock_ns();
-    tare_status status = (traced ? run_traced : run_plain)(s, i, full_ns, b);
-    b->cpu_ns = tare__cpu_clock_ns() - cpu;
+    tare_status status = (traced ? run_traced : level_of(s, i, TARE__WARM_UP) ? run_cold : run_plain)(s, i, full_ns, b);
+    if (level_of(s, i, TARE__CLOCK) == TARE__CLOCK_CPU && b->cpu_ns > 0)
+        b->ns = b->cpu_ns;
     return status;
 }
 
@@ -189,10 +216,13 @@ static tare_status time_all(tare__session *s)
     s->arm = tare__take((size_t)n, sizeof *s->arm);
     s->traced = tare__take((size_t)n, sizeof *s->traced);
     s->steps = tare__take((size_t)s->n, sizeof *s->steps);
+    tare__shared_order shared = {0};
+    s->wire.task.shared = &shared;
     tare__rates_init(&s->rates, s->wire.schedule.rate_threads);
     tare_status status = run(s);
     for (int i = 0; i < n; ++i)
         tare__arm_close(&s->arm[i]);
+    tare__shared_order_fini(&shared);
     tare__rates_fini(&s->rates);
     free(s->arm);
     free(s->traced);

@@ -7,7 +7,10 @@
  * A block is the mean of as many steps as fill BLOCK_NS. A round is one block of every arm and of the machine's rates,
  * in an order of its own. A round is dropped, by a rule that stands before the first one, when the hypervisor stole
  * more than TARE__STEAL_SHARE of its time from the machine, or when the process was put aside (involuntary switches)
- * for more than TARE__ASIDE_SHARE of it. */
+ * for more than TARE__ASIDE_SHARE of it.
+ *
+ * Of an arm with warm-up=off a block is the first TARE__COLD_STEPS steps of an arm opened anew, what is set up in them
+ * included; with clock=cpu a block's ns are processor time. */
 #ifndef TARE_BENCH_MEASURE_H
 #define TARE_BENCH_MEASURE_H
 
@@ -16,7 +19,7 @@
 #include "spans.h"
 #include "wire.h"
 
-enum { TARE__BLOCK_NS = 20000000 };
+enum { TARE__BLOCK_NS = 20000000, TARE__COLD_STEPS = 100 };
 #define TARE__STEAL_SHARE 0.02
 #define TARE__ASIDE_SHARE 0.01
 

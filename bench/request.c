@@ -138,9 +138,17 @@ static int read_setting(reading *r, const char *rung)
     return idle ? tare__usage(r->line, "%s", idle) : code;
 }
 
+static int check(const tare__line *line, const tare__task *task, const tare__setting *setting)
+{
+    const bool train = strcmp(line->command->name, "train") == 0;
+    return tare__setting_check(setting, line, task->optimizer || train, task->work == TARE__TRAIN);
+}
+
 int tare__setting_read(const tare__line *line, const tare__task *task, const char *rung, tare__setting *setting)
 {
     int code = read_setting(&(reading){.line = line, .task = task, .setting = setting}, rung);
+    if (!code)
+        code = check(line, task, setting);
     return !code && tare__setting_needs_objects(task, setting) ? refuse_objects(line, task, rung) : code;
 }
 
@@ -251,6 +259,8 @@ int tare__specs_read(const tare__line *line, const tare__task *task, const char 
     for (int i = 0; i < specs->n && !code; ++i)
         if (tare__setting_needs_objects(task, &specs->spec[i].setting))
             code = refuse_objects(line, task, specs->spec[i].name);
+    for (int i = 0; i < specs->n && !code; ++i)
+        code = check(line, task, &specs->spec[i].setting);
     const char *threads = tare__text(line, "threads"), *more = threads ? strchr(threads, ',') : NULL;
     r.n_arms = specs->n;
     if (!code && more)

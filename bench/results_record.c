@@ -29,9 +29,9 @@ json_t *tare__results_record(const tare__results *r, json_t *line)
 {
     static const char *const block[] = {"process",  "round",    "place",   "steps",  "ns",       "cpu_ns", "dropped",
                                         "steal_ns", "switches", "span_ns", "probes", "plain_ns", NULL};
-    static const char *const opening[] = {"first_step_ns",  "capture_ns", "setup",      "counts", "peak_bytes",
-                                          "reserved_bytes", "plan",       "rss_growth", "digest", "suspect",
-                                          "calls_digest",   "disturbed",  NULL};
+    static const char *const opening[] = {"first_step_ns",  "capture_ns", "setup",         "counts", "peak_bytes",
+                                          "reserved_bytes", "plan",       "rss_growth",    "digest", "suspect",
+                                          "calls_digest",   "disturbed",  "input_wait_ns", NULL};
     static const char *const process[] = {"process", "dropped_rounds", "warm_rounds", "unsteady",
                                           "wall_ns", "padding_bytes",  NULL};
     json_t *opened = json_object_get(line, "opened"), *timed = json_object_get(line, "block");
@@ -90,8 +90,8 @@ static void put_plan(json_t *record, json_t *own, const tare__facts *facts)
 
 static void put_opening(json_t *record, const tare__results *r, int arm)
 {
-    static const char *const field[] = {"first_step_ns", "capture_ns",   "peak_bytes", "reserved_bytes",
-                                        "digest",        "calls_digest", NULL};
+    static const char *const field[] = {"first_step_ns", "capture_ns",   "peak_bytes",    "reserved_bytes",
+                                        "digest",        "calls_digest", "input_wait_ns", NULL};
     json_t *opening = r->opening[arm], *growth = json_object_get(opening, "rss_growth");
     copy_fields(record, opening, field);
     put_counts(record, r, arm);
@@ -137,6 +137,9 @@ json_t *tare__contrast_record(const tare__results *r, int arm)
 {
     json_t *record = tare__results_line(r, "contrast", arm);
     json_object_set_new(record, "base", json_string(tare__results_name(r, r->reference.base)));
+    char work[TARE__WORK_TEXT];
+    (void)tare__setting_work(&r->specs->spec[arm].setting, &r->specs->spec[r->reference.base].setting, work);
+    json_object_set_new(record, "other_work", *work ? json_string(work) : json_null());
     tare__merge(record, tare__derived_contrast(&r->summary, &r->reference, arm));
     return record;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../imperative/imperative.h"
+#include "around.h"
 #include "clock.h"
 #include "facts.h"
 
@@ -95,20 +96,20 @@ static tare_status replay(tare__arm *a)
     int n = tare_instance_calls(a->instance, &call), failed;
     (void)tare_plan_calls(a->plan, &node);
     tare_device *d = a->rt->device;
-    tare_status status = a->scheduled ? tare_optimizer_advance(a->optimizer) : TARE_OK;
+    tare_status status = tare__around_begin(a);
     for (int i = 0; i < n && status == TARE_OK; ++i) {
         if (trace->fine)
             tare_trace_tell(trace, TARE_EVENT_SCHEDULE, node[i]);
         status = d->run(d, &call[i], 1, &failed);
         tare_trace_tell(trace, TARE_EVENT_KERNEL, node[i]);
     }
-    if (status != TARE_OK || !a->mode)
-        return status;
-    a->mode->scope_begin(a->mode, NULL);
-    (void)tare_optimizer_step(a->optimizer, a->mode);
-    status = a->mode->error;
-    a->mode->scope_end(a->mode, NULL, 0);
-    return status;
+    if (status == TARE_OK && a->mode) {
+        a->mode->scope_begin(a->mode, NULL);
+        (void)tare_optimizer_step(a->optimizer, a->mode);
+        status = a->mode->error;
+        a->mode->scope_end(a->mode, NULL, 0);
+    }
+    return status == TARE_OK ? tare__around_end(a) : status;
 }
 
 tare_status tare__arm_step_told(tare__arm *a)

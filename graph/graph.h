@@ -52,6 +52,9 @@ typedef enum { TARE_ORDER_PROGRAM, TARE_ORDER_EAGER_UPDATE, TARE_ORDER_LEAST_PEA
 
 typedef struct {
     bool no_dce, no_in_place, no_placement; /* switch a pass off */
+    /* Rows of nodes that hand one value on are run as one call: a product with the activation or the update behind it,
+     * elementwise nodes. A plan that makes values again for the backward part is not fused. */
+    bool fuse;
     tare_plan_order order;
     /* A budget of bytes for the arena; 0: off. Where it would be larger, values are made again for the backward part:
      * of the plans within the budget the one that repeats least is taken, else the smallest, which is the plain one

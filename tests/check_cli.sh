@@ -169,6 +169,8 @@ expect 1 'alone.safetensors' summary "$folder/alone.json"
 # ---- plans
 expect 0 'lower bound' plan mlp --csv "$folder/mlp.csv"
 expect 0 'no two meet' plan --verify "$folder/mlp.csv"
+printf 'id,lower,upper,size\na,0,1,4\n' >"$folder/unplanned.csv"
+expect 1 'a row is id,lower,upper,size,offset' plan --verify "$folder/unplanned.csv"
 expect 0 'floor of all orders' plan mlp --factor order=program
 expect 0 'order: least-peak' plan mlp --factor order=least-peak,recompute=1MiB
 expect 0 'agree bit for bit' agree chain:depth=6 --modes symbol,step,kernels --factor recompute=1KiB
@@ -235,6 +237,19 @@ expect 0 '1000000 blocks' plan "$folder/million.csv" --packers greedy
 rm -f "$folder/million.csv"
 expect 1 'No such file' plan "$folder/nothing.csv"
 
+# ---- options without a value, output that does not arrive
+for option in batch out factor arms; do
+    expect 2 "$option needs a value" trace chain --$option ''
+    expect 2 'option\|needs a value' bench chain "--$option="
+done
+for words in --help --version help 'summary --help' 'summary chain' 'check relu'; do
+    # shellcheck disable=SC2086
+    "$tare" $words >/dev/full 2>"$folder/err"
+    [ $? -eq 1 ] || fail "tare $words: a full disk is no failure"
+    [ "$(grep -c 'standard output cannot be written' "$folder/err")" -eq "$(wc -l <"$folder/err")" ] ||
+        fail "tare $words: $(cat "$folder/err")"
+done
+
 # ---- counts and timelines
 expect 0 'storage_takes' count chain:depth=2 --modes invoke,step --factor kernels=null
 expect 2 'whole number' count chain --steps 0
@@ -287,6 +302,9 @@ grep -q 'src=\|href=\|@import\|url(' "$folder/page.html" && fail 'the page fetch
 expect 0 'no runs' report "$folder/empty.jsonl" --out "$folder/empty.html"
 echo 'nonsense' >"$folder/bad.jsonl"
 expect 1 'line 1' report "$folder/bad.jsonl" --out "$folder/bad.html"
+printf '\0\377nonsense' >"$folder/bad.jsonl"
+expect 1 'line 1' report "$folder/bad.jsonl" --out "$folder/bad.html"
+expect 1 'line 1' verify "$folder/bad.jsonl"
 [ ! -e "$folder/bad.html" ] || fail 'a page was made of nonsense'
 expect 1 'cannot be written' report "$folder/chain.jsonl" --out /dev/full
 

@@ -109,6 +109,10 @@ for words in "agree $folder/bad.c" "check $folder/bad.c" "ops --plugin $folder/b
     grep -q 'bad.c:1.*error' "$folder/err" || fail "tare $words: the compiler's error is not shown"
     tail -1 "$folder/err" | grep -q 'bad.c does not compile' || fail "tare $words: $(tail -1 "$folder/err")"
 done
+: >"$folder/empty.c"
+expect 1 'empty.c: it is no plug-in' agree "$folder/empty.c"
+mkdir "$folder/folder.c"
+expect 2 'folder.c: Is a directory' check "$folder/folder.c"
 CC='no such compiler' expect 1 "compiler 'no such compiler' cannot be started" agree "$examples/net.c"
 CC="env $cc" expect 0 'agree' agree "$examples/net.c" --modes step,symbol
 TMPDIR=$folder/nowhere expect 1 'No such file' agree "$examples/net.c"
