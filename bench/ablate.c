@@ -8,12 +8,16 @@
 #include "commands.h"
 #include "effect.h"
 #include "flips.h"
+#include "mechanisms.h"
+#include "shapley.h"
 #include "table.h"
 
 typedef struct {
     tare__flips flips;
     int base;    /* arm */
     int arm[64]; /* of each flip; -1: it cannot be flipped */
+    bool shapley;
+    int corner[1 << TARE__MECHANISMS]; /* arm of each set of mechanisms */
 } ablation;
 
 enum { FLIPS_MOST = sizeof((ablation){0}.arm) / sizeof(int) };
@@ -40,7 +44,15 @@ static int read_arms(tare__bench_run *r)
         a->arm[i] = flip->why ? -1 : tare__specs_add(&r->specs, flip->name, &flip->setting);
         flipped += !flip->why;
     }
-    if (flipped)
+    a->shapley = tare__given(line, "shapley");
+    for (unsigned set = 0; a->shapley && set < 1u << TARE__MECHANISMS; ++set) {
+        char name[8 + TARE__MECHANISMS + 1] = "carrier ";
+        tare__setting s = tare__mechanisms_on(&base, set, r->task.optimizer != NULL);
+        for (int i = 0; i < TARE__MECHANISMS; ++i)
+            name[8 + i] = set >> i & 1 ? '1' : '0';
+        a->corner[set] = tare__specs_add(&r->specs, name, &s);
+    }
+    if (flipped || a->shapley)
         return TARE__RAN;
     const tare__flip *first = &a->flips.flip[0];
     return tare__usage(line, "%s cannot be flipped on %s: %s", tare__factors[first->factor].name, base.rung->name,
@@ -91,6 +103,87 @@ static json_t *effect_record(const tare__bench_run *r, const tare__flip *flip, i
     return record;
 }
 
+/* ---- shares --------------------------------------------------------------------------------------------------*/
+
+typedef struct {
+    tare__interval share[TARE__MECHANISMS];
+    double up[TARE__MECHANISMS], down[TARE__MECHANISMS]; /* by the ladder, in either order */
+} shares;
+
+/* Of the difference between all mechanisms on and none, ns a step; samples are processes. */
+static void take_shares(const tare__bench_run *r, shares *s)
+{
+    enum { SETS = 1 << TARE__MECHANISMS };
+    const ablation *a = r->own;
+    int n = r->results.summary.n_processes, found;
+    double *value = tare__take((size_t)n * SETS + 1, sizeof *value), mean[SETS] = {0};
+    for (int set = 0; set < SETS; ++set) {
+        double *logs = tare__process_logs(&r->results.summary, &r->results.blocks, a->corner[set], &found);
+        for (int p = 0; p < found && p < n; ++p) {
+            value[p * SETS + set] = exp(logs[p]);
+            mean[set] += exp(logs[p]) / found;
+        }
+        n = found < n ? found : n; /* processes of which no round was kept are left out in all sets */
+        free(logs);
+    }
+    tare__shapley_intervals(value, n, TARE__MECHANISMS, s->share);
+    tare__marginals(mean, TARE__MECHANISMS, false, s->up);
+    tare__marginals(mean, TARE__MECHANISMS, true, s->down);
+    free(value);
+}
+
+static void level_names(const tare__mechanism *m, char on[32], char off[32])
+{
+    (void)tare__level_name(m->factor, m->on, on);
+    (void)tare__level_name(m->factor, m->off, off);
+}
+
+static void write_shares(const tare__bench_run *r, tare__journal *journal)
+{
+    shares s;
+    char on[32], off[32];
+    take_shares(r, &s);
+    for (int i = 0; i < TARE__MECHANISMS; ++i) {
+        json_t *record = tare__results_line(&r->results, "share", -1);
+        level_names(&tare__mechanisms[i], on, off);
+        json_object_set_new(record, "factor", json_string(tare__factors[tare__mechanisms[i].factor].name));
+        json_object_set_new(record, "from", json_string(off));
+        json_object_set_new(record, "to", json_string(on));
+        json_object_set_new(record, "ns", tare__real(s.share[i].mean));
+        json_object_set_new(record, "ci95", tare__range(s.share[i].low, s.share[i].high));
+        json_object_set_new(record, "up_ns", tare__real(s.up[i]));
+        json_object_set_new(record, "down_ns", tare__real(s.down[i]));
+        tare__journal_put(journal, record);
+    }
+}
+
+static void print_shares(const tare__bench_run *r)
+{
+    const char *head[] = {"<mechanism", "<levels", "share, ns", "95 %", "up", "down"};
+    shares s;
+    char on[32], off[32];
+    double sum = 0;
+    take_shares(r, &s);
+    tare__table t;
+    tare__table_init(&t, head, 6);
+    for (int i = 0; i < TARE__MECHANISMS; ++i) {
+        level_names(&tare__mechanisms[i], on, off);
+        tare__table_put(&t, "%s", tare__factors[tare__mechanisms[i].factor].name);
+        tare__table_put(&t, "%s, not %s", on, off);
+        tare__table_put(&t, "%.1f", s.share[i].mean);
+        tare__table_put(&t, isfinite(s.share[i].low) ? "+-%.1f" : "-", (s.share[i].high - s.share[i].low) / 2);
+        tare__table_put(&t, "%.1f", s.up[i]);
+        tare__table_put(&t, "%.1f", s.down[i]);
+        sum += s.share[i].mean;
+    }
+    printf("\nthe six mechanisms of the carrier, all on less none: %.1f ns a step, shared out (Shapley); up and down: "
+           "each\n"
+           "added in the order of the rows, and in the other\n",
+           sum);
+    tare__table_print(&t, stdout);
+    tare__table_fini(&t);
+}
+
 static void write_effects(tare__bench_run *r, tare__journal *journal)
 {
     const ablation *a = r->own;
@@ -99,6 +192,8 @@ static void write_effects(tare__bench_run *r, tare__journal *journal)
     for (int i = 0; i < a->flips.n; ++i)
         if (a->arm[i] >= 0)
             tare__journal_put(journal, effect_record(r, &a->flips.flip[i], a->arm[i], &effect[i]));
+    if (a->shapley)
+        write_shares(r, journal);
 }
 
 /* ---- table ---------------------------------------------------------------------------------------------------*/
@@ -175,6 +270,8 @@ static int print_effects(tare__bench_run *r)
             printf("  %s: %s\n",
                    a->flips.flip[i].name ? a->flips.flip[i].name : tare__factors[a->flips.flip[i].factor].name,
                    a->flips.flip[i].why);
+    if (a->shapley)
+        print_shares(r);
     return TARE__RAN;
 }
 

@@ -15,16 +15,18 @@ static json_t *list_of(const double *x)
     return list;
 }
 
-void tare__spans_put(json_t *line, const tare__span_sums *span)
+void tare__spans_put(json_t *line, const tare__span_sums *span, double plain_ns)
 {
     json_t *ns = json_array();
     for (int k = 0; k < TARE__PROBINGS; ++k)
         json_array_append_new(ns, list_of(span[k].ns));
     json_object_set_new(line, "span_ns", ns);
+    json_object_set_new(line, "plain_ns", json_real(plain_ns));
     json_object_set_new(line, "probes", list_of(span[0].probes));
 }
 
-tare__span_sums *tare__spans_of(const json_t *line)
+/* And back; NULL where there are none. */
+static tare__span_sums *spans_of(const json_t *line)
 {
     const json_t *ns = json_object_get(line, "span_ns"), *probes = json_object_get(line, "probes");
     if (json_array_size(ns) != TARE__PROBINGS || json_array_size(probes) != TARE__PART_COUNT)
@@ -79,7 +81,7 @@ static void begin_round(tare__blocks *b, int process, int round)
 
 bool tare__blocks_take(tare__blocks *b, int arm, const json_t *line)
 {
-    tare__block block = {number(line, "steps"), number(line, "ns"), number(line, "cpu_ns"), NULL};
+    tare__block block = {number(line, "steps"), number(line, "ns"), number(line, "cpu_ns"), NULL, 0};
     int64_t process = number(line, "process"), round = number(line, "round");
     if (arm < 0 || arm >= b->n_arms || block.steps < 1 || block.ns < 1 || process < 0 || process > 1000000 ||
         round < 0 || round > INT32_MAX)
@@ -90,7 +92,8 @@ bool tare__blocks_take(tare__blocks *b, int arm, const json_t *line)
     tare__round *r = &b->round[b->n_rounds - 1];
     if (b->block[arm][b->n_rounds - 1].steps)
         return false;
-    block.span = tare__spans_of(line);
+    block.span = spans_of(line);
+    block.plain_ns = json_number_value(json_object_get(line, "plain_ns"));
     b->block[arm][b->n_rounds - 1] = block;
     r->dropped |= json_is_true(json_object_get(line, "dropped"));
     ++r->n_blocks;

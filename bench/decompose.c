@@ -34,6 +34,7 @@ static int by_ratio(const void *a, const void *b)
 static void add(tare__observation *sum, const tare__observation *o, double share)
 {
     sum->step += share * o->step;
+    sum->block += share * o->block;
     sum->floor += share * o->floor;
     sum->null += share * o->null;
     for (int p = 0; p < TARE__PART_COUNT; ++p) {
@@ -150,7 +151,7 @@ static void close_spans(tare__decomposition *d, process_mean *m, int n)
 static void close_ladder(tare__decomposition *d, process_mean *m, int n)
 {
     for (int i = 0; i < n; ++i) {
-        double rest = m[i].mean.step - m[i].mean.floor;
+        double rest = m[i].mean.block - m[i].mean.floor;
         for (int p = 0; p < TARE__PART_COUNT; ++p) {
             double part = isfinite(m[i].mean.rung[p]) ? m[i].mean.rung[p] : 0;
             m[i].part[p] = p == TARE__PART_KERNEL ? m[i].mean.floor : part;
@@ -185,6 +186,8 @@ void tare__decompose(const tare__observation *o, int n_rounds, int threads, doub
         d->ladder[p] = OVER(mean.rung[p]);
     d->probes = OVER(probes).mean;
     d->by_spans = d->step.mean / fmax(kernel_calls, 1) >= TARE__PROBES_A_NODE * d->probe_ns;
+    if (!d->by_spans)
+        d->step = OVER(mean.block);
     if (n == 0)
         (void)snprintf(d->cause, sizeof d->cause, "nothing was measured");
     else if (d->by_spans)

@@ -28,7 +28,8 @@ enum { TARE__PROBES_A_NODE = 20, TARE__PROBE_LIMIT_NS = 30 };
 /* One round, ns a step. */
 typedef struct {
     int process;
-    double step, floor, null;             /* the arm, the arm kernels, the arm with null kernels */
+    double block, floor, null;            /* blocks of the arm, of the arm kernels, of the arm with null kernels */
+    double step;                          /* untraced between the traced ones */
     double rung[TARE__PART_COUNT];        /* what the ladder gives each part; NaN: nothing */
     tare__span_sums span[TARE__PROBINGS]; /* a step with each event told once, twice, three times */
 } tare__observation;

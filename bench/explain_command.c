@@ -22,37 +22,21 @@ static void free_own(tare__bench_run *r)
 
 /* ---- lines ---------------------------------------------------------------------------------------------------*/
 
-static void write_parts(const tare__bench_run *r, const tare__explained *e, tare__journal *journal)
+static const char *name_of(const void *owner, int arm)
 {
-    const tare__decomposition *d = &e->parts;
-    for (int p = 0; p < TARE__PART_COUNT && d->closed; ++p) {
-        json_t *record = tare__results_line(&r->results, "part", e->arm);
-        json_object_set_new(record, "name", json_string(tare__part_texts[p].name));
-        json_object_set_new(record, "ns", tare__real(d->part[p].mean));
-        json_object_set_new(record, "share", tare__real(d->part[p].mean / d->step.mean));
-        json_object_set_new(record, "ci95", tare__range(d->part[p].low, d->part[p].high));
-        json_object_set_new(record, "method", json_string(d->by_spans ? "spans" : "ladder"));
-        json_object_set_new(record, "ladder_ns", tare__real(d->ladder[p].mean));
-        tare__journal_put(journal, record);
-    }
+    return tare__results_name(owner, arm);
 }
 
-static void write_closure(const tare__bench_run *r, const tare__explained *e, tare__journal *journal)
+static void write_parts(const tare__bench_run *r, const tare__explained *e, tare__journal *journal)
 {
-    const tare__decomposition *d = &e->parts;
+    for (int p = 0; p < TARE__PART_COUNT && e->parts.closed; ++p) {
+        json_t *record = tare__results_line(&r->results, "part", e->arm);
+        tare__merge(record, tare__part_fields(&e->parts, (tare__part)p));
+        tare__journal_put(journal, record);
+    }
     json_t *record = tare__results_line(&r->results, "closure", e->arm);
-    json_object_set_new(record, "pass", json_boolean(d->closed));
-    json_object_set_new(record, "cause", d->closed ? json_null() : json_string(d->cause));
-    json_object_set_new(record, "residual", tare__real(d->residual));
-    json_object_set_new(record, "unattributed", tare__real(d->unattributed));
-    json_object_set_new(record, "limit", tare__real(d->limit));
-    json_object_set_new(record, "method", json_string(d->by_spans ? "spans" : "ladder"));
-    json_object_set_new(record, "step_ns", tare__real(d->step.mean));
-    json_object_set_new(record, "floor_ns", tare__real(d->floor.mean));
-    json_object_set_new(record, "null_ns", tare__real(d->null.mean));
-    json_object_set_new(record, "probe_ns", tare__real(d->probe_ns));
-    json_object_set_new(record, "probes", tare__real(d->probes));
-    json_object_set_new(record, "bend", tare__real(d->bend));
+    tare__merge(record, tare__closure_fields(&e->parts));
+    json_object_set_new(record, "arms", tare__explained_arms(e, name_of, &r->results));
     tare__journal_put(journal, record);
 }
 
@@ -60,10 +44,8 @@ static void write_all(tare__bench_run *r, tare__journal *journal)
 {
     tare__explanation *x = r->own;
     tare__explanation_take(r, x);
-    for (int i = 0; i < x->n; ++i) {
+    for (int i = 0; i < x->n; ++i)
         write_parts(r, &x->arm[i], journal);
-        write_closure(r, &x->arm[i], journal);
-    }
 }
 
 /* ---- the command ---------------------------------------------------------------------------------------------*/

@@ -59,7 +59,9 @@ static void print_parts(const tare__bench_run *r, const tare__explanation *x)
 
 static void print_closure(const char *name, const tare__decomposition *d)
 {
-    double spans = d->step.mean - d->part[TARE__PART_KERNEL].mean - d->part[TARE__PART_CACHE].mean;
+    double spans = 0;
+    for (int p = 0; p < TARE__PART_UNATTRIBUTED; ++p)
+        spans += p == TARE__PART_KERNEL || p == TARE__PART_CACHE ? 0 : d->part[p].mean;
     printf("  %s: ", name);
     if (d->closed)
         printf("closed (residual %+.2f %%, in no part %.2f %%, within %g %%)", 100 * d->residual, 100 * d->unattributed,

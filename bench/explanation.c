@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "explain.h"
+#include "shapley.h"
 
 /* The arm of a setting, under a name of its own; -1: none. */
 static int find(const tare__specs *specs, const tare__setting *s, bool spans)
@@ -24,7 +26,41 @@ static int need(tare__specs *specs, const tare__setting *s, const char *format, 
     return i;
 }
 
-static void add_arms(tare__bench_run *r, tare__explained *e)
+/* Whether a node is so short that spans may not do (decompose.h): a look at some steps, on the safe side. */
+static tare_status look_at_nodes(const tare__task *task, const tare__setting *s, bool *are_short)
+{
+    enum { WARM = 5, STEPS = 20, PROBE_NS = 20 };
+    tare__arm a;
+    tare_status status = tare__arm_open(&a, task, s, "look");
+    if (status != TARE_OK)
+        return status;
+    status = tare__arm_prepare(&a);
+    for (int k = 0; k < WARM && status == TARE_OK; ++k)
+        status = a.step(&a);
+    int64_t calls = a.rt->counts.kernel_calls, begin = tare__clock_ns();
+    for (int k = 0; k < STEPS && status == TARE_OK; ++k)
+        status = a.step(&a);
+    int64_t ns = tare__clock_ns() - begin;
+    calls = a.rt->counts.kernel_calls - calls;
+    *are_short = ns < calls * TARE__PROBES_A_NODE * PROBE_NS;
+    tare__arm_close(&a);
+    return status;
+}
+
+/* Several mechanisms go from functional to symbol at once: the carrier tells them apart. */
+static void add_corners(tare__bench_run *r, tare__explained *e)
+{
+    char name[TARE__MECHANISMS_INSIDE + 1] = {0};
+    e->carried = true;
+    for (unsigned set = 0; set < 1u << TARE__MECHANISMS_INSIDE; ++set) {
+        tare__setting s = tare__mechanisms_on(&r->specs.spec[e->arm].setting, set, r->task.optimizer != NULL);
+        for (int i = 0; i < TARE__MECHANISMS_INSIDE; ++i)
+            name[i] = set >> i & 1 ? '1' : '0';
+        e->corner[set] = need(&r->specs, &s, "carrier %s", name);
+    }
+}
+
+static int add_arms(tare__bench_run *r, tare__explained *e)
 {
     tare__specs *specs = &r->specs;
     const tare__setting own = specs->spec[e->arm].setting;
@@ -42,6 +78,13 @@ static void add_arms(tare__bench_run *r, tare__explained *e)
     }
     free(name);
     free(traced);
+    bool are_short, passes = false;
+    for (int k = 0; k < e->n_steps; ++k)
+        passes |= e->step[k].part == TARE__PART_UNATTRIBUTED;
+    tare_status status = passes ? look_at_nodes(&r->task, &own, &are_short) : TARE_OK;
+    if (passes && status == TARE_OK && are_short)
+        add_corners(r, e);
+    return status == TARE_OK ? TARE__RAN : tare__status_usage(&r->line, status);
 }
 
 int tare__explanation_arms(tare__bench_run *r, tare__explanation *x)
@@ -55,49 +98,80 @@ int tare__explanation_arms(tare__bench_run *r, tare__explanation *x)
     x->n = r->specs.n;
     for (int i = 0; i < x->n; ++i)
         x->arm[i].arm = i;
-    for (int i = 0; i < x->n; ++i)
-        add_arms(r, &x->arm[i]);
-    return TARE__RAN;
+    for (int i = 0; i < x->n && !code; ++i)
+        code = add_arms(r, &x->arm[i]);
+    return code;
 }
 
 /* ---- rounds --------------------------------------------------------------------------------------------------*/
 
-static bool kept(const tare__results *r, int round)
+static bool kept(const tare__blocks *b, const tare__summary *s, int round)
 {
-    return r->blocks.round[round].n_blocks == r->blocks.n_arms &&
-           (r->summary.kept_all || !r->blocks.round[round].dropped);
+    return b->round[round].n_blocks == b->n_arms && (s->kept_all || !b->round[round].dropped);
 }
 
-static void observe(const tare__results *r, const tare__explained *e, int round, tare__observation *o)
+static void add_part(tare__observation *o, tare__part part, double ns)
 {
-    const tare__blocks *b = &r->blocks;
-    *o = (tare__observation){.process = b->round[round].process, .step = tare__block_step(b, e->arm, round)};
-    o->floor = tare__block_step(b, r->reference.base, round);
-    o->null = e->null < 0 ? o->step : tare__block_step(b, e->null, round);
+    o->rung[part] = (isfinite(o->rung[part]) ? o->rung[part] : 0) + ns;
+}
+
+/* From functional to symbol by the carrier: the mechanisms' shares. What is left when none is on, the net's calls and
+ * the carrier's cursor, is wrapper, less what functional, which has no cursor, takes less than the carrier with all on.
+ */
+static void observe_carried(const tare__blocks *b, const tare__explained *e, int round, double functional,
+                            double symbol, tare__observation *o)
+{
+    enum { SETS = 1 << TARE__MECHANISMS_INSIDE };
+    double value[SETS], share[TARE__MECHANISMS_INSIDE];
+    for (int set = 0; set < SETS; ++set)
+        value[set] = tare__block_step(b, e->corner[set], round);
+    tare__shapley(value, TARE__MECHANISMS_INSIDE, share);
+    for (int i = 0; i < TARE__MECHANISMS_INSIDE; ++i)
+        add_part(o, tare__mechanisms[i].part, share[i]);
+    add_part(o, TARE__PART_WRAPPER, (value[0] - symbol) + (functional - value[SETS - 1]));
+}
+
+static void observe(const tare__blocks *b, int floor, const tare__explained *e, int round, tare__observation *o)
+{
+    *o = (tare__observation){.process = b->round[round].process,
+                             .step = b->block[e->traced][round].plain_ns,
+                             .block = tare__block_step(b, e->arm, round)};
+    o->floor = tare__block_step(b, floor, round);
+    o->null = e->null < 0 ? o->block : tare__block_step(b, e->null, round);
     memcpy(o->span, b->block[e->traced][round].span, sizeof o->span);
     for (int p = 0; p < TARE__PART_COUNT; ++p)
         o->rung[p] = (double)NAN;
-    double from = o->step;
+    double from = o->block;
     for (int k = 0; k < e->n_steps; ++k) {
-        double to = tare__block_step(b, e->rung[k], round), *part = &o->rung[e->step[k].part];
-        *part = (isfinite(*part) ? *part : 0) + from - to;
+        double to = tare__block_step(b, e->rung[k], round);
+        if (e->step[k].part == TARE__PART_UNATTRIBUTED && e->carried)
+            observe_carried(b, e, round, from, to, o);
+        else
+            add_part(o, e->step[k].part, from - to);
         from = to;
     }
     o->rung[TARE__PART_UNATTRIBUTED] = (double)NAN; /* several parts at once are none */
 }
 
+void tare__explained_take(const tare__blocks *b, const tare__summary *s, int floor, int threads, double kernel_calls,
+                          tare__explained *e)
+{
+    tare__observation *o = tare__take((size_t)b->n_rounds + 1, sizeof *o);
+    int n = 0;
+    for (int k = 0; k < b->n_rounds; ++k)
+        if (kept(b, s, k) && b->block[e->traced][k].span)
+            observe(b, floor, e, k, &o[n++]);
+    tare__decompose(o, n, threads, kernel_calls, &e->parts);
+    free(o);
+}
+
 void tare__explanation_take(const tare__bench_run *run, tare__explanation *x)
 {
     const tare__results *r = &run->results;
-    tare__observation *o = tare__take((size_t)r->blocks.n_rounds + 1, sizeof *o);
     for (int i = 0; i < x->n; ++i) {
         tare__explained *e = &x->arm[i];
-        int n = 0;
-        for (int k = 0; k < r->blocks.n_rounds; ++k)
-            if (kept(r, k) && r->blocks.block[e->traced][k].span)
-                observe(r, e, k, &o[n++]);
         double calls = (double)tare__opened_count(r, e->arm, "counts", "kernel_calls");
-        tare__decompose(o, n, r->specs->spec[e->arm].setting.level[TARE__THREADS], calls, &e->parts);
+        tare__explained_take(&r->blocks, &r->summary, r->reference.base,
+                             r->specs->spec[e->arm].setting.level[TARE__THREADS], calls, e);
     }
-    free(o);
 }

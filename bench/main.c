@@ -31,31 +31,28 @@ static const tare__option ops_options[] = {
 static const tare__option modes_options[] = {
     JSON_LINES, {"markdown", NULL, NULL, "the whole ladder, as docs/MODES.md has it"}, END};
 static const tare__option summary_options[] = {TARE__TASK_OPTIONS, JSON_LINES, WORK, END};
+/* What a run of the protocol takes, whatever is made of it. */
+#define RUN(rounds, seconds)                                                                                           \
+    {"rounds", "R", NULL, "rounds in all processes together" rounds},                                                  \
+        {"time", "SECONDS", NULL, "stop after this time instead (each cell of a grid)" seconds},                       \
+        {"quick", NULL, NULL, "--time 10"},                                                                            \
+        {"processes", "P", "10", "processes, one after the other; fewer by themselves where the time is short"},       \
+        {"trust", "PERCENT", "1", "how far the same arm, measured twice, may differ from itself"},                     \
+        {"order-seed", "S", "1", "seed of the order of arms"},                                                         \
+        {"fraction", "N", "1", "of a grid, the regular fraction of one in N cells"},                                   \
+    {                                                                                                                  \
+        "shard", "I/N", NULL, "of a grid, the I-th of N shards; their files are merged by concatenation"               \
+    }
 static const tare__option bench_options[] = {
     TARE__TASK_OPTIONS,
     WORK,
     TARE__ARM_OPTIONS,
     {"arm", "NAME=RUNG,F=L,...", NULL, "one more arm, with flips of its own"},
-    {"rounds", "R", "60", "rounds in all processes together"},
-    {"time", "SECONDS", NULL, "stop after this time instead (each cell of a grid)"},
-    {"quick", NULL, NULL, "--time 10"},
-    {"processes", "P", "10", "processes, one after the other; fewer by themselves where the time is short"},
-    {"trust", "PERCENT", "1", "how far the same arm, measured twice, may differ from itself"},
-    {"order-seed", "S", "1", "seed of the order of arms"},
-    {"fraction", "N", "1", "of a grid, the regular fraction of one in N cells"},
-    {"shard", "I/N", NULL, "of a grid, the I-th of N shards; their files are merged by concatenation"},
+    RUN(" [60]", ""),
     JSON_FILE,
     {"csv", "DIR", NULL, "write the records of --json as tables too, one a kind"},
     END,
 };
-/* What a run of the protocol takes, whatever is made of it. */
-#define RUN                                                                                                            \
-    {"rounds", "R", NULL, "rounds in all processes together, instead of a time"},                                      \
-        {"processes", "P", "10", "processes, one after the other; fewer by themselves where the time is short"},       \
-        {"trust", "PERCENT", "1", "how far the same arm, measured twice, may differ from itself"},                     \
-    {                                                                                                                  \
-        "order-seed", "S", "1", "seed of the order of arms"                                                            \
-    }
 #define FLIPS_OF_ALL                                                                                                   \
     {"factor", "F=L,...", NULL, "flips that apply to all arms"}, {"threads", "T", NULL, "the factor threads"},         \
         {"kernels", "K", NULL, "the factor kernels"},                                                                  \
@@ -67,12 +64,9 @@ static const tare__option ablate_options[] = {
     WORK,
     {"base", "RUNG", "block", "the arm that is flipped"},
     {"factors", "A,B,C=L|all", "all", "what to flip: all levels of a factor, or one"},
+    {"shapley", NULL, NULL, "the shares of the rung carrier's six mechanisms, from all 64 sets of them"},
     FLIPS_OF_ALL,
-    {"time", "SECONDS", NULL, "stop after this time [60]"},
-    {"quick", NULL, NULL, "--time 10"},
-    RUN,
-    {"fraction", "N", "1", "of a grid, the regular fraction of one in N cells"},
-    {"shard", "I/N", NULL, "of a grid, the I-th of N shards; their files are merged by concatenation"},
+    RUN("", " [60]"),
     JSON_FILE,
     END,
 };
@@ -83,11 +77,7 @@ static const tare__option explain_options[] = {
     FLIPS_OF_ALL,
     {"vs", "FILE", NULL, "steps that others measured, a JSON object a line: name, net, batch, threads, ms"},
     {"markdown", NULL, NULL, "the parts' definitions, as docs/METHOD.md has them"},
-    {"time", "SECONDS", NULL, "stop after this time [45]"},
-    {"quick", NULL, NULL, "--time 10"},
-    RUN,
-    {"fraction", "N", "1", "of a grid, the regular fraction of one in N cells"},
-    {"shard", "I/N", NULL, "of a grid, the I-th of N shards; their files are merged by concatenation"},
+    RUN("", " [45]"),
     JSON_FILE,
     END,
 };

@@ -29,6 +29,8 @@ typedef struct {
     tare__arm *arm; /* [wire.specs.n] */
     struct tare__traced {
         tare__spans spans;
+        int turn;
+        double plain_ns;                      /* of its last block: an untraced step */
         tare__span_sums sums[TARE__PROBINGS]; /* of its last block, a step's */
     } * traced;                               /* [wire.specs.n] */
     tare__rates rates;
@@ -38,8 +40,8 @@ typedef struct {
 } tare__session;
 
 const char *tare__session_name(const tare__session *, int i);
-/* Runs a block until it is full: s->steps[i] at a time. A traced arm's holds three such, its events told once, twice
- * and three times. */
+/* Runs a block until it is full: s->steps[i] at a time. A traced arm's holds four such: untraced,
+ * and its events told once, twice and three times. */
 tare_status tare__block_run(const tare__session *, int i, int64_t full_ns, tare__block *);
 /* Seconds since the process began, that many ns from now. */
 double tare__session_spent(const tare__session *, int64_t ns);

@@ -47,6 +47,9 @@ json_t *tare__verdict_record(const tare__results *);
 /* A line of the run, of an arm, or of none (-1), without fields of its own. */
 json_t *tare__results_line(const tare__results *, const char *kind, int arm);
 
+/* Takes all fields of `derived` over, which is freed; reasons of both stay. */
+void tare__merge(json_t *record, json_t *derived);
+
 /* The tables on the terminal; what stands above them: the task, the rounds, and whether the run is trusted. */
 void tare__results_print_heading(const tare__results *);
 void tare__results_print(const tare__results *);

@@ -27,8 +27,8 @@ static void copy_fields(json_t *record, const json_t *from, const char *const *f
 
 json_t *tare__results_record(const tare__results *r, json_t *line)
 {
-    static const char *const block[] = {"process", "round",    "place",    "steps",   "ns",     "cpu_ns",
-                                        "dropped", "steal_ns", "switches", "span_ns", "probes", NULL};
+    static const char *const block[] = {"process",  "round",    "place",   "steps",  "ns",       "cpu_ns", "dropped",
+                                        "steal_ns", "switches", "span_ns", "probes", "plain_ns", NULL};
     static const char *const opening[] = {"first_step_ns",  "capture_ns", "setup",         "counts", "peak_bytes",
                                           "reserved_bytes", "plan",       "rss_growth",    "digest", "suspect",
                                           "calls_digest",   "disturbed",  "input_wait_ns", NULL};
@@ -112,8 +112,7 @@ static void put_opening(json_t *record, const tare__results *r, int arm)
     tare__null(record, "kernel_ns", "spans are not measured in a timed run");
 }
 
-/* Both sides' reasons stay. */
-static void merge(json_t *record, json_t *derived)
+void tare__merge(json_t *record, json_t *derived)
 {
     json_t *reasons = json_object_get(derived, "reasons"), *own = json_object_get(record, "reasons");
     if (reasons && own)
@@ -134,7 +133,7 @@ json_t *tare__arm_record(const tare__results *r, int arm)
     put_work(record, r->task);
     if (arm < r->specs->n)
         put_opening(record, r, arm);
-    merge(record, tare__derived_arm(&r->summary, &r->reference, arm));
+    tare__merge(record, tare__derived_arm(&r->summary, &r->reference, arm));
     return record;
 }
 
@@ -145,7 +144,7 @@ json_t *tare__contrast_record(const tare__results *r, int arm)
     char work[TARE__WORK_TEXT];
     (void)tare__setting_work(&r->specs->spec[arm].setting, &r->specs->spec[r->reference.base].setting, work);
     json_object_set_new(record, "other_work", *work ? json_string(work) : json_null());
-    merge(record, tare__derived_contrast(&r->summary, &r->reference, arm));
+    tare__merge(record, tare__derived_contrast(&r->summary, &r->reference, arm));
     return record;
 }
 
@@ -175,6 +174,6 @@ json_t *tare__verdict_record(const tare__results *r)
     json_object_set_new(record, "aside_share", json_real(TARE__ASIDE_SHARE));
     json_object_set_new(record, "wall_ns", json_integer((json_int_t)r->done_ns));
     json_object_set_new(record, "unsteady_processes", json_integer(r->n_unsteady));
-    merge(record, tare__derived_run(&r->summary, reference));
+    tare__merge(record, tare__derived_run(&r->summary, reference));
     return record;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "explain.h"
 #include "fields.h"
 #include "stored.h"
 
@@ -105,6 +106,50 @@ static void check_processes(session *s)
     }
 }
 
+/* A part of an arm, found by its name. */
+static void check_part(session *s, const char *arm, json_t *computed)
+{
+    size_t i;
+    json_t *record, *written = NULL;
+    json_array_foreach(s->run->lines, i, record) if (strcmp(tare__field_text(record, "kind"), "part") == 0 &&
+                                                     strcmp(tare__field_text(record, "arm"), arm) == 0 &&
+                                                     json_equal(json_object_get(record, "name"),
+                                                                json_object_get(computed, "name"))) written = record;
+    s->kind = "part";
+    s->arm = arm;
+    if (written)
+        compare(s, "", written, computed);
+    else
+        differs(s, "the line", NULL, NULL);
+    json_decref(computed);
+}
+
+static int find_arm(const void *run, const char *name)
+{
+    return tare__stored_arm(run, name);
+}
+
+/* The parts of an arm, taken apart again. */
+static void check_closure(session *s, json_t *closure)
+{
+    const tare__stored *run = s->run;
+    const char *arm = tare__field_text(closure, "arm");
+    const char *threads = tare__field_text(json_object_get(closure, "factors"), "threads");
+    double calls =
+        (double)tare__field(json_object_get(tare__stored_line(run, "opening", arm), "counts"), "kernel_calls");
+    tare__explained e = {.arm = tare__stored_arm(run, arm)};
+    s->kind = "closure";
+    s->arm = arm;
+    if (e.arm < 0 || !threads || !tare__explained_of(json_object_get(closure, "arms"), find_arm, run, &e)) {
+        differs(s, "arms", json_object_get(closure, "arms"), NULL);
+        return;
+    }
+    tare__explained_take(&run->blocks, &run->summary, run->reference.base, atoi(threads), calls, &e);
+    check_line(s, "closure", arm, tare__closure_fields(&e.parts));
+    for (int p = 0; p < TARE__PART_COUNT && e.parts.closed; ++p)
+        check_part(s, arm, tare__part_fields(&e.parts, (tare__part)p));
+}
+
 static void check_run(session *s)
 {
     const tare__stored *run = s->run;
@@ -115,6 +160,10 @@ static void check_run(session *s)
         if (i != r->base && i != r->sgemm && i != r->triad)
             check_line(s, "contrast", run->name[i], tare__derived_contrast(&run->summary, r, i));
     }
+    size_t at;
+    json_t *record;
+    json_array_foreach(run->lines, at, record) if (strcmp(tare__field_text(record, "kind"), "closure") == 0)
+        check_closure(s, record);
     check_processes(s);
     check_line(s, "run", NULL, tare__derived_run(&run->summary, r));
 }

@@ -33,6 +33,7 @@ static void observe(int process, tare__arm *arm, tare__arm *floor, tare__observa
     tare__spans spans;
     tare__spans_init(&spans, arm, NULL);
     *o = (tare__observation){.process = process, .step = step_of(arm), .floor = step_of(floor)};
+    o->block = o->step;
     o->null = o->step - o->floor;
     for (int p = 0; p < TARE__PART_COUNT; ++p)
         o->rung[p] = (double)NAN;

@@ -135,7 +135,7 @@ def records(build, folder):
         ["predict", "mlp_mnist", "--load", folder / "w.safetensors", "--data", folder / "digits", "--json",
          folder / "predict.jsonl"],
         ["explain", "mlp_mnist", "--batch", "4", "--rounds", "4", "--processes", "2", "--json", folder / "explain.jsonl"],
-        ["ablate", "chain:depth=2", "--base", "symbol", "--factors", "in-place,order=program,kernels", "--rounds", "2",
+        ["ablate", "chain:depth=2", "--base", "symbol", "--factors", "in-place,order=program,kernels", "--shapley", "--rounds", "2",
          "--processes", "2", "--json", folder / "ablate.jsonl"],
         ["plan", "chain:depth=2", "--json", folder / "plan.jsonl"],
         ["step", "chain:depth=2", "--arms", "invoke,symbol", "--optimizer", "sgd", "--json", folder / "step.jsonl"],

@@ -31,6 +31,7 @@ static void tell(story s, tare__observation *o)
         double odd = uniform() < 0.1 ? 1 + s.spike : 1;
         o[k] = (tare__observation){.process = k / ROUNDS,
                                    .step = (1 + s.longer) * step * drift * (1 + s.noise * normal()),
+                                   .block = step * drift,
                                    .floor = truth[TARE__PART_KERNEL] * drift,
                                    .null = (step - truth[TARE__PART_KERNEL]) * drift};
         for (int p = 0; p < TARE__PART_COUNT; ++p)
@@ -111,8 +112,8 @@ START_TEST(short_nodes)
     sim_state = 99;
     tell((story){.probe = 15}, o);
     for (int k = 0; k < PROCESSES * ROUNDS; ++k) {
-        o[k].rung[TARE__PART_TAPE] = 0.7 * (o[k].step - o[k].floor);
-        o[k].rung[TARE__PART_DISPATCH] = 0.3 * (o[k].step - o[k].floor);
+        o[k].rung[TARE__PART_TAPE] = 0.7 * (o[k].block - o[k].floor);
+        o[k].rung[TARE__PART_DISPATCH] = 0.3 * (o[k].block - o[k].floor);
     }
     tare__decompose(o, PROCESSES * ROUNDS, 1, 2000, &d);
     ck_assert(d.closed);

@@ -52,6 +52,7 @@ static void observe(const char *rung, double share, tare__decomposition *d, int6
     tare__spans_init(&spans, &arm, ticks);
     for (int k = 0; k < ROUNDS; ++k) {
         o[k] = (tare__observation){.process = k / 2, .step = (1 + share) * step_of(&arm), .floor = step_of(&floor)};
+        o[k].block = o[k].step;
         o[k].null = o[k].step - o[k].floor;
         for (int p = 0; p < TARE__PART_COUNT; ++p)
             o[k].rung[p] = (double)NAN;
