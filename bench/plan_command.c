@@ -232,6 +232,13 @@ static void print_bytes(tare_plan_bytes b, int64_t order_free)
     }
 }
 
+static void print_passes(tare_plan_passes n)
+{
+    char text[TARE__FIGURE];
+    printf("  nodes: %d dead, %d merged (cse), %d folded (%s of constants), %d joined in place, %d repeated\n", n.dead,
+           n.merged, n.folded, tare__figure_bytes((double)n.constant_bytes, text), n.joined, n.repeated);
+}
+
 static tare__intervals net_intervals(const tare_plan *plan)
 {
     const tare_plan_block *block;
@@ -272,6 +279,7 @@ static int plan_net(const tare__line *line)
                tare_graph_nodes(arm.graph), tare_plan_blocks(arm.plan, &block));
         char order[32];
         printf("  order: %s\n", tare__level_name(TARE__ORDER, (int)tare_plan_order_of(arm.plan), order));
+        print_passes(tare_plan_passes_of(arm.plan));
         int64_t order_free;
         status = tare_plan_floor(arm.plan, &order_free);
         if (status == TARE_OK)

@@ -235,6 +235,9 @@ TARE_API tare_status tare_op_error(const tare_args *a, tare_status status, const
 TARE_API tare_status tare_attr_parse(const char *owner, const tare_attr *attrs, int n, const char *text, void *out);
 /* Writes the string form of all attributes, at most `bytes` with the end, and returns text. */
 TARE_API const char *tare_attr_print(const tare_attr *attrs, int n, const void *from, char *text, size_t bytes);
+/* The values of all attributes as words, by their bits: equal words, equal attributes. Returns how many there are, at
+ * most (TARE_INTS + 1) * n. */
+TARE_API int tare_attr_words(const tare_attr *attrs, int n, const void *from, int64_t *words);
 
 #ifdef __cplusplus
 }

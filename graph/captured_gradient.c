@@ -134,7 +134,8 @@ static int32_t list_places(tare_backward *w, tare_place *out, bool result, bool 
     int32_t n = 0;
     for (int32_t o = 0; o < p->n_outside; ++o) {
         const tare_outside *u = &p->outside[o];
-        if (u->result != result || (u->external >= 0) != external || !tare__instance_reads(w->instance, o))
+        if (u->constant || u->result != result || (u->external >= 0) != external ||
+            !tare__instance_reads(w->instance, o))
             continue;
         int32_t is = external ? operand_of(w, u->external)
                      : result ? tare__captured_index(p->part.result, p->part.n_result, u->value)

@@ -94,6 +94,8 @@ static tare_status map_places(tare_entry *e)
         return TARE_NO_MEMORY;
     for (int32_t o = 0; o < e->plan->n_outside; ++o) {
         const tare_outside *u = &e->plan->outside[o];
+        if (u->constant)
+            continue;
         int32_t is = u->result ? tare__captured_index(e->plan->part.result, e->n_out, u->value)
                                : tare__captured_index(e->external, e->n_all, u->external);
         if (u->result && is < 0) {

@@ -47,7 +47,7 @@ TARE_API const tare_program *tare_graph_program(const tare_graph *);
 typedef enum { TARE_ORDER_PROGRAM, TARE_ORDER_EAGER_UPDATE, TARE_ORDER_LEAST_PEAK, TARE_ORDER_BEST } tare_plan_order;
 
 typedef struct {
-    bool no_dce, no_in_place, no_placement; /* switch a pass off */
+    bool no_dce, no_in_place, no_placement, no_cse, no_folding; /* switch a pass off */
     tare_plan_order order;
     /* A budget of bytes for the arena; 0: off. Where it would be larger, values are made again for the backward part:
      * of the plans within the budget the one that repeats least is taken, else the smallest, which is the plain one
@@ -70,7 +70,16 @@ typedef struct {
 } tare_capture_times;
 
 TARE_API tare_status tare_plan_new(tare_graph *, const tare_plan_options *, tare_plan **out);
+/* What the passes did: nodes (views not counted) that are not run because nothing reads them, because an earlier one
+ * makes the same, because they were computed when the plan was made, because what they join is made in its place; and
+ * nodes that are run once more for the backward part. constant_bytes: what the plan keeps of what it has computed,
+ * beside the arena, in 64-byte units. */
+typedef struct {
+    int dead, merged, folded, joined, repeated;
+    int64_t constant_bytes;
+} tare_plan_passes;
 TARE_API void tare_plan_free(tare_plan *);
+TARE_API tare_plan_passes tare_plan_passes_of(const tare_plan *);
 TARE_API tare_plan_bytes tare_plan_size(const tare_plan *);
 /* Bytes that no order of the plan's nodes can do without, whatever the packing (graph/floor.c): at most the arena. -1
  * beyond 4096 nodes. Takes time that grows with their square: on request, not part of planning. NO_MEMORY. */
