@@ -133,6 +133,16 @@ static tare_status prepare_update(tare__arm *a)
     return status;
 }
 
+const char *tare__arm_packer(const tare__setting *setting)
+{
+    static const char *const packer[] = {
+        [TARE__PLAN_ARENA] = "portfolio", [TARE__PLAN_NONE] = "none",      [TARE__PLAN_SHARED_OBJECT] = "shared_object",
+        [TARE__PLAN_POOL] = "pool",       [TARE__PLAN_GREEDY] = "greedy",  [TARE__PLAN_LOCAL_SEARCH] = "local_search",
+        [TARE__PLAN_EXACT] = "exact",     [TARE__PLAN_FILE] = "portfolio",
+    };
+    return packer[setting->level[TARE__PLAN]];
+}
+
 tare_status tare__arm_capture(tare__arm *a)
 {
     const int *level = a->setting.level;
@@ -143,6 +153,7 @@ tare_status tare__arm_capture(tare__arm *a)
         .no_in_place = level[TARE__IN_PLACE] == TARE__OFF,
         .no_placement = level[TARE__PLACEMENT] == TARE__OFF,
         .order = (tare_plan_order)level[TARE__ORDER],
+        .packer = tare__arm_packer(&a->setting),
         .recompute = (int64_t)level[TARE__RECOMPUTE] * 1024,
     };
     tare_status status = tare_graph_new(a->rt, &a->graph);
@@ -150,6 +161,8 @@ tare_status tare__arm_capture(tare__arm *a)
         status = trace(a);
     if (status == TARE_OK)
         status = tare_plan_new(a->graph, &options, &a->plan);
+    if (status == TARE_OK && a->setting.given && !(plan_updates(a) && a->expose)) /* which is another plan */
+        status = tare__offsets_place(a->setting.given, a->plan);
     if (status == TARE_OK)
         status = bind(a);
     if (status != TARE_OK)

@@ -8,5 +8,7 @@
 /* Each gives the arm its modes, plans and step function. */
 tare_status tare__arm_imperative(tare__arm *);
 tare_status tare__arm_capture(tare__arm *);
+/* arm_graph.c: the registered packer that the factor plan says. */
+const char *tare__arm_packer(const tare__setting *);
 
 #endif

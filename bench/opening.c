@@ -34,12 +34,16 @@ static json_t *plan_json(const tare_plan *plan)
     if (!plan)
         return json_null();
     tare_plan_bytes bytes = tare_plan_size(plan);
-    int64_t order_free = -1;
+    int64_t order_free = -1, pool, shared_object;
     bool known = tare_plan_floor(plan, &order_free) == TARE_OK && order_free >= 0;
-    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:o}", "naive", (json_int_t)bytes.naive, "refcount",
+    if (tare_plan_height(plan, "pool", &pool) != TARE_OK ||
+        tare_plan_height(plan, "shared_object", &shared_object) != TARE_OK)
+        return json_null();
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "naive", (json_int_t)bytes.naive, "refcount",
                      (json_int_t)bytes.refcount, "arena", (json_int_t)bytes.arena, "lower_bound",
                      (json_int_t)bytes.lower_bound, "lower_bound_no_inplace", (json_int_t)bytes.lower_bound_no_inplace,
-                     "order_free_floor", known ? json_integer((json_int_t)order_free) : json_null());
+                     "pool", (json_int_t)pool, "shared_object", (json_int_t)shared_object, "order_free_floor",
+                     known ? json_integer((json_int_t)order_free) : json_null());
 }
 
 /* What is computed, in a run of its own, and which kernels it takes. */

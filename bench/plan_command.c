@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "intervals.h"
+#include "offsets.h"
 #include "request.h"
 #include "table.h"
 
@@ -213,17 +214,19 @@ static int verify_file(const tare__line *line, const char *path)
 
 /* ---- a net ---------------------------------------------------------------------------------------------------*/
 
-static void print_bytes(tare_plan_bytes b, int64_t order_free)
+static void print_bytes(tare_plan_bytes b, const int64_t other[3])
 {
     const struct {
         const char *what;
         int64_t bytes;
     } line[] = {{"each result its own", b.naive},
                 {"reference counting", b.refcount},
+                {"caching pool", other[1]},
+                {"growing objects, as MXNet", other[2]},
                 {"arena (this plan)", b.arena},
                 {"lower bound", b.lower_bound},
                 {"lower bound, nothing in place", b.lower_bound_no_inplace},
-                {"floor of all orders", order_free}};
+                {"floor of all orders", other[0]}};
     for (size_t i = 0; i < sizeof line / sizeof *line && line[i].bytes >= 0; ++i) {
         char text[TARE__FIGURE];
         printf("  %-30s %12lld  %10s  %.3f x the lower bound\n", line[i].what, (long long)line[i].bytes,
@@ -237,18 +240,6 @@ static void print_passes(tare_plan_passes n)
     char text[TARE__FIGURE];
     printf("  nodes: %d dead, %d merged (cse), %d folded (%s of constants), %d joined in place, %d repeated\n", n.dead,
            n.merged, n.folded, tare__figure_bytes((double)n.constant_bytes, text), n.joined, n.repeated);
-}
-
-static tare__intervals net_intervals(const tare_plan *plan)
-{
-    const tare_plan_block *block;
-    tare__intervals r = {0};
-    for (int i = 0, n = tare_plan_blocks(plan, &block); i < n; ++i) {
-        const tare_plan_block *b = &block[i];
-        tare__intervals_add(&r, tare__print("%d:%s%s%s", i, b->path ? b->path : "", b->path ? "/" : "", b->what),
-                            (tare_interval){b->lower, b->upper, b->bytes, b->offset, false}, i);
-    }
-    return r;
 }
 
 /* The packers asked for, side by side on a net's blocks. */
@@ -280,13 +271,17 @@ static int plan_net(const tare__line *line)
         char order[32];
         printf("  order: %s\n", tare__level_name(TARE__ORDER, (int)tare_plan_order_of(arm.plan), order));
         print_passes(tare_plan_passes_of(arm.plan));
-        int64_t order_free;
-        status = tare_plan_floor(arm.plan, &order_free);
+        int64_t other[3];
+        status = tare_plan_floor(arm.plan, &other[0]);
         if (status == TARE_OK)
-            print_bytes(tare_plan_size(arm.plan), order_free);
+            status = tare_plan_height(arm.plan, "pool", &other[1]);
+        if (status == TARE_OK)
+            status = tare_plan_height(arm.plan, "shared_object", &other[2]);
+        if (status == TARE_OK)
+            print_bytes(tare_plan_size(arm.plan), other);
         else
             code = tare__status_failed(line, status);
-        tare__intervals r = net_intervals(arm.plan);
+        tare__intervals r = tare__plan_intervals(arm.plan);
         if (!code && tare__given(line, "csv"))
             code = tare__intervals_write(line, tare__text(line, "csv"), &r);
         if (!code && tare__given(line, "packers"))

@@ -80,9 +80,9 @@ static void put_plan(json_t *record, json_t *own, const tare__facts *facts)
         tare__null(plan, "arena", "the imperative mode plans nothing");
         json_object_set_new(plan, "order_free_floor",
                             facts->order_free < 0 ? json_null() : json_integer(facts->order_free));
+        tare__null(plan, "pool", "the imperative mode plans nothing; reserved_bytes is what its pool holds");
+        tare__null(plan, "shared_object", "the imperative mode plans nothing");
     }
-    tare__null(plan, "pool", "this strategy is not measured by this version");
-    tare__null(plan, "shared_object", "this strategy is not in this version");
     if (json_is_null(json_object_get(plan, "order_free_floor")))
         tare__null(plan, "order_free_floor", "not computed beyond 4096 nodes");
     json_object_set_new(record, "plan", plan);

@@ -17,6 +17,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
 #define ALL_KERNELS "native reference openblas null"
 #define BYTES       "off bytes"
 #define ALL_ORDERS  "program eager-update least-peak best"
+#define ALL_PACKERS "arena none shared-object pool greedy local-search exact"
 #define NO_PASS     "passes rewrite a captured graph, and nothing is captured here (symbol, step and kernels have them)"
 #define NO_HEAP     "its results lie in the plan's arena, taken once (functional has storage=malloc)"
 /* Cells that are the same wherever a plan is replayed. */
@@ -26,7 +27,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__DISPATCH] = {"bound", "bound", "its calls are bound once (static_alloc dispatches them)"},                  \
     [TARE__KEEP] = {"kept", "kept", "its arena is kept (hybridized takes one a call)"},                                \
     [TARE__EXECUTION] = {"replay", "replay", "it replays a plan (functional is the imperative rung)"},                 \
-    [TARE__STORAGE] = {"planned", "planned", NO_HEAP},                                                                 \
+    [TARE__STORAGE] = {"planned", "planned", NO_HEAP}, [TARE__PLAN] = {"arena", ALL_PACKERS " FILE.csv", ""},          \
     [TARE__AUTOGRAD] = {"graph", "graph", "the work decides which gradient nodes it holds (--forward, --infer)"},      \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
     [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"on", "on off", ""}, [TARE__CSE] = {"on", "on off", ""},       \
@@ -41,6 +42,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__KEEP] = {"retaken", "retaken", "an arena to keep needs a captured graph (static_alloc)"},                   \
     [TARE__EXECUTION] = {"imperative", "imperative", "replaying needs a captured graph (symbol, step)"},               \
     [TARE__STORAGE] = {"pool", "pool malloc", "a plan needs a captured graph (symbol, step, kernels)"},                \
+    [TARE__PLAN] = {"none", "none", "nothing is planned in the imperative mode (symbol, step)"},                       \
     [TARE__JOINT] = {"none", "none", "nothing is planned in the imperative mode (symbol, step)"},                      \
     [TARE__AUTOGRAD] = {"tape", "tape off", "gradient nodes need a graph (symbol, step)"},                             \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
@@ -61,6 +63,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__CAPTURE] = {"net", "net broken", "without capture it is functional, with the whole step symbol"},           \
     [TARE__EXECUTION] = {"replay", "replay", "running each operator as it is met is functional"},                      \
     [TARE__STORAGE] = {"planned", "planned", "the captured operator's values lie in its plan's arena"},                \
+    [TARE__PLAN] = {"arena", ALL_PACKERS, "there is a plan for each signature and each backward (symbol, step)"},      \
     [TARE__JOINT] = {"split", "split", "the backward is planned when its heads arrive (symbol plans both)"},           \
     [TARE__AUTOGRAD] = {"tape", "tape", "the captured operator is a node of the tape"},                                \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
@@ -267,8 +270,15 @@ static int bytes_index(const char *level, size_t length)
     return -1;
 }
 
+#define CSV_FILE "FILE.csv"
+
 static int level_index(const char *levels, const char *level, size_t length)
 {
+    size_t ending = strlen(".csv");
+    if (length > ending && memcmp(level + length - ending, ".csv", ending) == 0) {
+        level = CSV_FILE;
+        length = strlen(CSV_FILE);
+    }
     if (strcmp(levels, BYTES) == 0)
         return bytes_index(level, length);
     int most = most_of(levels);
@@ -326,6 +336,17 @@ static int unknown_factor(const tare__line *line, const char *name)
     return tare__usage(line, "unknown factor '%s'%s", name, tare__nearest(name, names, TARE__FACTOR_COUNT, text));
 }
 
+int tare__setting_put(tare__setting *setting, const tare__line *line, int f, const char *level)
+{
+    int index = tare__level_find(f, level, strlen(level));
+    if (index < 0)
+        return tare__usage(line, "the factor %s has no level '%s'; there are: %s", tare__factors[f].name, level,
+                           tare__factors[f].levels);
+    setting->level[f] = index;
+    setting->given = f == TARE__PLAN ? NULL : setting->given;
+    return f == TARE__PLAN && index == TARE__PLAN_FILE ? tare__offsets_read(line, level, &setting->given) : TARE__RAN;
+}
+
 /* lenient: a flip that means nothing on the rung is left out. */
 static int apply_flip(tare__setting *setting, const tare__line *line, const char *flip, bool lenient)
 {
@@ -341,15 +362,11 @@ static int apply_flip(tare__setting *setting, const tare__line *line, const char
         return unknown_factor(line, name);
     const char *level = equals + 1;
     int index = tare__level_find(f, level, strlen(level));
-    if (index < 0)
-        return tare__usage(line, "the factor %s has no level '%s'; there are: %s", name, level,
-                           tare__factors[f].levels);
     const tare__cell *cell = tare__setting_cell(setting, f);
-    if (index == setting->level[f] || level_index(cell->flips, level, strlen(level)) >= 0)
-        setting->level[f] = index;
-    else if (!lenient)
-        return tare__usage(line, "%s=%s means nothing on %s: %s", name, level, setting->rung->name, cell->why);
-    return TARE__RAN;
+    if (index < 0 || index == setting->level[f] || level_index(cell->flips, level, strlen(level)) >= 0)
+        return tare__setting_put(setting, line, f, level);
+    return lenient ? TARE__RAN
+                   : tare__usage(line, "%s=%s means nothing on %s: %s", name, level, setting->rung->name, cell->why);
 }
 
 int tare__setting_flip(tare__setting *setting, const tare__line *line, const char *flip)
@@ -367,6 +384,9 @@ json_t *tare__setting_json(const tare__setting *setting)
     json_t *factors = json_object();
     char text[32];
     for (int f = 0; f < TARE__FACTOR_COUNT; ++f)
-        json_object_set_new(factors, tare__factors[f].name, json_string(tare__level_name(f, setting->level[f], text)));
+        json_object_set_new(factors, tare__factors[f].name,
+                            json_string(f == TARE__PLAN && setting->given
+                                            ? tare__offsets_path(setting->given)
+                                            : tare__level_name(f, setting->level[f], text)));
     return factors;
 }

@@ -7,10 +7,12 @@
 #ifndef TARE_BENCH_RUNG_H
 #define TARE_BENCH_RUNG_H
 
+#include "offsets.h"
 #include "record.h"
 
 /* X(NAME, text, exact, levels, doc): the levels, parted by blanks, in the order of the enumerations below; or 1..N, all
- * whole numbers up to N; or off bytes, where off is 0 and a number with B, KiB, MiB or GiB is so many whole KiB. */
+ * whole numbers up to N; FILE.csv, any name that ends so; or off bytes, where off is 0 and a number with B, KiB, MiB or
+ * GiB is so many whole KiB. */
 #define TARE__FACTORS(X)                                                                                               \
     X(API, "api", true, "functional kernels block hybridblock invoke",                                                 \
       "how an operator is reached: layer functions, the bare call, layer objects, hybrid objects, by name")            \
@@ -23,6 +25,9 @@
     X(EXECUTION, "execution", true, "imperative replay",                                                               \
       "each operator run as it is met, or a captured graph replayed")                                                  \
     X(STORAGE, "storage", true, "pool malloc planned", "where results live: pool, the system's heap, a plan's arena")  \
+    X(PLAN, "plan", true, "arena none shared-object pool greedy local-search exact FILE.csv",                          \
+      "how blocks are packed: the default search; nothing twice; MXNet's growing objects; size classes as in the "     \
+      "imperative pool; other packers; or the offsets of a plan made elsewhere, verified")                             \
     X(JOINT, "joint", true, "none joint step split",                                                                   \
       "what is planned together: nothing, forward and backward, these and the update; split: each apart")              \
     X(AUTOGRAD, "autograd", true, "off tape graph",                                                                    \
@@ -56,6 +61,16 @@ enum { TARE__DISPATCH_CALL, TARE__DISPATCH_BOUND };
 enum { TARE__KEEP_RETAKEN, TARE__KEEP_KEPT };
 enum { TARE__EXECUTION_IMPERATIVE, TARE__EXECUTION_REPLAY };
 enum { TARE__STORAGE_POOL, TARE__STORAGE_MALLOC, TARE__STORAGE_PLANNED };
+enum {
+    TARE__PLAN_ARENA,
+    TARE__PLAN_NONE,
+    TARE__PLAN_SHARED_OBJECT,
+    TARE__PLAN_POOL,
+    TARE__PLAN_GREEDY,
+    TARE__PLAN_LOCAL_SEARCH,
+    TARE__PLAN_EXACT,
+    TARE__PLAN_FILE
+};
 enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP, TARE__JOINT_SPLIT };
 enum { TARE__AUTOGRAD_OFF, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH };
 enum { TARE__ON, TARE__OFF };
@@ -95,6 +110,7 @@ typedef struct {
     const tare__rung *rung;
     const tare__rung *updated;     /* whose joint and update it takes: `rung`, or that rung's with_update */
     int level[TARE__FACTOR_COUNT]; /* index into the factor's levels; the level itself where it is a number */
+    const tare__offsets *given;      /* where the level of plan is FILE.csv: its offsets, the line's */
 } tare__setting;
 
 /* The level's name, into text (32 bytes), returned. */
@@ -110,6 +126,9 @@ const tare__cell *tare__setting_cell(const tare__setting *, int f);
 int tare__setting_flip(tare__setting *, const tare__line *, const char *flip);
 /* The same, but a flip that means nothing on the rung is left out. */
 int tare__setting_flip_if(tare__setting *, const tare__line *, const char *flip);
+/* Sets a factor to a level by its name, FILE.csv read, whatever the rung; an exit code: the level unknown, the file
+ * wrong. */
+int tare__setting_put(tare__setting *, const tare__line *, int factor, const char *level);
 /* {factor: level} of all, a new object. */
 json_t *tare__setting_json(const tare__setting *);
 

@@ -56,9 +56,9 @@ static bool makes_the_same(const tare_check *k, int32_t a_index, int32_t b_index
 {
     const tare_program *g = &k->plan->graph->program;
     const tare_node *a = &g->node[a_index], *b = &g->node[b_index];
-    if (a_index >= b_index || a_index < k->plan->part.from || b_index >= k->plan->part.to || !pure(a) ||
-        !same_attributes(a, b) || a->variant != b->variant || a->n_in != b->n_in || a->n_out != b->n_out ||
-        a->n_aux != b->n_aux || a->absent != b->absent)
+    if (a_index >= b_index || a_index < k->plan->part.from || b_index >= k->plan->part.to ||
+        b_index >= k->plan->n_nodes || !pure(a) || !same_attributes(a, b) || a->variant != b->variant ||
+        a->n_in != b->n_in || a->n_out != b->n_out || a->n_aux != b->n_aux || a->absent != b->absent)
         return false;
     for (int i = 0; i < a->n_in; ++i) {
         const tare_value *x = a->operand[i], *y = b->operand[i];
@@ -97,43 +97,54 @@ static tare_status check_stand_in(const tare_check *k, const tare_value *v, cons
     return TARE_OK;
 }
 
-tare_status tare__check_stand_ins(tare_check *k)
+/* Notes what the node writes again. */
+static void note_writes(const tare_node *n, int32_t i, int32_t *writes, int32_t *outside)
+{
+    for (int o = 0; o < n->n_out; ++o) {
+        if (!ties_output(n, o))
+            continue;
+        const tare_value *root = graph_root(n->operand[n->n_in + o]);
+        writes[root->id] = i;
+        *outside = root->node < 0 ? i : *outside;
+    }
+}
+
+/* The graph may have grown since the plan was made: what it had then counts. */
+static tare_status check_stand_ins(const tare_check *k, int32_t *writes, bool *written)
 {
     const tare_plan *p = k->plan;
     const tare_program *g = &p->graph->program;
-    if (!p->instead)
-        return TARE_OK;
-    tare_arena arena = {.memory = &p->runtime->memory};
-    size_t values = (size_t)g->n_values + 1;
-    int32_t *writes = tare_arena_take(&arena, values * sizeof *writes), outside = -1;
-    bool *written = tare_arena_take(&arena, values);
-    tare_status status = writes && written ? TARE_OK : TARE_NO_MEMORY;
-    for (int32_t id = 0; status == TARE_OK && id < g->n_values; ++id) {
+    int32_t outside = -1;
+    for (int32_t id = 0; id < k->n_values_graph; ++id)
         writes[id] = -1;
-        written[id] = false;
+    for (int32_t i = 0; i < p->n_nodes; ++i)
+        note_writes(&g->node[i], i, writes, &outside);
+    for (int32_t id = 0; id < k->n_values_graph; ++id) {
+        written[id] = writes[id] >= 0;
+        writes[id] = outside = -1;
         if (p->instead[id] != id && g->value[id]->node < 0)
-            status = wrong_value(g->value[id], "is given, and something stands for it");
+            return wrong_value(g->value[id], "is given, and something stands for it");
     }
-    for (int pass = 0; pass < 2; ++pass)
-        for (int32_t i = 0; i < g->n && status == TARE_OK; ++i) {
-            const tare_node *n = &g->node[i];
-            for (int o = 0; o < n->n_out + n->n_aux && status == TARE_OK; ++o) {
-                const tare_value *v = n->operand[n->n_in + o];
-                if (ties_output(n, o)) {
-                    const tare_value *root = graph_root(v);
-                    written[root->id] = true;
-                    writes[root->id] = i;
-                    outside = root->node < 0 ? i : outside;
-                }
-                if (pass == 1 && v && p->instead[v->id] != v->id)
-                    status = check_stand_in(k, v, writes, outside, written);
-            }
-            if (pass == 0 && i + 1 == g->n) {
-                outside = -1;
-                for (int32_t id = 0; id < g->n_values; ++id)
-                    writes[id] = -1;
-            }
-        }
+    tare_status status = TARE_OK;
+    for (int32_t i = 0; i < p->n_nodes; ++i) {
+        const tare_node *n = &g->node[i];
+        note_writes(n, i, writes, &outside);
+        for (int o = n->n_in; o < n->n_in + n->n_out + n->n_aux && status == TARE_OK; ++o)
+            if (n->operand[o] && p->instead[n->operand[o]->id] != n->operand[o]->id)
+                status = check_stand_in(k, n->operand[o], writes, outside, written);
+    }
+    return status;
+}
+
+tare_status tare__check_stand_ins(tare_check *k)
+{
+    if (!k->plan->instead)
+        return TARE_OK;
+    tare_arena arena = {.memory = &k->plan->runtime->memory};
+    size_t values = (size_t)k->n_values_graph + 1;
+    int32_t *writes = tare_arena_take(&arena, values * sizeof *writes);
+    bool *written = tare_arena_take(&arena, values);
+    tare_status status = writes && written ? check_stand_ins(k, writes, written) : TARE_NO_MEMORY;
     tare_arena_fini(&arena);
     return status;
 }
@@ -171,10 +182,10 @@ tare_status tare__check_constants(tare_check *k)
     const tare_program *g = &p->graph->program;
     if (!p->constant)
         return TARE_OK;
-    bool *constant = tare_memory_take_zeroed(&p->runtime->memory, TARE_MEMORY_RECORD, (size_t)g->n_values, 1);
+    bool *constant = tare_memory_take_zeroed(&p->runtime->memory, TARE_MEMORY_RECORD, (size_t)k->n_values_graph, 1);
     if (!constant)
         return TARE_NO_MEMORY;
-    for (int32_t i = p->part.from; i < p->part.to && i < g->n; ++i)
+    for (int32_t i = p->part.from; i < p->part.to && i < p->n_nodes; ++i)
         for (int o = 0; always_the_same(&g->node[i], constant) && o < g->node[i].n_out + g->node[i].n_aux; ++o)
             if (g->node[i].operand[g->node[i].n_in + o])
                 constant[g->node[i].operand[g->node[i].n_in + o]->id] = true;
@@ -189,6 +200,6 @@ tare_status tare__check_constants(tare_check *k)
         if (p->outside[e].constant &&
             (p->outside[e].value >= k->n_values_graph || !p->constant[p->outside[e].value] || p->outside[e].result))
             status = tare_error(TARE_IMPOSSIBLE, "the plan is wrong: outside place %d is no constant", e);
-    tare_memory_give(&p->runtime->memory, TARE_MEMORY_RECORD, constant, (size_t)g->n_values);
+    tare_memory_give(&p->runtime->memory, TARE_MEMORY_RECORD, constant, (size_t)k->n_values_graph);
     return status;
 }

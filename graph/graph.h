@@ -96,6 +96,13 @@ typedef struct {
     const char *path; /* its layer, or NULL */
 } tare_plan_block;
 TARE_API int tare_plan_blocks(const tare_plan *, const tare_plan_block **out);
+/* The bytes that the plan's blocks would take by another packer: shared_object, pool, ... The plan stays as it is.
+ * NOT_FOUND, NO_MEMORY. */
+TARE_API tare_status tare_plan_height(const tare_plan *, const char *packer, int64_t *bytes);
+/* Gives the blocks other offsets, made elsewhere: n of them, in the order of tare_plan_blocks, multiples of
+ * TARE_ALIGNMENT. Before the plan has an instance. IMPOSSIBLE where two would meet, or the checker says so: the plan is
+ * as it was. BAD_ARGUMENT: another number than there are blocks. NO_MEMORY. */
+TARE_API tare_status tare_plan_place(tare_plan *, const int64_t *offset, int n);
 /* The calls in execution order, as nodes (op, variant, operands): for digests, traces, pictures. */
 TARE_API int tare_plan_calls(const tare_plan *, const tare_node *const **out);
 

@@ -44,6 +44,12 @@ typedef struct {
     int64_t offset;      /* out of packing */
 } tare_buffer;
 
+/* Whether it takes a place in the arena: it lies within, and was not merged into another. */
+static inline bool tare__plan_places(const tare_buffer *b)
+{
+    return b->outside < 0 && b->bytes > 0;
+}
+
 /* Where an entry of a call's address array points to. */
 typedef struct {
     int32_t buffer; /* -1: NULL */
@@ -143,6 +149,9 @@ int64_t tare__graph_now_ns(void);
  */
 tare_value *tare__graph_symbol(tare_graph *, tare_value *concrete);
 int32_t tare__graph_external(const tare_graph *, const tare_value *concrete);
+
+/* packing.c: offsets for the buffers and the arena's size, by the packer of that name. */
+tare_status tare__plan_pack(tare_plan *, const char *packer);
 
 /* plan.c: the plan of a part of the program. */
 tare_status tare__plan_part(tare_graph *, const tare_part *, const tare_plan_options *, tare_plan **out);

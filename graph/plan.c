@@ -6,40 +6,6 @@
 
 #include "graph_private.h"
 
-/* ---- packing
- * ---------------------------------------------------------------------------------------------------------------*/
-static tare_status pack_with(tare_plan *p, const tare_packer *packer, tare_interval *interval)
-{
-    int n = 0;
-    for (int32_t b = 0; b < p->n_buffer; ++b)
-        if (p->buffer[b].outside < 0 && p->buffer[b].bytes)
-            interval[n++] = (tare_interval){
-                .lower = p->buffer[b].first, .upper = p->buffer[b].last + 1, .bytes = p->buffer[b].bytes};
-    const tare_pack_options options = {.alignment = TARE_ALIGNMENT};
-    tare_packing packing;
-    tare_status status = tare_pack(&p->runtime->memory, packer, &options, interval, n, &packing);
-    if (status != TARE_OK)
-        return status;
-    p->bytes.arena = packing.height;
-    n = 0;
-    for (int32_t b = 0; b < p->n_buffer; ++b)
-        if (p->buffer[b].outside < 0 && p->buffer[b].bytes)
-            p->buffer[b].offset = interval[n++].offset;
-    return TARE_OK;
-}
-
-static tare_status pack(tare_plan *p, const char *name)
-{
-    const tare_packer *packer = tare_find(p->runtime, TARE_KIND_PACKER, name ? name : "portfolio");
-    if (!packer)
-        return TARE_NOT_FOUND;
-    size_t bytes = (size_t)p->n_buffer * sizeof(tare_interval);
-    tare_interval *interval = tare_memory_take(&p->runtime->memory, TARE_MEMORY_RECORD, bytes);
-    tare_status status = interval ? pack_with(p, packer, interval) : TARE_NO_MEMORY;
-    tare_memory_give(&p->runtime->memory, TARE_MEMORY_RECORD, interval, bytes);
-    return status;
-}
-
 /* ---- layout
  * ----------------------------------------------------------------------------------------------------------------*/
 static int32_t scratch_buffer(const tare_plan *p, int32_t call, int32_t from)
@@ -104,7 +70,7 @@ static tare_status describe(tare_plan *p)
         return TARE_NO_MEMORY;
     for (int32_t b = 0; b < p->n_buffer; ++b) {
         const tare_buffer *u = &p->buffer[b];
-        if (u->outside >= 0 || u->bytes == 0)
+        if (!tare__plan_places(u))
             continue;
         const tare_node *maker = p->node[u->first];
         p->block[p->n_block++] = (tare_plan_block){
@@ -211,7 +177,7 @@ static tare_status make(tare_plan *p, const tare_plan_options *o, attempt how)
         status = lay(p, live, o);
     lap(&then, &p->times.passes_ns);
     if (status == TARE_OK)
-        status = pack(p, o->packer);
+        status = tare__plan_pack(p, o->packer);
     lap(&then, &p->times.pack_ns);
     if (status == TARE_OK)
         status = lay_out(p);

@@ -65,7 +65,8 @@ static inline bool program_flip(program_builder *random, tare__setting *setting,
             size_t length = strcspn(word, " ");
             f[n] = k;
             level[n] = tare__level_find(k, word, length);
-            n += level[n] != setting->level[k];
+            bool other = level[n] != setting->level[k], file = k == TARE__PLAN && level[n] == TARE__PLAN_FILE;
+            n += other && !file;
             word += length;
         }
     }
