@@ -4,8 +4,10 @@
  * A break is a node whose operator says so (`breaks`), or, where the options ask for it, each place where one layer's
  * nodes end and another's begin. The function is traced whole; a segment is the function that applies the nodes between
  * two breaks again, and is captured by itself: own guard, own tape node, own plans. What crosses a break is a result of
- * one segment and an input of others. A value tied to something from outside (state) crosses as that: its bytes are
- * there. A break that nothing crosses, or more than an operator has results, is not made. */
+ * one segment and an input of others. The break itself is the first node of the segment after it: gradients are added
+ * up behind it and handed on at its place in the program, as they are where nothing is captured. A value tied to
+ * something from outside (state) crosses as that: its bytes are there. A break that nothing crosses, or more than an
+ * operator has results, is not made. */
 #include <string.h>
 
 #include "captured_private.h"
@@ -24,22 +26,17 @@ struct tare_segment {
 
 /* ---- what a value is on the way
  * --------------------------------------------------------------------------------------*/
-/* Itself, or what it passes on: through a break the input, for a tied value what was written. */
-static tare_value *passed(const tare_program *p, tare_value *v)
+/* Itself; for a tied value what was written. */
+static tare_value *passed(tare_value *v)
 {
-    for (;;) {
-        if (v->node >= 0 && p->node[v->node].op->breaks)
-            v = p->node[v->node].operand[0];
-        else if (v->base && !v->view)
-            v = v->base;
-        else
-            return v;
-    }
+    while (v->base && !v->view)
+        v = v->base;
+    return v;
 }
 
 static tare_value *passed_id(const tare_entry *e, int32_t id)
 {
-    return passed(&e->graph->program, e->graph->program.value[id]);
+    return passed(e->graph->program.value[id]);
 }
 
 /* Whether v is read by a node from `from` on, or is a result of the function. */
@@ -48,7 +45,7 @@ static bool read_after(const tare_entry *e, const tare_value *v, int32_t from)
     const tare_program *p = &e->graph->program;
     for (int32_t i = from; i < p->n; ++i)
         for (int k = 0; k < p->node[i].n_in; ++k)
-            if (p->node[i].operand[k] && passed(p, p->node[i].operand[k]) == v)
+            if (p->node[i].operand[k] && passed(p->node[i].operand[k]) == v)
                 return true;
     for (int32_t o = 0; o < e->n_out; ++o)
         if (passed_id(e, e->output[o]) == v)
@@ -64,7 +61,7 @@ static int32_t list_crossing(const tare_entry *e, int32_t from, int32_t to, int3
     for (int32_t i = from; i < to; ++i)
         for (int o = p->node[i].n_in; o < p->node[i].n_in + p->node[i].n_out; ++o) {
             tare_value *v = p->node[i].operand[o];
-            if (!v || passed(p, v) != v || !read_after(e, v, to))
+            if (!v || passed(v) != v || !read_after(e, v, to))
                 continue;
             if (n < MOST)
                 out[n] = v->id;
@@ -80,7 +77,7 @@ static tare_value *stand_in(const tare_segment *s, tare_value *symbol)
 {
     if (!symbol)
         return NULL;
-    tare_value *v = s->value[symbol->id] ? symbol : passed(&s->entry->graph->program, symbol);
+    tare_value *v = s->value[symbol->id] ? symbol : passed(symbol);
     for (int32_t k = 0; !s->value[v->id] && k < s->entry->graph->n_external; ++k)
         if (s->entry->graph->external[k].symbol == v)
             return s->entry->graph->external[k].concrete;
@@ -108,8 +105,7 @@ static void run_segment(void *owner, tare_mode *m, tare_value *const *in, int n_
     for (int i = 0; i < n_in; ++i)
         s->value[s->in[i]] = in[i];
     for (int32_t i = s->from; i < s->to && m->error == TARE_OK; ++i)
-        if (!p->node[i].op->breaks)
-            apply_node(s, m, &p->node[i]);
+        apply_node(s, m, &p->node[i]);
     for (int o = 0; o < n_out; ++o)
         out[o] = m->error ? &m->poison : s->value[s->out[o]];
 }
@@ -130,8 +126,8 @@ static tare_status list_inputs(tare_entry *e, tare_segment *s)
     if (!s->in)
         return TARE_NO_MEMORY;
     for (int32_t i = s->from; i < s->to; ++i)
-        for (int k = 0; k < p->node[i].n_in && !p->node[i].op->breaks; ++k) {
-            tare_value *v = p->node[i].operand[k] ? passed(p, p->node[i].operand[k]) : NULL;
+        for (int k = 0; k < p->node[i].n_in; ++k) {
+            tare_value *v = p->node[i].operand[k] ? passed(p->node[i].operand[k]) : NULL;
             int32_t x = 0;
             while (v && x < e->graph->n_external && e->graph->external[x].symbol != v)
                 ++x;
@@ -160,7 +156,8 @@ tare_status tare__captured_break(tare_entry *e)
 {
     const tare_program *p = &e->graph->program;
     int32_t n_breaks = 0, from = 0, crossing[MOST];
-    for (int32_t i = 1; i < p->n; ++i)
+    bool whole = e->captured->function == run_segment; /* a break in a segment is one that was not made */
+    for (int32_t i = 1; i < p->n && !whole; ++i)
         n_breaks += break_before(e, i);
     if (n_breaks == 0 || list_crossing(e, 0, p->n, crossing) == 0)
         return TARE_OK;
@@ -204,11 +201,8 @@ tare_status tare__captured_apply_segments(tare_entry *e, tare_mode *m, tare_valu
     }
     for (int32_t o = 0; o < e->n_out && status == TARE_OK; ++o)
         result[o] = e->value[passed_id(e, e->output[o])->id];
-    for (int i = 0; i < e->n_in; ++i) {
-        for (int32_t o = 0; o < e->n_out && status == TARE_OK; ++o)
-            moved[i] = moved[i] && result[o] != in[i]; /* handed on through a break */
+    for (int i = 0; i < e->n_in; ++i)
         in[i]->moved |= moved[i];
-    }
     return status;
 }
 

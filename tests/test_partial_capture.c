@@ -147,6 +147,17 @@ FUNCTION(many_breaks)
     out[0] = tare_graph_break(mode, tare_add(mode, sum, tare_mul(mode, h, leaf[0])));
 }
 
+/* what is handed through a break is read on both sides of it, in turns: its contributions come in three groups */
+FUNCTION(read_around_breaks)
+{
+    UNUSED;
+    tare_value *a = tare_tanh(mode, product(mode, in[0], leaf[0]));
+    tare_value *b = tare_graph_break(mode, a), *c = tare_sigmoid(mode, a), *d = tare_mul(mode, b, leaf[1]);
+    tare_value *e = tare_graph_break(mode, b), *f = tare_mul(mode, a, c), *g = tare_mul(mode, e, d);
+    tare_value *h = tare_mul(mode, tare_softplus(mode, e), tare_tanh(mode, b));
+    out[0] = tare_add(mode, tare_add(mode, tare_mul(mode, f, leaf[1]), g), tare_add(mode, h, tare_relu(mode, e)));
+}
+
 FUNCTION(broken_pair)
 {
     UNUSED;
@@ -305,6 +316,8 @@ static const struct {
     {"broken siblings", {one_break, many_breaks}, 1, siblings},
     {"broken often", {many_breaks}, 1, within},
     {"broken often, twice", {many_breaks}, 1, side_by_side},
+    {"read around breaks", {read_around_breaks}, 1, alone},
+    {"read around breaks, twice", {read_around_breaks}, 1, side_by_side},
     {"broken, both results", {broken_pair}, 2, both_results},
     {"broken, unlike heads", {broken_pair}, 2, unlike_heads},
     {"both results", {pair}, 2, both_results},

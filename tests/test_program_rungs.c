@@ -14,10 +14,19 @@ START_TEST(random_programs_agree_in_every_rung)
 }
 END_TEST
 
+/* What differed once: contributions on both sides of a break, added in another order. */
+START_TEST(programs_that_differed_agree)
+{
+    static const uint64_t number[] = {1589, 4025, 4376};
+    programs_in_every_rung(number[_i], number[_i] + 1);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("program rungs");
     tcase_set_timeout(tests, 200);
     tcase_add_loop_test(tests, random_programs_agree_in_every_rung, 0, 4);
+    tcase_add_loop_test(tests, programs_that_differed_agree, 0, 3);
     return spine_run("program rungs", &tests, 1);
 }
