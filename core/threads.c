@@ -1,13 +1,17 @@
-/* threads.c - the pool (see threads.h): one word counts the pieces not yet taken, one those not yet finished.
+/* threads.c - the pool (see threads.h): a word a thread counts the pieces of its share that nobody has taken, one word
+ * counts those not yet finished.
  *
- * A thread that lowers `left` from a positive number owns a piece, and a call cannot end before its pieces are
- * finished: so whoever owns a piece may read `call`, and nobody else does. A worker that comes too late lowers a count
- * that is not positive any more, or takes a piece of the next call; both are right. There is no generation to compare
- * and nothing to reset in the workers.
+ * Pieces are parted among the threads in runs, so that a thread has the same part of an array in every call that is cut
+ * alike and finds it in its own cache; who is done with its share takes from the others'.
  *
- * Sleep: a worker says that it sleeps before it looks at `left` for the last time, and the caller raises `left` before
- * it looks for sleepers (both sequentially consistent): one of the two sees the other. The caller's own sleep, for a
- * worker that was put aside in the middle of a piece, is the same with `open` and `caller_sleeps`. */
+ * A thread that lowers `left` of a share from a positive number owns a piece, and a call cannot end before its pieces
+ * are finished: so whoever owns a piece may read `call`, and nobody else does. A worker that comes too late lowers a
+ * count that is not positive any more, or takes a piece of the next call; both are right. There is no generation to
+ * compare and nothing to reset in the workers.
+ *
+ * Sleep: a worker says that it sleeps before it looks at all `left` for the last time, and the caller raises them
+ * before it looks for sleepers (both sequentially consistent): one of the two sees the other. The caller's own sleep,
+ * for a worker that was put aside in the middle of a piece, is the same with `open` and `caller_sleeps`. */
 #if defined(__linux__)
 #define _GNU_SOURCE /* the processors that this thread may use */
 #include <sched.h>
@@ -18,9 +22,15 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Looks at a word before a sleep: about 50 us at 25 ns a pause, several times what a wake-up costs and a small part of
- * a scheduler's slice. With more threads than processors, waiting would keep those from running who have the work. */
-enum { LOOKS = 2000, LOOKS_CROWDED = 1 };
+/* Looks at a word before a sleep: about 200 us at 25 ns a pause, several times what a wake-up costs (40 us on a virtual
+ * machine) and a small part of a scheduler's slice. With more threads than processors, waiting would keep those from
+ * running who have the work. */
+enum { LOOKS = 8000, LOOKS_CROWDED = 1 };
+
+/* A thread's share, in a cache line of its own. */
+typedef struct {
+    _Alignas(TARE_ALIGNMENT) int left; /* pieces not taken; <= 0: none */
+} share;
 
 typedef struct {
     tare_threads *pool;
@@ -34,7 +44,7 @@ struct tare_threads {
     int n_threads, n_started, looks;
     tare_runtime *runtime;
     size_t bytes;
-    _Alignas(TARE_ALIGNMENT) int left; /* pieces not taken; <= 0: none */
+    share share[TARE_THREADS_MOST];    /* the first n_threads */
     _Alignas(TARE_ALIGNMENT) int open; /* pieces not finished */
     int error;
     bool caller_sleeps;
@@ -57,16 +67,43 @@ static inline void pause_a_little(void)
 
 /* ---- pieces --------------------------------------------------------------------------------------------------*/
 
-/* Takes pieces as long as there are any. All are of one call: it stays open until they are reported here. */
+/* The first piece of a thread's share; with n_threads for number, how many pieces there are. The caller, who starts
+ * first, has the larger one. */
+static inline int share_begins(const tare_threads *t, int n_pieces, int number)
+{
+    return (int)(((int64_t)n_pieces * number + t->n_threads - 1) / t->n_threads);
+}
+
+static bool any_left(const tare_threads *t, int order)
+{
+    for (int k = 0; k < t->n_threads; ++k)
+        if (__atomic_load_n(&t->share[k].left, order) > 0)
+            return true;
+    return false;
+}
+
+/* The next piece of a share, or -1: none is left. */
+static inline int take_piece(tare_threads *t, int of)
+{
+    if (__atomic_load_n(&t->share[of].left, __ATOMIC_RELAXED) <= 0)
+        return -1;
+    int left = __atomic_fetch_sub(&t->share[of].left, 1, __ATOMIC_ACQ_REL);
+    return left > 0 ? share_begins(t, t->call->n_pieces, of + 1) - left : -1;
+}
+
+/* Takes pieces as long as there are any, its own first. All are of one call: it stays open until they are reported
+ * here. */
 static void take_pieces(tare_threads *t, int number)
 {
-    int taken = 0, error = 0, slot = number;
-    while (__atomic_load_n(&t->left, __ATOMIC_RELAXED) > 0) {
-        int left = __atomic_fetch_sub(&t->left, 1, __ATOMIC_ACQ_REL);
-        if (left <= 0)
-            break;
+    int taken = 0, error = 0, slot = number, of = number;
+    for (int done = 0; done < t->n_threads;) {
+        int piece = take_piece(t, of);
+        if (piece < 0) {
+            of = of + 1 < t->n_threads ? of + 1 : 0;
+            ++done;
+            continue;
+        }
         const tare_call *c = t->call;
-        int piece = c->n_pieces - left;
         /* With fewer pieces than threads, scratch is there for as many workers as pieces: the first piece is unique. */
         if (taken++ == 0 && c->n_pieces < t->n_threads)
             slot = piece;
@@ -89,7 +126,7 @@ static bool sleep_until_called(tare_threads *t)
 {
     (void)pthread_mutex_lock(&t->lock);
     __atomic_store_n(&t->n_asleep, t->n_asleep + 1, __ATOMIC_SEQ_CST);
-    bool work = __atomic_load_n(&t->left, __ATOMIC_SEQ_CST) > 0;
+    bool work = any_left(t, __ATOMIC_SEQ_CST);
     while (!work && !t->n_called && !t->ending)
         (void)pthread_cond_wait(&t->wake, &t->lock);
     if (t->n_called)
@@ -108,7 +145,7 @@ static void *work(void *argument)
     uint64_t before = tare_float_enter();
     int looks = 0;
     for (;;) {
-        if (__atomic_load_n(&t->left, __ATOMIC_RELAXED) > 0) {
+        if (any_left(t, __ATOMIC_RELAXED)) {
             take_pieces(t, w->number);
             looks = 0;
         } else if (++looks < t->looks) {
@@ -165,7 +202,9 @@ int tare__threads_run(tare_threads *t, const tare_call *c)
     t->call = c;
     t->error = 0;
     __atomic_store_n(&t->open, c->n_pieces, __ATOMIC_RELAXED);
-    __atomic_store_n(&t->left, c->n_pieces, __ATOMIC_SEQ_CST);
+    for (int k = 0; k < t->n_threads; ++k)
+        __atomic_store_n(&t->share[k].left, share_begins(t, c->n_pieces, k + 1) - share_begins(t, c->n_pieces, k),
+                         __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&t->n_asleep, __ATOMIC_SEQ_CST) > 0)
         call_sleepers(t, c->n_pieces - 1);
     take_pieces(t, 0);

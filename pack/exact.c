@@ -139,10 +139,12 @@ static tare__frame *push(tare__search *t, int32_t *depth, bool splits, int32_t f
     return f;
 }
 
-/* Tries the next block of a part that hangs together: FAILED: what was done since the frame is undone. */
-static state try_next(tare__search *t, tare__frame *f)
+/* Tries the next block of a part that hangs together: FAILED: what was done since the frame is undone. Any number of
+ * blocks may be put off before: each is a step that needs room of its own. false: no memory. */
+static bool try_next(tare__search *t, tare__frame *f, state *now)
 {
-    for (;;) {
+    *now = FAILED;
+    while (tare__search_room(t)) {
         const tare__block *b = t->problem->block;
         int32_t from = f->first, to = f->last;
         find_valley(t, f->first, f->last, &from, &to);
@@ -150,20 +152,22 @@ static state try_next(tare__search *t, tare__frame *f)
         if (b[i].fixed < 0 && out_of_place(t, i)) {
             if (tare__search_postpone(t, i))
                 continue;
-            break;
+            tare__search_back(t, f->n_trail, f->n_placed);
+            f->block = -1;
+            return true;
         }
         f->block = i;
         f->harmless = b[i].fixed >= 0 || !in_the_way(t, i);
         f->n_trail_tried = t->n_trail;
         f->n_placed_tried = t->n_placed;
-        return tare__search_place(t, i) ? SOLVED : FAILED;
+        *now = tare__search_place(t, i) ? SOLVED : FAILED;
+        return true;
     }
-    tare__search_back(t, f->n_trail, f->n_placed);
-    f->block = -1;
-    return FAILED;
+    return false;
 }
 
-/* After the block that was tried: ENTERED: another can be; FAILED: none is left, and all is undone. */
+/* After the block that was tried, whose room for a step is still there: ENTERED: another can be; FAILED: none is left,
+ * and all is undone. */
 static state after_failure(tare__search *t, tare__frame *f)
 {
     tare__search_back(t, f->n_trail_tried, f->n_placed_tried);
@@ -204,9 +208,8 @@ static tare__answer try_once(tare__search *t, int64_t most)
         if (most-- <= 0 || p->stopped)
             return TARE__GAVE_UP;
         tare__count(p, 1);
-        if (!tare__search_room(t))
+        if (!try_next(t, f, &now))
             return TARE__NO_MEMORY;
-        now = try_next(t, f);
         if (now == SOLVED) {
             (void)push(t, &depth, true, f->first, f->last);
             now = ENTERED;
