@@ -170,7 +170,6 @@ expect 1 'the plan.s block' plan mlp --optimizer sgd --factor "plan=$folder/mlp.
 expect 1 'has no row for the block' plan lenet --factor "plan=$folder/mlp.csv"
 expect 1 'No such file' plan mlp --factor plan=nothing.csv
 expect 0 'agree' agree mlp --modes symbol --factor "plan=$folder/mlp.csv"
-expect 0 'symbol' bench mlp --modes symbol --factor "plan=$folder/mlp.csv" --rounds 1 --quick
 expect 0 'growing objects' plan mlp --factor plan=shared-object,cse=off,folding=off
 expect 0 'agree bit for bit' agree chain:depth=6 --modes symbol,step,kernels --factor recompute=1KiB
 for level in 1MB 1500B -1KiB KiB 1.5MiB '' 0 99999999999999999999GiB; do
