@@ -55,6 +55,7 @@ struct tare__arm {
     const tare_call *call; /* the bare list, where api = kernels */
     int n_calls;
     tare_status (*step)(tare__arm *);
+    tare_status (*replay)(tare__arm *);    /* the instance's run, guarded or not; NULL in an imperative arm */
     tare_status (*scheduled)(tare__arm *); /* where the optimizer has a schedule: the step without it; NULL */
     bool keep;                             /* leave loss and outputs of a step to be observed */
     bool expose;                           /* gradients are results of the plan, even where the update is in it */

@@ -72,9 +72,14 @@ static tare_status step_replay(tare__arm *a)
     return tare_instance_run(a->instance);
 }
 
+static tare_status step_guarded(tare__arm *a)
+{
+    return tare_instance_run_guarded(a->instance);
+}
+
 static tare_status step_replay_update(tare__arm *a)
 {
-    tare_status status = tare_instance_run(a->instance);
+    tare_status status = a->replay(a);
     if (status != TARE_OK)
         return status;
     tare_mode *m = a->mode;
@@ -153,6 +158,7 @@ tare_status tare__arm_capture(tare__arm *a)
         .no_in_place = level[TARE__IN_PLACE] == TARE__OFF,
         .no_placement = level[TARE__PLACEMENT] == TARE__OFF,
         .order = (tare_plan_order)level[TARE__ORDER],
+        .guards = level[TARE__GUARDS] == TARE__GUARDS_ON,
         .packer = tare__arm_packer(&a->setting),
         .recompute = (int64_t)level[TARE__RECOMPUTE] * 1024,
     };
@@ -168,7 +174,7 @@ tare_status tare__arm_capture(tare__arm *a)
     if (status != TARE_OK)
         return status;
     take_results(a, a->head && (!plan_updates(a) || a->expose));
-    a->step = step_replay;
+    a->step = a->replay = level[TARE__GUARDS] == TARE__GUARDS_ON ? step_guarded : step_replay;
     if (level[TARE__API] == TARE__API_KERNELS) {
         a->n_calls = tare_instance_calls(a->instance, &a->call);
         a->step = a->rt->device->direct ? step_kernels : step_queued;

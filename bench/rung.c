@@ -50,6 +50,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__FOLDING] = {"off", "off", NO_PASS}, [TARE__IN_PLACE] = {"off", "off", NO_PASS},                             \
     [TARE__PLACEMENT] = {"off", "off", NO_PASS},                                                                       \
     [TARE__ORDER] = {"program", "program", "operators run as the program meets them (symbol, step and kernels)"},      \
+    [TARE__GUARDS] = {"off", "off", "only a plan knows what is dead (symbol, step)"},                                  \
     [TARE__RECOMPUTE] = {"off", "off", NO_PASS},                                                                       \
     [TARE__UPDATE] = {"parameter", "parameter", "an update in the plan needs a plan (the rung step)"}
 #define UNCAPTURED                                                                                                     \
@@ -73,6 +74,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__IN_PLACE] = {"on", "on", "a captured operator has all its passes"},                                         \
     [TARE__PLACEMENT] = {"on", "on", "a captured operator has all its passes"},                                        \
     [TARE__ORDER] = {"program", "program", "a captured operator runs in the order of its program"},                    \
+    [TARE__GUARDS] = {"off", "off", "its arenas come and go with its calls (symbol, step)"},                           \
     [TARE__RECOMPUTE] = {"off", "off", "its backward is planned apart and reads what the forward kept (symbol)"},      \
     [TARE__UPDATE] = {"parameter", "parameter", "an update in the plan needs a plan (the rung step)"}
 
@@ -157,6 +159,7 @@ const tare__rung tare__rungs[] = {
             {
                 [TARE__API] = {"functional", "functional", "its calls as a bare list are the rung kernels"},
                 [TARE__JOINT] = {"joint", "joint", "the update in the same plan is the rung step"},
+                [TARE__GUARDS] = {"off", "off on", ""},
                 REPLAYED,
                 [TARE__UPDATE] = {"parameter", "parameter", "the update in the plan is the rung step"},
             },
@@ -172,6 +175,7 @@ const tare__rung tare__rungs[] = {
             {
                 [TARE__API] = {"functional", "functional", "its calls as a bare list are the rung kernels"},
                 [TARE__JOINT] = {"step", "step", "a plan without the update is the rung symbol"},
+                [TARE__GUARDS] = {"off", "off on", ""},
                 REPLAYED,
                 [TARE__UPDATE] = {"plan", "plan", "an update outside the plan is the rung symbol"},
             },
@@ -185,6 +189,7 @@ const tare__rung tare__rungs[] = {
             {
                 [TARE__API] = {"kernels", "kernels", "with anything around the calls it would be symbol or step"},
                 [TARE__JOINT] = {"joint", "joint", "it has the plan of symbol, or of step with an optimizer"},
+                [TARE__GUARDS] = {"off", "off", "nothing is around its calls (symbol, step)"},
                 REPLAYED,
                 [TARE__UPDATE] = {"parameter", "parameter", "it has the plan of symbol, or of step with an optimizer"},
             },

@@ -43,6 +43,9 @@
     X(PLACEMENT, "placement", true, "on off", "pass: what is joined is made in its place, nothing is copied")          \
     X(ORDER, "order", true, "program eager-update least-peak best",                                                    \
       "of a plan's calls: the program's, updates as soon as they can, what grows least first, what needs least")       \
+    X(GUARDS, "guards", true, "off on",                                                                                \
+      "each call run twice over poisoned dead bytes, a guard behind each block: finds writes outside, reads of the "   \
+      "dead")                                                                                                          \
     X(RECOMPUTE, "recompute", true, "off bytes",                                                                       \
       "values made again for the backward part where the arena would be larger: off, or a budget as 220MiB")           \
     X(UPDATE, "update", true, "parameter plan", "the optimizer: run parameter by parameter, or part of the plan")
@@ -74,6 +77,7 @@ enum {
 enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP, TARE__JOINT_SPLIT };
 enum { TARE__AUTOGRAD_OFF, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH };
 enum { TARE__ON, TARE__OFF };
+enum { TARE__GUARDS_OFF, TARE__GUARDS_ON };
 enum { TARE__ORDER_PROGRAM, TARE__ORDER_EAGER_UPDATE, TARE__ORDER_LEAST_PEAK, TARE__ORDER_BEST };
 
 typedef struct {
@@ -110,7 +114,7 @@ typedef struct {
     const tare__rung *rung;
     const tare__rung *updated;     /* whose joint and update it takes: `rung`, or that rung's with_update */
     int level[TARE__FACTOR_COUNT]; /* index into the factor's levels; the level itself where it is a number */
-    const tare__offsets *given;      /* where the level of plan is FILE.csv: its offsets, the line's */
+    const tare__offsets *given;    /* where the level of plan is FILE.csv: its offsets, the line's */
 } tare__setting;
 
 /* The level's name, into text (32 bytes), returned. */

@@ -54,6 +54,7 @@ typedef struct {
      * where repeating does not help. Some thirty plans are made. */
     int64_t recompute;
     const char *packer; /* registered packer (pack/pack.h); NULL: portfolio */
+    bool guards;        /* a line of bytes behind each block that is nobody's: for tare_instance_run_guarded */
 } tare_plan_options;
 
 /* Bytes of everything the plan places (activations, workspaces, gradients), 64-byte units. */
@@ -117,6 +118,11 @@ TARE_API tare_status tare_instance_bind(tare_instance *, int input, tare_value *
  * the calls after it did not run. A device that queues answers it at the next read or wait, or here: an error of an
  * earlier run that has come to light, and then nothing ran. */
 TARE_API tare_status tare_instance_run(tare_instance *);
+/* Replays as tare_instance_run does, each call twice, to find mistakes in kernels and plans: dead bytes of the arena
+ * hold signalling NaN, then a number. IMPOSSIBLE, with the call: it wrote outside of what lives (behind a block's end:
+ * where the plan was made with `guards`), or what it made depends on bytes that are dead; or the device's memory cannot
+ * be seen, or its kernels are null. After a failure the content of results and of what updates write is undefined. */
+TARE_API tare_status tare_instance_run_guarded(tare_instance *);
 /* Result i, a handle of the instance's own over its arena: valid as long as the instance, overwritten by the next run.
  */
 TARE_API tare_value *tare_instance_output(tare_instance *, int i);

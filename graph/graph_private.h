@@ -150,8 +150,8 @@ int64_t tare__graph_now_ns(void);
 tare_value *tare__graph_symbol(tare_graph *, tare_value *concrete);
 int32_t tare__graph_external(const tare_graph *, const tare_value *concrete);
 
-/* packing.c: offsets for the buffers and the arena's size, by the packer of that name. */
-tare_status tare__plan_pack(tare_plan *, const char *packer);
+/* packing.c: offsets for the buffers and the arena's size, by the packer of that name; guard: bytes behind each. */
+tare_status tare__plan_pack(tare_plan *, const char *packer, int64_t guard);
 
 /* plan.c: the plan of a part of the program. */
 tare_status tare__plan_part(tare_graph *, const tare_part *, const tare_plan_options *, tare_plan **out);

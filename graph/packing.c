@@ -2,8 +2,10 @@
  * is told on request. */
 #include "graph_private.h"
 
-/* Packs the blocks with a packer of that name into `interval`, room for all buffers. */
-static tare_status pack_with(const tare_plan *p, const char *name, tare_interval *interval, tare_packing *packing)
+/* Packs the blocks, each with so many bytes behind it, with a packer of that name into `interval`, room for all
+ * buffers. */
+static tare_status pack_with(const tare_plan *p, const char *name, int64_t guard, tare_interval *interval,
+                             tare_packing *packing)
 {
     const tare_packer *packer = tare_find(p->runtime, TARE_KIND_PACKER, name ? name : "portfolio");
     if (!packer)
@@ -12,17 +14,17 @@ static tare_status pack_with(const tare_plan *p, const char *name, tare_interval
     for (int32_t b = 0; b < p->n_buffer; ++b)
         if (tare__plan_places(&p->buffer[b]))
             interval[n++] = (tare_interval){
-                .lower = p->buffer[b].first, .upper = p->buffer[b].last + 1, .bytes = p->buffer[b].bytes};
+                .lower = p->buffer[b].first, .upper = p->buffer[b].last + 1, .bytes = p->buffer[b].bytes + guard};
     const tare_pack_options options = {.alignment = TARE_ALIGNMENT};
     return tare_pack(&p->runtime->memory, packer, &options, interval, n, packing);
 }
 
-tare_status tare__plan_pack(tare_plan *p, const char *name)
+tare_status tare__plan_pack(tare_plan *p, const char *name, int64_t guard)
 {
     size_t bytes = (size_t)p->n_buffer * sizeof(tare_interval);
     tare_interval *interval = tare_memory_take(&p->runtime->memory, TARE_MEMORY_RECORD, bytes);
     tare_packing packing;
-    tare_status status = interval ? pack_with(p, name, interval, &packing) : TARE_NO_MEMORY;
+    tare_status status = interval ? pack_with(p, name, guard, interval, &packing) : TARE_NO_MEMORY;
     if (status == TARE_OK)
         p->bytes.arena = packing.height;
     int n = 0;
@@ -38,7 +40,7 @@ tare_status tare_plan_height(const tare_plan *p, const char *name, int64_t *byte
     size_t room = (size_t)p->n_buffer * sizeof(tare_interval);
     tare_interval *interval = tare_memory_take(&p->runtime->memory, TARE_MEMORY_RECORD, room);
     tare_packing packing;
-    tare_status status = interval ? pack_with(p, name, interval, &packing) : TARE_NO_MEMORY;
+    tare_status status = interval ? pack_with(p, name, 0, interval, &packing) : TARE_NO_MEMORY;
     if (status == TARE_OK)
         *bytes = packing.height;
     tare_memory_give(&p->runtime->memory, TARE_MEMORY_RECORD, interval, room);

@@ -177,7 +177,7 @@ static tare_status make(tare_plan *p, const tare_plan_options *o, attempt how)
         status = lay(p, live, o);
     lap(&then, &p->times.passes_ns);
     if (status == TARE_OK)
-        status = tare__plan_pack(p, o->packer);
+        status = tare__plan_pack(p, o->packer, o->guards ? TARE_ALIGNMENT : 0);
     lap(&then, &p->times.pack_ns);
     if (status == TARE_OK)
         status = lay_out(p);
