@@ -119,7 +119,7 @@ TARE_API tare_status tare_instance_bind(tare_instance *, int input, tare_value *
  * earlier run that has come to light, and then nothing ran. */
 TARE_API tare_status tare_instance_run(tare_instance *);
 /* Replays as tare_instance_run does, each call twice, to find mistakes in kernels and plans: dead bytes of the arena
- * hold signalling NaN, then zeros. IMPOSSIBLE, with the call: it wrote outside of what lives (behind a block's end:
+ * hold signalling NaN, then a number. IMPOSSIBLE, with the call: it wrote outside of what lives (behind a block's end:
  * where the plan was made with `guards`), or what it made depends on bytes that are dead; or the device's memory cannot
  * be seen, or its kernels are null. After a failure the content of results and of what updates write is undefined. */
 TARE_API tare_status tare_instance_run_guarded(tare_instance *);

@@ -2,10 +2,10 @@
  *
  * A plan made with guards has a line of dead bytes behind every block, so that what reaches beyond one is met. Each
  * call runs twice from the same bytes: once with signalling NaN in all that is dead, and in what it is about to make,
- * once with zeros there. After each run the dead bytes must be what they were; between the two, what was live before
- * and what the call has made may not differ. So a write outside, and a read of what is dead or was never written, is
- * found at the call that does it, whatever the kernel is. What lives when is the plan's own account, by which it was
- * packed.
+ * once with a number there (with zeros, if the first run met bad data). After each run the dead bytes must be what they
+ * were; between the two, what was live before and what the call has made may not differ. So a write outside, and a read
+ * of what is dead or was never written, is found at the call that does it, whatever the kernel is. What lives when is
+ * the plan's own account, by which it was packed.
  *
  * Slow: every byte of the arena is looked at a few times for every call. */
 #include <string.h>
@@ -13,7 +13,8 @@
 #include "graph_private.h"
 
 enum { LINE = TARE_ALIGNMENT, WORDS = LINE / 4, DEAD = 0, BEFORE = 1, BORN = 2 };
-static const uint32_t poison[2] = {UINT32_C(0x7fa0dead), 0};
+/* Signalling NaN; a number above any that a net has; what is a good index. */
+static const uint32_t poison = UINT32_C(0x7fa0dead), number = UINT32_C(0x4b3c614e), zero = 0;
 
 typedef struct {
     tare_instance *r;
@@ -141,14 +142,14 @@ static tare_status run_call(watch *w)
     mark(w);
     memcpy(w->saved, w->arena, (size_t)(w->n_lines * LINE));
     copy_outside(w, w->outside[0], false);
-    tare_status status = run_once(w, poison[0]);
+    tare_status status = run_once(w, poison);
     if (status != TARE_OK && status != TARE_BAD_DATA)
         return status;
     memcpy(w->first, w->arena, (size_t)(w->n_lines * LINE));
     copy_outside(w, w->outside[1], false);
     memcpy(w->arena, w->saved, (size_t)(w->n_lines * LINE));
     copy_outside(w, w->outside[0], true);
-    tare_status again = run_once(w, poison[1]);
+    tare_status again = run_once(w, status == TARE_OK ? number : zero);
     bool same = again == status && is_repeated(w);
     return again == TARE_IMPOSSIBLE || same ? again : wrong(w, "depends on bytes that are dead, or not yet written");
 }
