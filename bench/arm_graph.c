@@ -155,6 +155,7 @@ tare_status tare__arm_capture(tare__arm *a)
         .no_dce = level[TARE__DCE] == TARE__OFF,
         .no_cse = level[TARE__CSE] == TARE__OFF,
         .no_folding = level[TARE__FOLDING] == TARE__OFF,
+        .no_add_to = level[TARE__ADD_TO] == TARE__OFF,
         .no_in_place = level[TARE__IN_PLACE] == TARE__OFF,
         .no_placement = level[TARE__PLACEMENT] == TARE__OFF,
         .order = (tare_plan_order)level[TARE__ORDER],

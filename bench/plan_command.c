@@ -238,8 +238,10 @@ static void print_bytes(tare_plan_bytes b, const int64_t other[3])
 static void print_passes(tare_plan_passes n)
 {
     char text[TARE__FIGURE];
-    printf("  nodes: %d dead, %d merged (cse), %d folded (%s of constants), %d joined in place, %d repeated\n", n.dead,
-           n.merged, n.folded, tare__figure_bytes((double)n.constant_bytes, text), n.joined, n.repeated);
+    printf("  nodes: %d dead, %d merged (cse), %d folded (%s of constants), %d joined in place, %d added to, %d "
+           "repeated\n",
+           n.dead, n.merged, n.folded, tare__figure_bytes((double)n.constant_bytes, text), n.joined, n.added,
+           n.repeated);
 }
 
 /* The packers asked for, side by side on a net's blocks. */

@@ -31,9 +31,9 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__AUTOGRAD] = {"graph", "graph", "the work decides which gradient nodes it holds (--forward, --infer)"},      \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
     [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"on", "on off", ""}, [TARE__CSE] = {"on", "on off", ""},       \
-    [TARE__FOLDING] = {"on", "on off", ""}, [TARE__IN_PLACE] = {"on", "on off", ""},                                   \
-    [TARE__PLACEMENT] = {"on", "on off", ""}, [TARE__ORDER] = {"best", ALL_ORDERS, ""},                                \
-    [TARE__RECOMPUTE] = {"off", BYTES, ""}
+    [TARE__FOLDING] = {"on", "on off", ""}, [TARE__ADD_TO] = {"on", "on off", ""},                                     \
+    [TARE__IN_PLACE] = {"on", "on off", ""}, [TARE__PLACEMENT] = {"on", "on off", ""},                                 \
+    [TARE__ORDER] = {"best", ALL_ORDERS, ""}, [TARE__RECOMPUTE] = {"off", BYTES, ""}
 
 /* Cells that are the same wherever operators run as they are met. */
 #define IMPERATIVE                                                                                                     \
@@ -47,8 +47,8 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__AUTOGRAD] = {"tape", "tape off", "gradient nodes need a graph (symbol, step)"},                             \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
     [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"off", "off", NO_PASS}, [TARE__CSE] = {"off", "off", NO_PASS}, \
-    [TARE__FOLDING] = {"off", "off", NO_PASS}, [TARE__IN_PLACE] = {"off", "off", NO_PASS},                             \
-    [TARE__PLACEMENT] = {"off", "off", NO_PASS},                                                                       \
+    [TARE__FOLDING] = {"off", "off", NO_PASS}, [TARE__ADD_TO] = {"off", "off", NO_PASS},                               \
+    [TARE__IN_PLACE] = {"off", "off", NO_PASS}, [TARE__PLACEMENT] = {"off", "off", NO_PASS},                           \
     [TARE__ORDER] = {"program", "program", "operators run as the program meets them (symbol, step and kernels)"},      \
     [TARE__GUARDS] = {"off", "off", "only a plan knows what is dead (symbol, step)"},                                  \
     [TARE__RECOMPUTE] = {"off", "off", NO_PASS},                                                                       \
@@ -71,6 +71,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"on", "on", "a captured operator has all its passes"},         \
     [TARE__CSE] = {"on", "on", "a captured operator has all its passes"},                                              \
     [TARE__FOLDING] = {"on", "on", "a captured operator has all its passes"},                                          \
+    [TARE__ADD_TO] = {"on", "on", "a captured operator has all its passes"},                                           \
     [TARE__IN_PLACE] = {"on", "on", "a captured operator has all its passes"},                                         \
     [TARE__PLACEMENT] = {"on", "on", "a captured operator has all its passes"},                                        \
     [TARE__ORDER] = {"program", "program", "a captured operator runs in the order of its program"},                    \

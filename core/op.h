@@ -193,6 +193,10 @@ struct tare_op {
     void (*gradient)(tare_builder *);
     bool not_differentiable;
     bool stops_gradient;              /* detach: outputs never want one */
+    /* Add-to: the operator of the same attributes and one input more, the last, whose only result is this one's and that
+     * input's sum: computed as here, then added once, in the bits that `accumulate` of the two gives. Its variants fit
+     * the shapes for which that is so. NULL: none */
+    const tare_op *adds;
     bool breaks;                      /* hands its input on; a captured function is cut here */
     uint32_t needs_in, needs_out;     /* bit i: gradient reads the DATA of input i / output or auxiliary i.
                                          Shapes are always there. */

@@ -55,10 +55,35 @@ static tare_status check_results(tare_check *k, int32_t *same, const tare_node *
     return TARE_OK;
 }
 
+/* Whether the node adds by itself, to the sum's other operand, what another makes as operand `which`; and nothing is
+ * written again from that one to the sum. */
+static bool adds(const tare_check *k, const int32_t *same, const tare_node *sum, const tare_node *n, int32_t at,
+                 int which)
+{
+    const tare_value *v = sum->operand[which], *other = sum->operand[1 - which];
+    if (v->node < k->plan->part.from || v->base || v == other)
+        return false;
+    const tare_node *before = &k->plan->graph->program.node[v->node];
+    bool like = n->op == before->op->adds && before->op->adds && n->attr == before->attr &&
+                n->n_in == before->n_in + 1 && n->n_out == 1 && n->n_aux == 0 && before->n_out == 1 &&
+                before->operand[before->n_in] == v && before->op->effects == TARE_EFFECT_NONE && n->variant &&
+                n->variant->set == before->variant->set && n->operand[n->n_in] == sum->operand[sum->n_in];
+    for (int i = 0; like && i < n->n_in; ++i) {
+        const tare_value *x = i < before->n_in ? before->operand[i] : other;
+        like = x && n->operand[i] ? stands(k, same[n->operand[i]->id]) == stands(k, x->id) : x == n->operand[i];
+    }
+    for (int32_t between = v->node; like && between < at; ++between)
+        for (int o = 0; like && o < k->plan->graph->program.node[between].n_out && o < TARE_OPERANDS; ++o)
+            like = !k->plan->graph->program.node[between].op->ties[o];
+    return like;
+}
+
 /* A node of the graph's: it reads the same, and what it makes is what the graph has there, on the same base. */
 static tare_status check_own(const tare_check *k, const int32_t *same, int32_t i)
 {
     const tare_node *n = &k->plan->program->node[i], *first = &k->plan->graph->program.node[i];
+    if (n->op != first->op && first->op == k->plan->runtime->accumulate)
+        return adds(k, same, first, n, i, 0) || adds(k, same, first, n, i, 1) ? TARE_OK : wrong_repeat(first);
     tare_status status = check_inputs(k, same, first, n);
     for (int o = n->n_in; status == TARE_OK && o < n->n_in + n->n_out + n->n_aux; ++o) {
         const tare_value *v = n->operand[o], *of = first->operand[o];
@@ -85,8 +110,12 @@ tare_status tare__check_repeats(tare_check *k)
     for (int32_t id = 0; same && id < k->n_values; ++id)
         same[id] = id < k->n_values_graph ? id : -1;
     for (int32_t i = p->n_nodes; i < p->program->n && status == TARE_OK; ++i) {
-        const tare_node *n = &p->program->node[i], *first = &p->graph->program.node[p->repeats[i - p->n_nodes]];
-        status = check_inputs(k, same, first, n);
+        int32_t of = p->repeats[i - p->n_nodes];
+        bool known = of >= 0 && of < p->n_nodes;
+        const tare_node *n = &p->program->node[i], *first = &p->program->node[known ? of : 0];
+        status = known ? TARE_OK : wrong_repeat(n);
+        if (status == TARE_OK)
+            status = check_inputs(k, same, first, n);
         if (status == TARE_OK && n->op->effects & TARE_EFFECT_RANDOM)
             status = wrong_repeat(first);
         if (status == TARE_OK)

@@ -47,7 +47,7 @@ TARE_API const tare_program *tare_graph_program(const tare_graph *);
 typedef enum { TARE_ORDER_PROGRAM, TARE_ORDER_EAGER_UPDATE, TARE_ORDER_LEAST_PEAK, TARE_ORDER_BEST } tare_plan_order;
 
 typedef struct {
-    bool no_dce, no_in_place, no_placement, no_cse, no_folding; /* switch a pass off */
+    bool no_dce, no_in_place, no_placement, no_cse, no_folding, no_add_to; /* switch a pass off */
     tare_plan_order order;
     /* A budget of bytes for the arena; 0: off. Where it would be larger, values are made again for the backward part:
      * of the plans within the budget the one that repeats least is taken, else the smallest, which is the plain one
@@ -72,11 +72,11 @@ typedef struct {
 
 TARE_API tare_status tare_plan_new(tare_graph *, const tare_plan_options *, tare_plan **out);
 /* What the passes did: nodes (views not counted) that are not run because nothing reads them, because an earlier one
- * makes the same, because they were computed when the plan was made, because what they join is made in its place; and
- * nodes that are run once more for the backward part. constant_bytes: what the plan keeps of what it has computed,
- * beside the arena, in 64-byte units. */
+ * makes the same, because they were computed when the plan was made, because what they join is made in its place,
+ * because the one before adds its result to the sum by itself; and nodes that are run once more for the backward part.
+ * constant_bytes: what the plan keeps of what it has computed, beside the arena, in 64-byte units. */
 typedef struct {
-    int dead, merged, folded, joined, repeated;
+    int dead, merged, folded, joined, added, repeated;
     int64_t constant_bytes;
 } tare_plan_passes;
 TARE_API void tare_plan_free(tare_plan *);

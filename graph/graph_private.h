@@ -167,6 +167,8 @@ void tare__plan_find_results(const tare_plan *, bool *result);
 
 /* merge.c: p->instead, and p->program and live without the nodes whose results another's stand for. NO_MEMORY. */
 tare_status tare__plan_merge(tare_plan *, bool *live);
+/* add_to.c: p->program, and live without the nodes whose results others add up by themselves. NO_MEMORY. */
+tare_status tare__plan_add_to(tare_plan *, bool *live);
 /* fold.c: p->constant, and live without the nodes that made them. NO_MEMORY. */
 tare_status tare__plan_fold(tare_plan *, bool *live);
 

@@ -170,6 +170,8 @@ static tare_status make(tare_plan *p, const tare_plan_options *o, attempt how)
         status = tare__plan_dce(p, live);
     if (status == TARE_OK && !o->no_folding)
         status = tare__plan_fold(p, live);
+    if (status == TARE_OK && !o->no_add_to)
+        status = tare__plan_add_to(p, live);
     if (status == TARE_OK && how.recompute.n_segments)
         status = tare__plan_recompute(p, live, how.recompute);
     p->passes.repeated = p->part.to - p->n_nodes > 0 ? p->part.to - p->n_nodes : 0;
