@@ -52,7 +52,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__ORDER] = {"program", "program", "operators run as the program meets them (symbol, step and kernels)"},      \
     [TARE__GUARDS] = {"off", "off", "only a plan knows what is dead (symbol, step)"},                                  \
     [TARE__RECOMPUTE] = {"off", "off", NO_PASS},                                                                       \
-    [TARE__UPDATE] = {"parameter", "parameter", "an update in the plan needs a plan (the rung step)"}
+    [TARE__UPDATE] = {"parameter", "parameter multi", "an update in the plan needs a plan (the rung step)"}
 #define UNCAPTURED                                                                                                     \
     [TARE__CAPTURE] = {"none", "none", "capturing each layer belongs to hybridblock, the net to hybridized"}
 #define APIS    "functional block hybridblock invoke"
@@ -77,7 +77,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__ORDER] = {"program", "program", "a captured operator runs in the order of its program"},                    \
     [TARE__GUARDS] = {"off", "off", "its arenas come and go with its calls (symbol, step)"},                           \
     [TARE__RECOMPUTE] = {"off", "off", "its backward is planned apart and reads what the forward kept (symbol)"},      \
-    [TARE__UPDATE] = {"parameter", "parameter", "an update in the plan needs a plan (the rung step)"}
+    [TARE__UPDATE] = {"parameter", "parameter multi", "an update in the plan needs a plan (the rung step)"}
 
 const tare__rung tare__rungs[] = {
     {
@@ -162,7 +162,7 @@ const tare__rung tare__rungs[] = {
                 [TARE__JOINT] = {"joint", "joint", "the update in the same plan is the rung step"},
                 [TARE__GUARDS] = {"off", "off on", ""},
                 REPLAYED,
-                [TARE__UPDATE] = {"parameter", "parameter", "the update in the plan is the rung step"},
+                [TARE__UPDATE] = {"parameter", "parameter multi", "the update in the plan is the rung step"},
             },
     },
     {
