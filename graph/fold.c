@@ -52,12 +52,7 @@ static int32_t find_constants(pass *s)
     const tare_plan *p = s->p;
     const tare_program *program = p->program;
     int32_t found = 0;
-    for (int32_t i = 0; i < program->n; ++i) {
-        const tare_node *n = &program->node[i];
-        for (int o = 0; o < n->n_out && o < TARE_OPERANDS; ++o)
-            if (n->op->ties[o] && n->operand[n->n_in + o])
-                s->written[tare_value_root(n->operand[n->n_in + o])->id] = true;
-    }
+    tare__plan_find_written(p, s->written);
     tare__plan_find_results(p, s->result);
     for (int32_t i = p->part.from; i < p->part.to; ++i) {
         const tare_node *n = &program->node[i];

@@ -160,10 +160,12 @@ tare_status tare__plan_part(tare_graph *, const tare_part *, const tare_plan_opt
  * NO_MEMORY. */
 tare_status tare__plan_dce(tare_plan *, bool *live);
 /* passes.c: makes p->program a copy of what it is, the plan's own, with room for so many more; NULL without memory. And
- * a record of the plan's own that looks like a value. And result[id] for every result and the root of one. */
+ * a record of the plan's own that looks like a value. And result[id] for every result and the root of one, written[id]
+ * for every root that a node writes again. */
 tare_program *tare__plan_own_program(tare_plan *, size_t more_nodes, size_t more_values);
 tare_value *tare__plan_own_value(tare_plan *, const tare_value *);
 void tare__plan_find_results(const tare_plan *, bool *result);
+void tare__plan_find_written(const tare_plan *, bool *written);
 
 /* merge.c: p->instead, and p->program and live without the nodes whose results another's stand for. NO_MEMORY. */
 tare_status tare__plan_merge(tare_plan *, bool *live);

@@ -31,16 +31,6 @@ static bool tied(const tare_node *n, int o)
     return o < n->n_out && o < TARE_OPERANDS && n->op->ties[o] && n->operand[n->n_in + o];
 }
 
-static void find_tied(pass *s)
-{
-    for (int32_t i = 0; i < s->p->program->n; ++i) {
-        const tare_node *n = &s->p->program->node[i];
-        for (int o = 0; o < n->n_out; ++o)
-            if (tied(n, o))
-                s->tied[tare_value_root(n->operand[n->n_in + o])->id] = true;
-    }
-}
-
 static void note_writes(pass *s, int32_t node)
 {
     const tare_node *n = &s->p->program->node[node];
@@ -209,7 +199,7 @@ static tare_status merge(pass *s, bool *live)
         s->instead[id] = id;
         s->written[id] = -1;
     }
-    find_tied(s);
+    tare__plan_find_written(p, s->tied);
     tare__plan_find_results(p, s->result);
     if (find_merged(s, live) == 0)
         return TARE_OK;

@@ -55,6 +55,16 @@ tare_value *tare__plan_own_value(tare_plan *p, const tare_value *v)
     return own ? memcpy(own, v, sizeof *own) : NULL;
 }
 
+void tare__plan_find_written(const tare_plan *p, bool *written)
+{
+    for (int32_t i = 0; i < p->program->n; ++i) {
+        const tare_node *n = &p->program->node[i];
+        for (int o = 0; o < n->n_out && o < TARE_OPERANDS; ++o)
+            if (n->op->ties[o] && n->operand[n->n_in + o])
+                written[tare_value_root(n->operand[n->n_in + o])->id] = true;
+    }
+}
+
 void tare__plan_find_results(const tare_plan *p, bool *result)
 {
     for (int32_t k = 0; k < p->part.n_result; ++k) {
