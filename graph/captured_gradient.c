@@ -253,8 +253,11 @@ static tare_status build(tare_entry *e, tare_backward *w)
         tare_record_clear(g->external[k].symbol);
     part.to = g->program.n;
     part.n_patched = part.n_result;
-    if (status == TARE_OK)
-        status = tare__plan_part(g, &part, &(tare_plan_options){.packer = e->captured->options.packer}, &w->plan);
+    if (status == TARE_OK) {
+        const tare_capture_options *with = &e->captured->options;
+        const tare_plan_options options = {.packer = with->packer, .fuse = with->fuse};
+        status = tare__plan_part(g, &part, &options, &w->plan);
+    }
     if (status == TARE_OK)
         status = tare__instance_make(w->plan, false, &w->instance);
     if (status == TARE_OK)

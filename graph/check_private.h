@@ -119,6 +119,8 @@ static inline int32_t tare__check_stands(const tare_check *k, int32_t id)
 {
     return k->plan->instead ? k->plan->instead[id] : id;
 }
+/* ---- check_fused.c: that fused nodes do what the graph's do; home is known. */
+tare_status tare__check_fused(const tare_check *);
 
 /* ---- check_cells.c */
 /* Fills home; NO_MEMORY. */

@@ -4,7 +4,7 @@
  * call, which buffer and where in it, so that an instance is an arena and one resolved table. */
 #include <string.h>
 
-#include "graph_private.h"
+#include "fused_private.h"
 
 /* ---- layout
  * ----------------------------------------------------------------------------------------------------------------*/
@@ -174,6 +174,8 @@ static tare_status make(tare_plan *p, const tare_plan_options *o, attempt how)
         status = tare__plan_add_to(p, live);
     if (status == TARE_OK && how.recompute.n_segments)
         status = tare__plan_recompute(p, live, how.recompute);
+    else if (status == TARE_OK && o->fuse)
+        status = tare__plan_fuse(p, live);
     p->passes.repeated = p->part.to - p->n_nodes > 0 ? p->part.to - p->n_nodes : 0;
     if (status == TARE_OK)
         status = lay(p, live, o);
