@@ -61,14 +61,15 @@ struct tare__arm {
     const tare_call *call; /* the bare list, where api = kernels */
     int n_calls;
     tare_status (*step)(tare__arm *);
-    tare_status (*inner)(tare__arm *); /* the step without what is around it (around.h); NULL: nothing is */
-    struct tare__around *around;       /* NULL: nothing but, perhaps, a schedule */
-    tare__input *input;                /* NULL: the resident batch */
-    int64_t input_wait_ns;             /* spent so far in getting batches */
-    char *net_text, *optimizer_text;   /* of the task, where a switch changes them; NULL */
-    bool keep;                         /* leave loss and outputs of a step to be observed */
-    bool expose;                       /* gradients are results of the plan, even where the update is in it */
-    tare_value *y, *loss;              /* kept by the last step: handles of the arm's own */
+    tare_status (*replay)(tare__arm *); /* the instance's run, guarded or not; NULL in an imperative arm */
+    tare_status (*inner)(tare__arm *);  /* the step without what is around it (around.h); NULL: nothing is */
+    struct tare__around *around;        /* NULL: nothing but, perhaps, a schedule */
+    tare__input *input;                 /* NULL: the resident batch */
+    int64_t input_wait_ns;              /* spent so far in getting batches */
+    char *net_text, *optimizer_text;    /* of the task, where a switch changes them; NULL */
+    bool keep;                          /* leave loss and outputs of a step to be observed */
+    bool expose;                        /* gradients are results of the plan, even where the update is in it */
+    tare_value *y, *loss;               /* kept by the last step: handles of the arm's own */
     tare_value **gradient; /* [n_parameters] graph: the results of the instance; NULL where there are none */
     tare_carried carried;  /* what the carrier goes along; its lists are the arm's own */
     int64_t bind_ns;       /* of making and binding the instance */

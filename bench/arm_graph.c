@@ -76,9 +76,14 @@ static tare_status step_replay(tare__arm *a)
     return tare_instance_run(a->instance);
 }
 
+static tare_status step_guarded(tare__arm *a)
+{
+    return tare_instance_run_guarded(a->instance);
+}
+
 static tare_status step_replay_update(tare__arm *a)
 {
-    tare_status status = tare_instance_run(a->instance);
+    tare_status status = a->replay(a);
     if (status != TARE_OK)
         return status;
     tare_mode *m = a->mode;
@@ -137,15 +142,30 @@ static tare_status prepare_update(tare__arm *a)
     return status;
 }
 
+const char *tare__arm_packer(const tare__setting *setting)
+{
+    static const char *const packer[] = {
+        [TARE__PLAN_ARENA] = "portfolio", [TARE__PLAN_NONE] = "none",      [TARE__PLAN_SHARED_OBJECT] = "shared_object",
+        [TARE__PLAN_POOL] = "pool",       [TARE__PLAN_GREEDY] = "greedy",  [TARE__PLAN_LOCAL_SEARCH] = "local_search",
+        [TARE__PLAN_EXACT] = "exact",     [TARE__PLAN_FILE] = "portfolio",
+    };
+    return packer[setting->level[TARE__PLAN]];
+}
+
 tare_status tare__arm_bind(tare__arm *a)
 {
     const int *level = a->setting.level;
     tare_plan_options options = {
         .no_dce = level[TARE__DCE] == TARE__OFF,
+        .no_cse = level[TARE__CSE] == TARE__OFF,
+        .no_folding = level[TARE__FOLDING] == TARE__OFF,
+        .no_add_to = level[TARE__ADD_TO] == TARE__OFF,
         .no_in_place = level[TARE__IN_PLACE] == TARE__OFF,
         .no_placement = level[TARE__PLACEMENT] == TARE__OFF,
         .fuse = level[TARE__FUSION] == TARE__FUSION_ON,
         .order = (tare_plan_order)level[TARE__ORDER],
+        .guards = level[TARE__GUARDS] == TARE__GUARDS_ON,
+        .packer = tare__arm_packer(&a->setting),
         .recompute = (int64_t)level[TARE__RECOMPUTE] * 1024,
     };
     tare_status status = tare_graph_new(a->rt, &a->graph);
@@ -153,6 +173,8 @@ tare_status tare__arm_bind(tare__arm *a)
         status = trace(a);
     if (status == TARE_OK)
         status = tare_plan_new(a->graph, &options, &a->plan);
+    if (status == TARE_OK && a->setting.given && !(plan_updates(a) && a->expose)) /* which is another plan */
+        status = tare__offsets_place(a->setting.given, a->plan);
     return status == TARE_OK ? bind(a) : status;
 }
 
@@ -163,7 +185,7 @@ tare_status tare__arm_capture(tare__arm *a)
     if (status != TARE_OK)
         return status;
     take_results(a, a->head && (!plan_updates(a) || a->expose));
-    a->step = step_replay;
+    a->step = a->replay = level[TARE__GUARDS] == TARE__GUARDS_ON ? step_guarded : step_replay;
     if (level[TARE__API] == TARE__API_KERNELS) {
         a->n_calls = tare_instance_calls(a->instance, &a->call);
         a->step = a->rt->device->direct ? step_kernels : step_queued;

@@ -84,6 +84,7 @@ tare_status tare__arm_imperative(tare__arm *a)
     tare_imperative_by_name(a->mode, level[TARE__API] == TARE__API_INVOKE);
     a->step = step;
     return capture(a, &(tare_capture_options){.keep = level[TARE__KEEP] == TARE__KEEP_KEPT,
+                                              .packer = tare__arm_packer(&a->setting),
                                               .broken = level[TARE__CAPTURE] == TARE__CAPTURE_BROKEN,
                                               .fuse = level[TARE__FUSION] == TARE__FUSION_ON,
                                               .bound = level[TARE__DISPATCH] == TARE__DISPATCH_BOUND});

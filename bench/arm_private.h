@@ -12,6 +12,8 @@ tare_status tare__arm_loss_check(const tare__arm *);
 /* Each gives the arm its modes, plans and step function. */
 tare_status tare__arm_imperative(tare__arm *);
 tare_status tare__arm_capture(tare__arm *);
+/* arm_graph.c: the registered packer that the factor plan says. */
+const char *tare__arm_packer(const tare__setting *);
 tare_status tare__arm_carry(tare__arm *);
 void tare__arm_uncarry(tare__arm *); /* of an arm that is not carried: nothing */
 

@@ -40,7 +40,7 @@ static int add_axis(tare__grid *g, int given, size_t from, size_t to, char bar)
     return g->n_cells <= CELLS_MAX ? TARE__RAN : tare__usage(g->line, "a grid has at most %d cells", CELLS_MAX);
 }
 
-/* The values of "key=value,key=value" from a letter on. */
+/* The values of "key=value,key=value" from a letter on. One that begins as a path does is no list. */
 static int add_values(tare__grid *g, int given, size_t from)
 {
     const char *text = text_of(g->line, given);
@@ -48,7 +48,7 @@ static int add_values(tare__grid *g, int given, size_t from)
     while (!code && text[from]) {
         size_t to = from + strcspn(text + from, ",");
         const char *equals = memchr(text + from, '=', to - from);
-        if (equals)
+        if (equals && !strchr("/.", equals[1]))
             code = add_axis(g, given, (size_t)(equals - text) + 1, to, '/');
         from = text[to] ? to + 1 : to;
     }

@@ -2,7 +2,8 @@
  *
  * Lists: --batch A,B and --threads A,B; values of the net's options, mlp:hidden=300-100/64; levels, --factor F=A/B,G=C
  * (as --kernels, --device). The bar between them is '/', for commas and dashes have a meaning within a value; a net in
- * a file has no options, so its path is none. Cells are numbered with the last list fastest.
+ * a file has no options, so its path is none, and neither is a level that begins as a path does. Cells are numbered
+ * with the last list fastest.
  *
  * --fraction N takes the cells in which the places of the entries in their lists sum to a multiple of N. Of three lists
  * or more of N entries each that is the regular fraction of 1/N: every pair of entries of two lists occurs equally

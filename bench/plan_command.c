@@ -214,6 +214,15 @@ static int verify_file(const tare__line *line, const char *path)
 
 /* ---- a net ---------------------------------------------------------------------------------------------------*/
 
+static void print_passes(tare_plan_passes n)
+{
+    char text[TARE__FIGURE];
+    printf("  nodes: %d dead, %d merged (cse), %d folded (%s of constants), %d joined in place, %d added to, %d "
+           "repeated\n",
+           n.dead, n.merged, n.folded, tare__figure_bytes((double)n.constant_bytes, text), n.joined, n.added,
+           n.repeated);
+}
+
 /* The packers asked for, side by side on a net's blocks. */
 static int compare_packers(const tare__line *line, const tare__plugins *plugins, tare__intervals *r)
 {
@@ -235,6 +244,7 @@ static int show_net(const tare__line *line, const tare__task *task, tare__arm *a
     if (status != TARE_OK)
         return tare__status_failed(line, status);
     tare__memory_print(&memory, stdout);
+    print_passes(tare_plan_passes_of(arm->plan));
     tare__memory_intervals(&memory, &r);
     int code = tare__given(line, "csv") ? tare__intervals_write(line, tare__text(line, "csv"), &r) : TARE__RAN;
     if (!code && tare__given(line, "packers"))

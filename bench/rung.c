@@ -19,6 +19,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
 #define ALL_KERNELS "native reference openblas null"
 #define BYTES       "off bytes"
 #define ALL_ORDERS  "program eager-update least-peak best"
+#define ALL_PACKERS "arena none shared-object pool greedy local-search exact"
 #define NO_PASS     "passes rewrite a captured graph, and nothing is captured here (symbol, step and kernels have them)"
 #define NO_HEAP     "its results lie in the plan's arena, taken once (functional has storage=malloc)"
 #define NO_QUEUE    [TARE__ENGINE] = {"direct", "direct", "its kernels are called (the carrier can queue them)"}
@@ -30,13 +31,14 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__SHAPE] = {"frozen", "frozen", "its shapes are those of the capture (functional infers them)"},              \
     [TARE__KEEP] = {"kept", "kept", "its arena is kept (hybridized takes one a call)"},                                \
     [TARE__EXECUTION] = {"replay", "replay", "it replays a plan (functional is the imperative rung)"},                 \
-    [TARE__STORAGE] = {"planned", "planned", NO_HEAP},                                                                 \
+    [TARE__STORAGE] = {"planned", "planned", NO_HEAP}, [TARE__PLAN] = {"arena", ALL_PACKERS " FILE.csv", ""},          \
     [TARE__AUTOGRAD] = {"graph", "graph", "the work decides which gradient nodes it holds (--forward, --infer)"},      \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
-    [TARE__DEVICE] = {"cpu", "cpu", ""},                                                                               \
-    NO_QUEUE, [TARE__DCE] = {"on", "on off", ""}, [TARE__IN_PLACE] = {"on", "on off", ""},                             \
-    [TARE__PLACEMENT] = {"on", "on off", ""}, [TARE__ORDER] = {"best", ALL_ORDERS, ""},                                \
-    [TARE__FUSION] = {"off", "off on", ""}, [TARE__RECOMPUTE] = {"off", BYTES, ""}
+    [TARE__DEVICE] = {"cpu", "cpu", ""}, NO_QUEUE, [TARE__DCE] = {"on", "on off", ""},                                 \
+    [TARE__CSE] = {"on", "on off", ""}, [TARE__FOLDING] = {"on", "on off", ""}, [TARE__ADD_TO] = {"on", "on off", ""}, \
+    [TARE__IN_PLACE] = {"on", "on off", ""}, [TARE__PLACEMENT] = {"on", "on off", ""},                                 \
+    [TARE__ORDER] = {"best", ALL_ORDERS, ""}, [TARE__FUSION] = {"off", "off on", ""},                                  \
+    [TARE__RECOMPUTE] = {"off", BYTES, ""}
 
 /* Cells that are the same wherever operators run as they are met. */
 #define IMPERATIVE                                                                                                     \
@@ -46,12 +48,16 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__KEEP] = {"retaken", "retaken", "an arena to keep needs a captured graph (static_alloc)"},                   \
     [TARE__EXECUTION] = {"imperative", "imperative", "replaying needs a captured graph (symbol, step)"},               \
     [TARE__STORAGE] = {"pool", "pool malloc", "a plan needs a captured graph (symbol, step, kernels)"},                \
+    [TARE__PLAN] = {"none", "none", "nothing is planned in the imperative mode (symbol, step)"},                       \
     [TARE__JOINT] = {"none", "none", "nothing is planned in the imperative mode (symbol, step)"},                      \
     [TARE__AUTOGRAD] = {"tape", "tape off", "gradient nodes need a graph (symbol, step)"},                             \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
-    [TARE__DEVICE] = {"cpu", "cpu", ""}, NO_QUEUE, [TARE__DCE] = {"off", "off", NO_PASS},                              \
+    [TARE__DEVICE] = {"cpu", "cpu", ""},                                                                               \
+    NO_QUEUE, [TARE__DCE] = {"off", "off", NO_PASS}, [TARE__CSE] = {"off", "off", NO_PASS},                            \
+    [TARE__FOLDING] = {"off", "off", NO_PASS}, [TARE__ADD_TO] = {"off", "off", NO_PASS},                               \
     [TARE__IN_PLACE] = {"off", "off", NO_PASS}, [TARE__PLACEMENT] = {"off", "off", NO_PASS},                           \
     [TARE__ORDER] = {"program", "program", "operators run as the program meets them (symbol, step and kernels)"},      \
+    [TARE__GUARDS] = {"off", "off", "only a plan knows what is dead (symbol, step)"},                                  \
     [TARE__FUSION] = {"off", "off", NO_PASS}, [TARE__RECOMPUTE] = {"off", "off", NO_PASS},                             \
     [TARE__UPDATE] = {"parameter", "parameter multi", "an update in the plan needs a plan (the rung step)"}
 #define UNCAPTURED                                                                                                     \
@@ -68,14 +74,19 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
                      "its guard compares the inputs' signature (functional infers, symbol not)"},                      \
     [TARE__EXECUTION] = {"replay", "replay", "running each operator as it is met is functional"},                      \
     [TARE__STORAGE] = {"planned", "planned", "the captured operator's values lie in its plan's arena"},                \
+    [TARE__PLAN] = {"arena", ALL_PACKERS, "there is a plan for each signature and each backward (symbol, step)"},      \
     [TARE__JOINT] = {"split", "split", "the backward is planned when its heads arrive (symbol plans both)"},           \
     [TARE__AUTOGRAD] = {"tape", "tape", "the captured operator is a node of the tape"},                                \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
     [TARE__DEVICE] = {"cpu", "cpu", ""},                                                                               \
     NO_QUEUE, [TARE__DCE] = {"on", "on", "a captured operator has all its passes"},                                    \
+    [TARE__CSE] = {"on", "on", "a captured operator has all its passes"},                                              \
+    [TARE__FOLDING] = {"on", "on", "a captured operator has all its passes"},                                          \
+    [TARE__ADD_TO] = {"on", "on", "a captured operator has all its passes"},                                           \
     [TARE__IN_PLACE] = {"on", "on", "a captured operator has all its passes"},                                         \
     [TARE__PLACEMENT] = {"on", "on", "a captured operator has all its passes"},                                        \
     [TARE__ORDER] = {"program", "program", "a captured operator runs in the order of its program"},                    \
+    [TARE__GUARDS] = {"off", "off", "its arenas come and go with its calls (symbol, step)"},                           \
     [TARE__FUSION] = {"off", "off on", ""},                                                                            \
     [TARE__RECOMPUTE] = {"off", "off", "its backward is planned apart and reads what the forward kept (symbol)"},      \
     [TARE__UPDATE] = {"parameter", "parameter multi", "an update in the plan needs a plan (the rung step)"}
@@ -165,6 +176,7 @@ const tare__rung tare__rungs[] = {
             {
                 [TARE__API] = {"functional", "functional", "its calls as a bare list are the rung kernels"},
                 [TARE__JOINT] = {"joint", "joint", "the update in the same plan is the rung step"},
+                [TARE__GUARDS] = {"off", "off on", ""},
                 REPLAYED,
                 [TARE__UPDATE] = {"parameter", "parameter multi", "the update in the plan is the rung step"},
             },
@@ -180,6 +192,7 @@ const tare__rung tare__rungs[] = {
             {
                 [TARE__API] = {"functional", "functional", "its calls as a bare list are the rung kernels"},
                 [TARE__JOINT] = {"step", "step", "a plan without the update is the rung symbol"},
+                [TARE__GUARDS] = {"off", "off on", ""},
                 REPLAYED,
                 [TARE__UPDATE] = {"plan", "plan", "an update outside the plan is the rung symbol"},
             },
@@ -193,6 +206,7 @@ const tare__rung tare__rungs[] = {
             {
                 [TARE__API] = {"kernels", "kernels", "with anything around the calls it would be symbol or step"},
                 [TARE__JOINT] = {"joint", "joint", "it has the plan of symbol, or of step with an optimizer"},
+                [TARE__GUARDS] = {"off", "off", "nothing is around its calls (symbol, step)"},
                 REPLAYED,
                 [TARE__UPDATE] = {"parameter", "parameter", "it has the plan of symbol, or of step with an optimizer"},
             },
@@ -212,6 +226,7 @@ const tare__rung tare__rungs[] = {
                 [TARE__KEEP] = {"kept", "kept", "its arena is kept (hybridized takes one a call)"},
                 [TARE__EXECUTION] = {"carried", "carried", "replaying is symbol, running as it is met functional"},
                 [TARE__STORAGE] = {"planned", "planned pool", "a plan or a pool (functional has storage=malloc)"},
+                [TARE__PLAN] = {"arena", ALL_PACKERS, "a file of offsets is for a plan that is replayed (symbol)"},
                 [TARE__JOINT] = {"joint", "joint", "it has the plan of symbol"},
                 [TARE__AUTOGRAD] = {"graph", "graph tape", "the work decides whether there is a gradient (--forward)"},
                 [TARE__KERNELS] = {"native", ALL_KERNELS, ""},
@@ -219,6 +234,10 @@ const tare__rung tare__rungs[] = {
                 [TARE__DEVICE] = {"cpu", "cpu", ""},
                 [TARE__ENGINE] = {"direct", "direct queue", ""},
                 [TARE__DCE] = {"off", "off", "the net applies all of the program's nodes"},
+                [TARE__CSE] = {"off", "off", "the net applies all of the program's nodes"},
+                [TARE__FOLDING] = {"off", "off", "the net applies all of the program's nodes"},
+                [TARE__ADD_TO] = {"off", "off", "the net applies all of the program's nodes"},
+                [TARE__GUARDS] = {"off", "off", "its calls are made one by one (symbol, step)"},
                 [TARE__IN_PLACE] = {"on", "on off", ""},
                 [TARE__PLACEMENT] = {"off", "off", "the net applies all of the program's nodes"},
                 [TARE__ORDER] = {"program", "program", "the net applies them in the program's order"},
@@ -334,8 +353,15 @@ static int bytes_index(const char *level, size_t length)
     return -1;
 }
 
+#define CSV_FILE "FILE.csv"
+
 static int level_index(const char *levels, const char *level, size_t length)
 {
+    size_t ending = strlen(".csv");
+    if (length > ending && memcmp(level + length - ending, ".csv", ending) == 0) {
+        level = CSV_FILE;
+        length = strlen(CSV_FILE);
+    }
     if (strcmp(levels, BYTES) == 0)
         return bytes_index(level, length);
     int most = most_of(levels);
@@ -398,6 +424,17 @@ int tare__factor_unknown(const tare__line *line, const char *name)
     return tare__usage(line, "unknown factor '%s'%s", name, tare__nearest(name, names, TARE__FACTOR_COUNT, text));
 }
 
+int tare__setting_put(tare__setting *setting, const tare__line *line, int f, const char *level)
+{
+    int index = tare__level_find(f, level, strlen(level));
+    if (index < 0)
+        return tare__usage(line, "the factor %s has no level '%s'; there are: %s", tare__factors[f].name, level,
+                           tare__factors[f].levels);
+    setting->level[f] = index;
+    setting->given = f == TARE__PLAN ? NULL : setting->given;
+    return f == TARE__PLAN && index == TARE__PLAN_FILE ? tare__offsets_read(line, level, &setting->given) : TARE__RAN;
+}
+
 /* lenient: a flip that means nothing on the rung is left out. */
 static int apply_flip(tare__setting *setting, const tare__line *line, const char *flip, bool lenient)
 {
@@ -413,15 +450,11 @@ static int apply_flip(tare__setting *setting, const tare__line *line, const char
         return tare__factor_unknown(line, name);
     const char *level = equals + 1;
     int index = tare__level_find(f, level, strlen(level));
-    if (index < 0)
-        return tare__usage(line, "the factor %s has no level '%s'; there are: %s", name, level,
-                           tare__factors[f].levels);
     const tare__cell *cell = tare__setting_cell(setting, f);
-    if (index == setting->level[f] || !cell->flips || level_index(cell->flips, level, strlen(level)) >= 0)
-        setting->level[f] = index;
-    else if (!lenient)
-        return tare__usage(line, "%s=%s means nothing on %s: %s", name, level, setting->rung->name, cell->why);
-    return TARE__RAN;
+    if (index < 0 || index == setting->level[f] || !cell->flips || level_index(cell->flips, level, strlen(level)) >= 0)
+        return tare__setting_put(setting, line, f, level);
+    return lenient ? TARE__RAN
+                   : tare__usage(line, "%s=%s means nothing on %s: %s", name, level, setting->rung->name, cell->why);
 }
 
 int tare__setting_flip(tare__setting *setting, const tare__line *line, const char *flip)
@@ -439,6 +472,9 @@ json_t *tare__setting_json(const tare__setting *setting)
     json_t *factors = json_object();
     char text[32];
     for (int f = 0; f < TARE__FACTOR_COUNT; ++f)
-        json_object_set_new(factors, tare__factors[f].name, json_string(tare__level_name(f, setting->level[f], text)));
+        json_object_set_new(factors, tare__factors[f].name,
+                            json_string(f == TARE__PLAN && setting->given
+                                            ? tare__offsets_path(setting->given)
+                                            : tare__level_name(f, setting->level[f], text)));
     return factors;
 }

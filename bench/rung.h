@@ -7,11 +7,12 @@
 #ifndef TARE_BENCH_RUNG_H
 #define TARE_BENCH_RUNG_H
 
+#include "offsets.h"
 #include "record.h"
 
 /* X(NAME, text, exact, levels, doc): the levels, parted by blanks, in the order of the enumerations below; or M..N, all
- * whole numbers from M (0 or 1) to N; or off bytes, where off is 0 and a number with B, KiB, MiB or GiB is so many
- * whole KiB. */
+ * whole numbers from M (0 or 1) to N; FILE.csv, any name that ends so; or off bytes, where off is 0 and a number with
+ * B, KiB, MiB or GiB is so many whole KiB. */
 #define TARE__FACTORS(X)                                                                                               \
     X(API, "api", true, "functional kernels block hybridblock invoke",                                                 \
       "how an operator is reached: layer functions, the bare call, layer objects, hybrid objects, by name")            \
@@ -26,6 +27,9 @@
     X(EXECUTION, "execution", true, "imperative replay carried",                                                       \
       "each operator run as it is met, a captured graph replayed, or the net called along its captured graph")         \
     X(STORAGE, "storage", true, "pool malloc planned", "where results live: pool, the system's heap, a plan's arena")  \
+    X(PLAN, "plan", true, "arena none shared-object pool greedy local-search exact FILE.csv",                          \
+      "how blocks are packed: the default search; nothing twice; MXNet's growing objects; size classes as in the "     \
+      "imperative pool; other packers; or the offsets of a plan made elsewhere, verified")                             \
     X(JOINT, "joint", true, "none joint step split",                                                                   \
       "what is planned together: nothing, forward and backward, these and the update; split: each apart")              \
     X(AUTOGRAD, "autograd", true, "off tape graph",                                                                    \
@@ -37,10 +41,17 @@
     X(ENGINE, "engine", true, "direct queue",                                                                          \
       "a kernel is called, or its call is handed to the device as to an engine's queue")                               \
     X(DCE, "dce", true, "on off", "pass: nodes that nothing reads are dropped")                                        \
+    X(CSE, "cse", true, "on off", "pass: what an earlier node has made is not made again")                             \
+    X(FOLDING, "folding", true, "on off", "pass: what is the same at every run is computed once, with the plan")       \
+    X(ADD_TO, "add-to", true, "on off",                                                                                \
+      "pass: a product is added to a sum as it is made, where that gives the same bits")                               \
     X(IN_PLACE, "in-place", true, "on off", "pass: a result takes over the storage of an input")                       \
     X(PLACEMENT, "placement", true, "on off", "pass: what is joined is made in its place, nothing is copied")          \
     X(ORDER, "order", true, "program eager-update least-peak best",                                                    \
       "of a plan's calls: the program's, updates as soon as they can, what grows least first, what needs least")       \
+    X(GUARDS, "guards", true, "off on",                                                                                \
+      "each call run twice over poisoned dead bytes, a guard behind each block: finds writes outside, reads of the "   \
+      "dead")                                                                                                          \
     X(FUSION, "fusion", true, "off on",                                                                                \
       "pass: nodes that hand one value on run as one call: a product and what follows it, elementwise operators")      \
     X(RECOMPUTE, "recompute", true, "off bytes",                                                                       \
@@ -98,6 +109,16 @@ enum { TARE__SHAPE_INFERRED, TARE__SHAPE_GUARDED, TARE__SHAPE_FROZEN };
 enum { TARE__KEEP_RETAKEN, TARE__KEEP_KEPT };
 enum { TARE__EXECUTION_IMPERATIVE, TARE__EXECUTION_REPLAY, TARE__EXECUTION_CARRIED };
 enum { TARE__STORAGE_POOL, TARE__STORAGE_MALLOC, TARE__STORAGE_PLANNED };
+enum {
+    TARE__PLAN_ARENA,
+    TARE__PLAN_NONE,
+    TARE__PLAN_SHARED_OBJECT,
+    TARE__PLAN_POOL,
+    TARE__PLAN_GREEDY,
+    TARE__PLAN_LOCAL_SEARCH,
+    TARE__PLAN_EXACT,
+    TARE__PLAN_FILE
+};
 enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP, TARE__JOINT_SPLIT };
 enum { TARE__AUTOGRAD_OFF, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH };
 enum { TARE__ENGINE_DIRECT, TARE__ENGINE_QUEUE };
@@ -113,6 +134,7 @@ enum { TARE__RESCALE_MEAN, TARE__RESCALE_SUM };
 enum { TARE__VALIDATION_OUTSIDE, TARE__VALIDATION_INSIDE };
 enum { TARE__ITERATOR_FRESH, TARE__ITERATOR_SHARED };
 enum { TARE__LOSS_NET, TARE__LOSS_MSE, TARE__LOSS_MAE, TARE__LOSS_COMPOSED };
+enum { TARE__GUARDS_OFF, TARE__GUARDS_ON };
 enum { TARE__FUSION_OFF, TARE__FUSION_ON };
 enum { TARE__UPDATE_PARAMETER, TARE__UPDATE_PLAN, TARE__UPDATE_MULTI };
 enum { TARE__ORDER_PROGRAM, TARE__ORDER_EAGER_UPDATE, TARE__ORDER_LEAST_PEAK, TARE__ORDER_BEST };
@@ -152,6 +174,7 @@ typedef struct {
     const tare__rung *rung;
     const tare__rung *updated;     /* whose joint and update it takes: `rung`, or that rung's with_update */
     int level[TARE__FACTOR_COUNT]; /* index into the factor's levels; the level itself where it is a number */
+    const tare__offsets *given;    /* where the level of plan is FILE.csv: its offsets, the line's */
 } tare__setting;
 
 /* The level's name, into text (32 bytes), returned. */
@@ -179,6 +202,9 @@ const char *tare__condition(int f, int i);
 /* In which switches two settings are different work, "feed=copied, init=ones" of a, into text; "" where in none. */
 enum { TARE__WORK_TEXT = 160 };
 const char *tare__setting_work(const tare__setting *a, const tare__setting *b, char text[TARE__WORK_TEXT]);
+/* Sets a factor to a level by its name, FILE.csv read, whatever the rung; an exit code: the level unknown, the file
+ * wrong. */
+int tare__setting_put(tare__setting *, const tare__line *, int factor, const char *level);
 /* {factor: level} of all, a new object. */
 json_t *tare__setting_json(const tare__setting *);
 

@@ -28,19 +28,18 @@ json_t *tare__wire_write(const tare__task *task, const tare__specs *specs, const
                      (json_int_t)schedule->order_seed, "rate_threads", schedule->rate_threads);
 }
 
-/* All levels of a setting; false: one is missing or unknown. */
-static bool read_levels(const json_t *levels, tare__setting *setting)
+/* All levels of a setting; false: one is missing, unknown, or a file that is not there any more. */
+static bool read_levels(const tare__line *line, const json_t *levels, tare__setting *setting)
 {
     for (int f = 0; f < TARE__FACTOR_COUNT; ++f) {
         const char *level = json_string_value(json_object_get(levels, tare__factors[f].name));
-        setting->level[f] = level ? tare__level_find(f, level, strlen(level)) : -1;
-        if (setting->level[f] < 0)
+        if (!level || tare__setting_put(setting, line, f, level) != TARE__RAN)
             return false;
     }
     return true;
 }
 
-static bool read_arms(const json_t *arms, tare__specs *specs)
+static bool read_arms(const tare__line *line, const json_t *arms, tare__specs *specs)
 {
     size_t i;
     json_t *arm;
@@ -51,7 +50,7 @@ static bool read_arms(const json_t *arms, tare__specs *specs)
         const char *rung = json_string_value(json_object_get(arm, "rung"));
         tare__spec *spec = &specs->spec[specs->n];
         spec->setting.rung = rung ? tare__rung_find(rung) : NULL;
-        if (!name || !spec->setting.rung || !read_levels(json_object_get(arm, "levels"), &spec->setting))
+        if (!name || !spec->setting.rung || !read_levels(line, json_object_get(arm, "levels"), &spec->setting))
             return false;
         spec->name = tare__copy_text(name);
         spec->spans = json_is_true(json_object_get(arm, "spans"));
@@ -105,7 +104,8 @@ int tare__wire_read(const tare__line *line, FILE *file, tare__wire *wire)
 {
     *wire = (tare__wire){.object = json_loadf(file, 0, NULL)};
     bool good = read_task(wire->object, &wire->task, &wire->schedule) &&
-                read_arms(json_object_get(wire->object, "arms"), &wire->specs) && wire->schedule.open < wire->specs.n;
+                read_arms(line, json_object_get(wire->object, "arms"), &wire->specs) &&
+                wire->schedule.open < wire->specs.n;
     if (good)
         return TARE__RAN;
     tare__wire_free(wire);

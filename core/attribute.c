@@ -199,3 +199,37 @@ const char *tare_attr_print(const tare_attr *attrs, int n, const void *from, cha
     }
     return text;
 }
+
+static int words_of_one(const tare_attr *a, const void *from, int64_t *words)
+{
+    const void *field = (const char *)from + a->offset;
+    const tare_ints *ints = field;
+    switch (a->type) {
+    case TARE_ATTR_INT:
+    case TARE_ATTR_CHOICE:
+        words[0] = *(const int64_t *)field;
+        break;
+    case TARE_ATTR_BOOL:
+        words[0] = *(const bool *)field;
+        break;
+    case TARE_ATTR_DTYPE:
+        words[0] = (int64_t) * (const tare_dtype *)field;
+        break;
+    case TARE_ATTR_FLOAT:
+        words[0] = tare_bits(*(const double *)field);
+        break;
+    case TARE_ATTR_INTS:
+        words[0] = ints->n;
+        memcpy(words + 1, ints->at, (size_t)ints->n * sizeof *words);
+        return ints->n + 1;
+    }
+    return 1;
+}
+
+int tare_attr_words(const tare_attr *attrs, int n, const void *from, int64_t *words)
+{
+    int count = 0;
+    for (int i = 0; i < n; ++i)
+        count += words_of_one(&attrs[i], from, words + count);
+    return count;
+}

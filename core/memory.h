@@ -21,6 +21,7 @@ extern "C" {
     X(PARAMETER, "parameter")                                                                                          \
     X(OPTIMIZER, "optimizer")                                                                                          \
     X(INPUT, "input")                                                                                                  \
+    X(CONSTANT, "constant")                                                                                            \
     X(RECORD, "record")
 
 typedef enum {

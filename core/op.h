@@ -205,6 +205,10 @@ struct tare_op {
     void (*gradient)(tare_builder *);
     bool not_differentiable;
     bool stops_gradient;              /* detach: outputs never want one */
+    /* Add-to: the operator of the same attributes and one input more, the last, whose only result is this one's and that
+     * input's sum: computed as here, then added once, in the bits that `accumulate` of the two gives. Its variants fit
+     * the shapes for which that is so. NULL: none */
+    const tare_op *adds;
     bool breaks;                      /* hands its input on; a captured function is cut here */
     uint32_t needs_in, needs_out;     /* bit i: gradient reads the DATA of input i / output or auxiliary i.
                                          Shapes are always there. */
@@ -247,6 +251,9 @@ TARE_API tare_status tare_op_error(const tare_args *a, tare_status status, const
 TARE_API tare_status tare_attr_parse(const char *owner, const tare_attr *attrs, int n, const char *text, void *out);
 /* Writes the string form of all attributes, at most `bytes` with the end, and returns text. */
 TARE_API const char *tare_attr_print(const tare_attr *attrs, int n, const void *from, char *text, size_t bytes);
+/* The values of all attributes as words, by their bits: equal words, equal attributes. Returns how many there are, at
+ * most (TARE_INTS + 1) * n. */
+TARE_API int tare_attr_words(const tare_attr *attrs, int n, const void *from, int64_t *words);
 
 #ifdef __cplusplus
 }

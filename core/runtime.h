@@ -220,6 +220,8 @@ static inline const tare_kernels *tare_runtime_kernels(const tare_runtime *rt, c
 /* ---- storage ------------------------------------------------------------------------------------------------------*/
 TARE_API tare_storage *tare_storage_take(tare_runtime *, tare_memory_category, size_t bytes);
 TARE_API void tare_storage_release(tare_storage *);
+/* Bytes of the block that the pool has for a storage of so many. */
+TARE_API int64_t tare_storage_block_bytes(int64_t bytes);
 /* Gives the pool's free blocks back to the system. */
 TARE_API void tare_runtime_trim(tare_runtime *);
 

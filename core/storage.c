@@ -30,13 +30,16 @@ static int bin_of(int64_t units, int64_t *block_units)
     return TARE_EXACT_BINS + (exponent - 10) * SUBCLASSES + (int)class - 1;
 }
 
+int64_t tare_storage_block_bytes(int64_t bytes)
+{
+    int64_t block_units;
+    (void)bin_of(units_of((size_t)bytes), &block_units);
+    return block_units * UNIT;
+}
+
 static size_t block_bytes(const tare_storage *s)
 {
-    if (s->bin == TARE_BIN_NONE)
-        return s->bytes;
-    int64_t block_units;
-    (void)bin_of(units_of(s->bytes), &block_units);
-    return (size_t)block_units * UNIT;
+    return s->bin == TARE_BIN_NONE ? s->bytes : (size_t)tare_storage_block_bytes((int64_t)s->bytes);
 }
 
 static tare_storage *fresh(tare_runtime *rt, tare_memory_category category, size_t bytes, int bin, size_t block)

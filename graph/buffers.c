@@ -21,7 +21,8 @@ static int32_t add_outside(tare_plan *p, const tare_value *root, int32_t externa
 {
     int32_t b = add_buffer(p, 0, 0, root->id);
     p->buffer[b].outside = p->n_outside;
-    p->outside[p->n_outside++] = (tare_outside){root->id, external, result};
+    bool constant = p->constant && root->id < p->n_values_graph && p->constant[root->id];
+    p->outside[p->n_outside++] = (tare_outside){root->id, external, result, constant};
     return b;
 }
 
@@ -33,7 +34,7 @@ static void lay(tare_plan *p, const tare_value *v, int32_t buffer, int64_t offse
 
 static void lay_on_base(tare_plan *p, const tare_value *v);
 
-/* An operand that this part does not make: an external is laid already, all else is an import. */
+/* An operand that this part does not make: an external is laid already, all else is a constant or an import. */
 static void lay_operand(tare_plan *p, const tare_value *v)
 {
     if (p->buffer_of[v->id] >= 0)

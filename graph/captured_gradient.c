@@ -134,7 +134,8 @@ static int32_t list_places(tare_backward *w, tare_place *out, bool result, bool 
     int32_t n = 0;
     for (int32_t o = 0; o < p->n_outside; ++o) {
         const tare_outside *u = &p->outside[o];
-        if (u->result != result || (u->external >= 0) != external || !tare__instance_reads(w->instance, o))
+        if (u->constant || u->result != result || (u->external >= 0) != external ||
+            !tare__instance_reads(w->instance, o))
             continue;
         int32_t is = external ? operand_of(w, u->external)
                      : result ? tare__captured_index(p->part.result, p->part.n_result, u->value)
@@ -252,8 +253,11 @@ static tare_status build(tare_entry *e, tare_backward *w)
         tare_record_clear(g->external[k].symbol);
     part.to = g->program.n;
     part.n_patched = part.n_result;
-    if (status == TARE_OK)
-        status = tare__plan_part(g, &part, &(tare_plan_options){.fuse = e->captured->options.fuse}, &w->plan);
+    if (status == TARE_OK) {
+        const tare_capture_options *with = &e->captured->options;
+        const tare_plan_options options = {.packer = with->packer, .fuse = with->fuse};
+        status = tare__plan_part(g, &part, &options, &w->plan);
+    }
     if (status == TARE_OK)
         status = tare__instance_make(w->plan, false, &w->instance);
     if (status == TARE_OK)

@@ -51,7 +51,8 @@ static tare_status plan_forward(tare_entry *e)
     part.n_result = list_results(e, result);
     if (!e->captured->options.keep)
         part.n_patched = part.n_result;
-    return tare__plan_part(e->graph, &part, &(tare_plan_options){.fuse = e->captured->options.fuse}, &e->plan);
+    const tare_capture_options *with = &e->captured->options;
+    return tare__plan_part(e->graph, &part, &(tare_plan_options){.packer = with->packer, .fuse = with->fuse}, &e->plan);
 }
 
 /* Inputs first, then the concrete values met inside that are none: those of a tape, then leaves. */
@@ -94,6 +95,8 @@ static tare_status map_places(tare_entry *e)
         return TARE_NO_MEMORY;
     for (int32_t o = 0; o < e->plan->n_outside; ++o) {
         const tare_outside *u = &e->plan->outside[o];
+        if (u->constant)
+            continue;
         int32_t is = u->result ? tare__captured_index(e->plan->part.result, e->n_out, u->value)
                                : tare__captured_index(e->external, e->n_all, u->external);
         if (u->result && is < 0) {

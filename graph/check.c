@@ -324,7 +324,11 @@ tare_status tare__plan_check(const tare_plan *p)
         memset(k.part_of, 0xff, values * sizeof *k.part_of);
         memset(k.joined, false, values);
         memset(k.born, false, values);
-        status = tare__check_repeats(&k);
+        status = tare__check_stand_ins(&k);
+        if (status == TARE_OK)
+            status = tare__check_repeats(&k);
+        if (status == TARE_OK)
+            status = tare__check_constants(&k);
         if (status == TARE_OK)
             status = tare__check_homes(&k);
         if (status == TARE_OK)

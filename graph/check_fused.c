@@ -25,7 +25,7 @@ static bool item_right(const tare_fused *f, const tare_fused_step *step, const t
     return d->contiguous && (each && n == f->n ? one_by_one : step->place[k].item == 0 && (!each || n == 1));
 }
 
-static bool place_right(const tare_fused *f, const tare_node *n, const tare_node *is, int s, int k,
+static bool place_right(const tare_check *c, const tare_fused *f, const tare_node *n, const tare_node *is, int s, int k,
                         const tare_value *between)
 {
     const tare_fused_step *step = &f->step[s];
@@ -39,9 +39,11 @@ static bool place_right(const tare_fused *f, const tare_node *n, const tare_node
     if (k >= is->n_in)
         return last ? place->at == n->n_in + k - is->n_in && n->operand[place->at] == v
                     : place->at == TARE_FUSED_MADE && is->n_out == 1;
-    if (v == between)
+    const int32_t id = tare__check_stands(c, v->id);
+    if (between && id == tare__check_stands(c, between->id))
         return place->at == TARE_FUSED_BETWEEN;
-    return place->at >= 0 && place->at < n->n_in && n->operand[place->at] == v;
+    return place->at >= 0 && place->at < n->n_in && n->operand[place->at] &&
+           tare__check_stands(c, n->operand[place->at]->id) == id;
 }
 
 /* The first node, in [from, to), that writes over what a node reads; -1: none. */
@@ -73,7 +75,7 @@ static tare_status check_steps(const tare_check *k, int32_t node, const tare_fus
                      step->n_operands == is->n_in + is->n_out && is->n_aux == 0 &&
                      (step->variant->elementwise || (s == 0 && f->led && step->variant->tile));
         for (int e = 0; e < step->n_operands && right; ++e)
-            right = place_right(f, n, is, s, e, between);
+            right = place_right(k, f, n, is, s, e, between);
         if (!right || written_again(k, is, step->node + 1, node) >= 0)
             return wrong_step(n);
         between = is->operand[is->n_in];

@@ -108,9 +108,17 @@ static inline bool shape_only(const tare_node *n, int i)
 tare_status tare__check_wrong(const tare_check *, int32_t call, const char *what);
 tare_status tare__check_order(tare_check *, int32_t call);
 
-/* ---- check_repeat.c: that the plan's own nodes repeat the graph's. */
+/* ---- check_repeat.c: that the plan's own nodes repeat the graph's, and the graph's read what they should. */
 tare_status tare__check_repeats(tare_check *);
 
+/* ---- check_merge.c: that what stands for a value is the same, and that constants are. */
+tare_status tare__check_stand_ins(tare_check *);
+tare_status tare__check_constants(tare_check *);
+/* The id of what stands for a value of the graph: its own, unless the plan says otherwise. */
+static inline int32_t tare__check_stands(const tare_check *k, int32_t id)
+{
+    return k->plan->instead ? k->plan->instead[id] : id;
+}
 /* ---- check_fused.c: that fused nodes do what the graph's do; home is known. */
 tare_status tare__check_fused(const tare_check *);
 

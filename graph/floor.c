@@ -119,7 +119,8 @@ static bool in_whole(const floor_of *f, const tare_node *n, int32_t id, int32_t 
 static bool first_operand(const tare_node *n, int k)
 {
     for (int i = 0; i < k; ++i)
-        if (n->operand[i] && !tare__plan_shape_only(n, i) && tare_value_root(n->operand[i]) == tare_value_root(n->operand[k]))
+        if (n->operand[i] && !tare__plan_shape_only(n, i) &&
+            tare_value_root(n->operand[i]) == tare_value_root(n->operand[k]))
             return false;
     return true;
 }

@@ -51,7 +51,7 @@ TARE_API int tare_graph_results(const tare_graph *, int32_t *id);
 typedef enum { TARE_ORDER_PROGRAM, TARE_ORDER_EAGER_UPDATE, TARE_ORDER_LEAST_PEAK, TARE_ORDER_BEST } tare_plan_order;
 
 typedef struct {
-    bool no_dce, no_in_place, no_placement; /* switch a pass off */
+    bool no_dce, no_in_place, no_placement, no_cse, no_folding, no_add_to; /* switch a pass off */
     /* Rows of nodes that hand one value on are run as one call: a product with the activation or the update behind it,
      * elementwise nodes. A plan that makes values again for the backward part is not fused. */
     bool fuse;
@@ -61,6 +61,7 @@ typedef struct {
      * where repeating does not help. Some thirty plans are made. */
     int64_t recompute;
     const char *packer; /* registered packer (pack/pack.h); NULL: portfolio */
+    bool guards;        /* a line of bytes behind each block that is nobody's: for tare_instance_run_guarded */
 } tare_plan_options;
 
 /* Bytes of everything the plan places (activations, workspaces, gradients), 64-byte units. */
@@ -77,7 +78,16 @@ typedef struct {
 } tare_capture_times;
 
 TARE_API tare_status tare_plan_new(tare_graph *, const tare_plan_options *, tare_plan **out);
+/* What the passes did: nodes (views not counted) that are not run because nothing reads them, because an earlier one
+ * makes the same, because they were computed when the plan was made, because what they join is made in its place,
+ * because the one before adds its result to the sum by itself; and nodes that are run once more for the backward part.
+ * constant_bytes: what the plan keeps of what it has computed, beside the arena, in 64-byte units. */
+typedef struct {
+    int dead, merged, folded, joined, added, repeated;
+    int64_t constant_bytes;
+} tare_plan_passes;
 TARE_API void tare_plan_free(tare_plan *);
+TARE_API tare_plan_passes tare_plan_passes_of(const tare_plan *);
 TARE_API tare_plan_bytes tare_plan_size(const tare_plan *);
 /* Bytes that no order of the plan's nodes can do without, whatever the packing (graph/floor.c): at most the arena. -1
  * beyond 4096 nodes. Takes time that grows with their square: on request, not part of planning. NO_MEMORY. */
@@ -106,6 +116,13 @@ TARE_API tare_status tare_plan_stays(const tare_plan *, tare_plan_stay **out, in
 TARE_API void tare_plan_stays_free(const tare_plan *, tare_plan_stay *, int n);
 /* The program that the plan is of: the graph's, or one with nodes appended that repeat others (recompute). */
 TARE_API const tare_program *tare_plan_program(const tare_plan *);
+/* The bytes that the plan's blocks would take by another packer: shared_object, pool, ... The plan stays as it is.
+ * NOT_FOUND, NO_MEMORY. */
+TARE_API tare_status tare_plan_height(const tare_plan *, const char *packer, int64_t *bytes);
+/* Gives the blocks other offsets, made elsewhere: n of them, in the order of tare_plan_blocks, multiples of
+ * TARE_ALIGNMENT. Before the plan has an instance. IMPOSSIBLE where two would meet, or the checker says so: the plan is
+ * as it was. BAD_ARGUMENT: another number than there are blocks. NO_MEMORY. */
+TARE_API tare_status tare_plan_place(tare_plan *, const int64_t *offset, int n);
 /* The calls in execution order, as nodes (op, variant, operands): for digests, traces, pictures. */
 TARE_API int tare_plan_calls(const tare_plan *, const tare_node *const **out);
 
@@ -120,6 +137,11 @@ TARE_API tare_status tare_instance_bind(tare_instance *, int input, tare_value *
  * the calls after it did not run. A device that queues answers it at the next read or wait, or here: an error of an
  * earlier run that has come to light, and then nothing ran. */
 TARE_API tare_status tare_instance_run(tare_instance *);
+/* Replays as tare_instance_run does, each call twice, to find mistakes in kernels and plans: dead bytes of the arena
+ * hold signalling NaN, then a number. IMPOSSIBLE, with the call: it wrote outside of what lives (behind a block's end:
+ * where the plan was made with `guards`), or what it made depends on bytes that are dead; or the device's memory cannot
+ * be seen, or its kernels are null. After a failure the content of results and of what updates write is undefined. */
+TARE_API tare_status tare_instance_run_guarded(tare_instance *);
 /* Result i, a handle of the instance's own over its arena: valid as long as the instance, overwritten by the next run.
  */
 TARE_API tare_value *tare_instance_output(tare_instance *, int i);

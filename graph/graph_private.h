@@ -44,18 +44,25 @@ typedef struct {
     int64_t offset;      /* out of packing */
 } tare_buffer;
 
+/* Whether it takes a place in the arena: it lies within, and was not merged into another. */
+static inline bool tare__plan_places(const tare_buffer *b)
+{
+    return b->outside < 0 && b->bytes > 0;
+}
+
 /* Where an entry of a call's address array points to. */
 typedef struct {
     int32_t buffer; /* -1: NULL */
     int64_t offset; /* bytes into the buffer */
 } tare_address;
 
-/* A place that a plan does not lay: a graph's external, a value that an earlier part of the program made (import), or a
- * result that the caller gives the bytes for. */
+/* A place that a plan does not lay: a graph's external, a value that an earlier part of the program made (import), a
+ * constant, or a result that the caller gives the bytes for. */
 typedef struct {
     int32_t value;    /* root's id */
     int32_t external; /* index in graph->external; -1 */
     bool result;
+    bool constant; /* the plan's own: a value that it has computed */
 } tare_outside;
 
 /* Which part of a program to plan, and what must be there at its end. */
@@ -75,7 +82,10 @@ struct tare_plan {
     int32_t n_calls, n_address, n_buffer, n_outside;
     const tare_program *program; /* the graph's, or the plan's own: with nodes appended that repeat others */
     int32_t *repeats;            /* of the plan's own nodes, from the end of the graph's: which each repeats */
-    double repeated_steps;       /* of the nodes that are repeated */
+    int32_t *instead;            /* value id of the graph -> the one whose bytes its readers read; NULL: its own, all */
+    tare_storage **constant;     /* value id of the graph -> what was computed when the plan was made; NULL: none */
+    tare_plan_passes passes;
+    double repeated_steps; /* of the nodes that are repeated */
     tare_plan_order order_taken;
     int64_t refcount_before; /* the peak of reference counting in the order of the program, where another is taken */
     int32_t n_order;
@@ -140,11 +150,29 @@ int64_t tare__graph_now_ns(void);
 tare_value *tare__graph_symbol(tare_graph *, tare_value *concrete);
 int32_t tare__graph_external(const tare_graph *, const tare_value *concrete);
 
+/* packing.c: offsets for the buffers and the arena's size, by the packer of that name; guard: bytes behind each. */
+tare_status tare__plan_pack(tare_plan *, const char *packer, int64_t guard);
+
 /* plan.c: the plan of a part of the program. */
 tare_status tare__plan_part(tare_graph *, const tare_part *, const tare_plan_options *, tare_plan **out);
 
-/* passes.c: live[i] says whether node part.from + i can reach a result or an effect. */
-void tare__plan_dce(const tare_program *, const tare_part *, bool *live);
+/* passes.c: live[i] says whether node part.from + i, which earlier passes have left, can reach a result or an effect.
+ * NO_MEMORY. */
+tare_status tare__plan_dce(tare_plan *, bool *live);
+/* passes.c: makes p->program a copy of what it is, the plan's own, with room for so many more; NULL without memory. And
+ * a record of the plan's own that looks like a value. And result[id] for every result and the root of one, written[id]
+ * for every root that a node writes again. */
+tare_program *tare__plan_own_program(tare_plan *, size_t more_nodes, size_t more_values);
+tare_value *tare__plan_own_value(tare_plan *, const tare_value *);
+void tare__plan_find_results(const tare_plan *, bool *result);
+void tare__plan_find_written(const tare_plan *, bool *written);
+
+/* merge.c: p->instead, and p->program and live without the nodes whose results another's stand for. NO_MEMORY. */
+tare_status tare__plan_merge(tare_plan *, bool *live);
+/* add_to.c: p->program, and live without the nodes whose results others add up by themselves. NO_MEMORY. */
+tare_status tare__plan_add_to(tare_plan *, bool *live);
+/* fold.c: p->constant, and live without the nodes that made them. NO_MEMORY. */
+tare_status tare__plan_fold(tare_plan *, bool *live);
 
 /* placement.c: makes the inputs of joining nodes lie in their outputs where all can, sets p->placed and takes those
  * nodes out of live. */

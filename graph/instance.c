@@ -66,7 +66,7 @@ static int32_t outside_of_external(const tare_plan *p, int32_t external)
 static bool shares_written(const tare_instance *r, int32_t outside, const tare_value *v)
 {
     const tare_plan *p = r->plan;
-    if (p->order_taken == TARE_ORDER_PROGRAM && p->program == &p->graph->program)
+    if (p->order_taken == TARE_ORDER_PROGRAM && !p->repeats)
         return false;
     for (int32_t e = 0; e < p->n_outside; ++e) {
         if (e == outside || !r->bound[e] || r->bound[e]->storage != v->storage)
@@ -233,6 +233,9 @@ tare_status tare__instance_make(const tare_plan *p, bool keep_arena, tare_instan
     }
     group_patches(r);
     set_calls(r);
+    for (int32_t e = 0; e < p->n_outside; ++e)
+        if (p->outside[e].constant)
+            tare__instance_place(r, e, p->constant[p->outside[e].value]->base);
     if (keep_arena)
         tare__instance_resolve(r);
     *out = r;

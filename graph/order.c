@@ -37,7 +37,8 @@ static bool first_read(const tare_node *n, int k)
     if (!n->operand[k] || n->op->view || tare__plan_shape_only(n, k))
         return false;
     for (int i = 0; i < k; ++i)
-        if (n->operand[i] && !tare__plan_shape_only(n, i) && tare_value_root(n->operand[i]) == tare_value_root(n->operand[k]))
+        if (n->operand[i] && !tare__plan_shape_only(n, i) &&
+            tare_value_root(n->operand[i]) == tare_value_root(n->operand[k]))
             return false;
     return true;
 }

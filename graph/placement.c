@@ -139,6 +139,7 @@ static tare_status join(pass *s, int32_t node, bool *live)
     for (int k = 0; k < n->n_in && !run; ++k)
         p->placed[n->operand[k]->id] = NULL;
     live[node - p->part.from] = !run;
+    p->passes.joined += run;
     return TARE_OK;
 }
 

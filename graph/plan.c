@@ -6,40 +6,6 @@
 
 #include "fused_private.h"
 
-/* ---- packing
- * ---------------------------------------------------------------------------------------------------------------*/
-static tare_status pack_with(tare_plan *p, const tare_packer *packer, tare_interval *interval)
-{
-    int n = 0;
-    for (int32_t b = 0; b < p->n_buffer; ++b)
-        if (p->buffer[b].outside < 0 && p->buffer[b].bytes)
-            interval[n++] = (tare_interval){
-                .lower = p->buffer[b].first, .upper = p->buffer[b].last + 1, .bytes = p->buffer[b].bytes};
-    const tare_pack_options options = {.alignment = TARE_ALIGNMENT};
-    tare_packing packing;
-    tare_status status = tare_pack(&p->runtime->memory, packer, &options, interval, n, &packing);
-    if (status != TARE_OK)
-        return status;
-    p->bytes.arena = packing.height;
-    n = 0;
-    for (int32_t b = 0; b < p->n_buffer; ++b)
-        if (p->buffer[b].outside < 0 && p->buffer[b].bytes)
-            p->buffer[b].offset = interval[n++].offset;
-    return TARE_OK;
-}
-
-static tare_status pack(tare_plan *p, const char *name)
-{
-    const tare_packer *packer = tare_find(p->runtime, TARE_KIND_PACKER, name ? name : "portfolio");
-    if (!packer)
-        return TARE_NOT_FOUND;
-    size_t bytes = (size_t)p->n_buffer * sizeof(tare_interval);
-    tare_interval *interval = tare_memory_take(&p->runtime->memory, TARE_MEMORY_RECORD, bytes);
-    tare_status status = interval ? pack_with(p, packer, interval) : TARE_NO_MEMORY;
-    tare_memory_give(&p->runtime->memory, TARE_MEMORY_RECORD, interval, bytes);
-    return status;
-}
-
 /* ---- layout
  * ----------------------------------------------------------------------------------------------------------------*/
 static int32_t scratch_buffer(const tare_plan *p, int32_t call, int32_t from)
@@ -104,7 +70,7 @@ static tare_status describe(tare_plan *p)
         return TARE_NO_MEMORY;
     for (int32_t b = 0; b < p->n_buffer; ++b) {
         const tare_buffer *u = &p->buffer[b];
-        if (u->outside >= 0 || u->bytes == 0)
+        if (!tare__plan_places(u))
             continue;
         const tare_node *maker = p->node[u->first];
         p->block[p->n_block++] = (tare_plan_block){
@@ -185,7 +151,13 @@ static tare_status lay(tare_plan *p, bool *live, const tare_plan_options *o)
     return status;
 }
 
-static tare_status make(tare_plan *p, const tare_plan_options *o, tare_recompute how)
+/* One of several plans that are made of the same program. */
+typedef struct {
+    tare_recompute recompute;
+    bool unmerged;
+} attempt;
+
+static tare_status make(tare_plan *p, const tare_plan_options *o, attempt how)
 {
     int64_t then = tare__graph_now_ns();
     size_t nodes = (size_t)(p->part.to - p->part.from);
@@ -193,16 +165,23 @@ static tare_status make(tare_plan *p, const tare_plan_options *o, tare_recompute
     if (!live)
         return TARE_NO_MEMORY;
     memset(live, true, 2 * nodes);
-    if (!o->no_dce)
-        tare__plan_dce(p->program, &p->part, live);
-    tare_status status = how.n_segments ? tare__plan_recompute(p, live, how)
-                         : o->fuse      ? tare__plan_fuse(p, live)
-                                        : TARE_OK;
+    tare_status status = o->no_cse || how.unmerged ? TARE_OK : tare__plan_merge(p, live);
+    if (status == TARE_OK && !o->no_dce)
+        status = tare__plan_dce(p, live);
+    if (status == TARE_OK && !o->no_folding)
+        status = tare__plan_fold(p, live);
+    if (status == TARE_OK && !o->no_add_to)
+        status = tare__plan_add_to(p, live);
+    if (status == TARE_OK && how.recompute.n_segments)
+        status = tare__plan_recompute(p, live, how.recompute);
+    else if (status == TARE_OK && o->fuse)
+        status = tare__plan_fuse(p, live);
+    p->passes.repeated = p->part.to - p->n_nodes > 0 ? p->part.to - p->n_nodes : 0;
     if (status == TARE_OK)
         status = lay(p, live, o);
     lap(&then, &p->times.passes_ns);
     if (status == TARE_OK)
-        status = pack(p, o->packer);
+        status = tare__plan_pack(p, o->packer, o->guards ? TARE_ALIGNMENT : 0);
     lap(&then, &p->times.pack_ns);
     if (status == TARE_OK)
         status = lay_out(p);
@@ -228,7 +207,7 @@ static tare_status keep_part(tare_plan *p, const tare_part *part)
     return TARE_OK;
 }
 
-static tare_status plan_once(tare_graph *g, const tare_part *part, const tare_plan_options *options, tare_recompute how,
+static tare_status plan_once(tare_graph *g, const tare_part *part, const tare_plan_options *options, attempt how,
                              tare_plan **out)
 {
     tare_runtime *rt = g->mode.runtime;
@@ -268,12 +247,13 @@ static bool better(const tare_plan *a, const tare_plan *b, int64_t budget)
 /* Planned with cheap nodes repeated and with expensive ones too, in several numbers of segments: the best stays. */
 static tare_status plan_within(tare_graph *g, const tare_part *part, const tare_plan_options *o, tare_plan **best)
 {
+    const bool unmerged = (*best)->instead == NULL;
     static const double steps[] = {4, 16, 64, 256, 1e300};
     static const int segments[] = {1, 2, 4, 8, 16, 32};
     enum { STEPS = sizeof steps / sizeof *steps, SEGMENTS = sizeof segments / sizeof *segments };
     for (int i = 0; i < STEPS * SEGMENTS && ((*best)->repeated_steps > 0 || (*best)->bytes.arena > o->recompute); ++i) {
         tare_plan *again;
-        tare_recompute how = {steps[i / SEGMENTS], segments[i % SEGMENTS]};
+        attempt how = {{steps[i / SEGMENTS], segments[i % SEGMENTS]}, unmerged};
         tare_status status = plan_once(g, part, o, how, &again);
         if (status != TARE_OK)
             return status;
@@ -284,11 +264,35 @@ static tare_status plan_within(tare_graph *g, const tare_part *part, const tare_
     return TARE_OK;
 }
 
+/* What was merged stays so unless it takes more, since it lives longer, than reference counting would without it. What
+ * is said of other strategies is of the program as it is. */
+static tare_status plan_merged(tare_graph *g, const tare_part *part, const tare_plan_options *o, tare_plan **out)
+{
+    tare_plan *p, *apart;
+    tare_status status = plan_once(g, part, o, (attempt){0}, &p);
+    if (status != TARE_OK || !p->instead) {
+        *out = p;
+        return status;
+    }
+    status = plan_once(g, part, o, (attempt){.unmerged = true}, &apart);
+    if (status != TARE_OK) {
+        tare_plan_free(p);
+        return status;
+    }
+    bool stays = p->bytes.lower_bound <= apart->bytes.lower_bound_no_inplace;
+    p->bytes.naive = apart->bytes.naive;
+    p->bytes.refcount = apart->bytes.refcount;
+    p->bytes.lower_bound_no_inplace = apart->bytes.lower_bound_no_inplace;
+    tare_plan_free(stays ? apart : p);
+    *out = stays ? p : apart;
+    return TARE_OK;
+}
+
 tare_status tare__plan_part(tare_graph *g, const tare_part *part, const tare_plan_options *options, tare_plan **out)
 {
     const tare_plan_options *o = options ? options : &(tare_plan_options){0};
     tare_plan *p;
-    tare_status status = plan_once(g, part, o, (tare_recompute){0}, &p);
+    tare_status status = plan_merged(g, part, o, &p);
     if (status != TARE_OK)
         return status;
     if (o->recompute > 0 && g->n_forward > 0 && part->from == 0)
@@ -314,6 +318,8 @@ void tare_plan_free(tare_plan *p)
 {
     if (!p)
         return;
+    for (int32_t id = 0; p->constant && id < p->n_values_graph; ++id)
+        tare_storage_release(p->constant[id]);
     tare_arena_fini(&p->arena);
     tare_memory_give(&p->runtime->memory, TARE_MEMORY_RECORD, p, sizeof *p);
 }
@@ -321,6 +327,11 @@ void tare_plan_free(tare_plan *p)
 tare_plan_bytes tare_plan_size(const tare_plan *p)
 {
     return p->bytes;
+}
+
+tare_plan_passes tare_plan_passes_of(const tare_plan *p)
+{
+    return p->passes;
 }
 
 tare_capture_times tare_plan_times(const tare_plan *p)

@@ -98,7 +98,8 @@ static void cut_arcs(const pass *s, tare_network *c)
                 tare__cut_arc(c, SOURCE, FIRST + 2 * v->id, TARE_CUT_NEVER);
             for (int k = 0; k < n->n_in && again; ++k)
                 if (reads(n, k) && forward(s, tare_value_root(n->operand[k])))
-                    tare__cut_arc(c, FIRST + 2 * tare_value_root(n->operand[k])->id + 1, FIRST + 2 * v->id, TARE_CUT_NEVER);
+                    tare__cut_arc(c, FIRST + 2 * tare_value_root(n->operand[k])->id + 1, FIRST + 2 * v->id,
+                                  TARE_CUT_NEVER);
         }
     }
 }
@@ -149,10 +150,9 @@ static tare_status choose_kept(pass *s, tare_arena *arena)
 /* A record of the plan's own of what the node with that index makes; NULL without memory. */
 static tare_value *own_value(pass *s, const tare_value *v, int32_t id, int32_t node)
 {
-    tare_value *c = tare_arena_take(&s->p->arena, sizeof *c);
+    tare_value *c = tare__plan_own_value(s->p, v);
     if (!c)
         return NULL;
-    *c = *v;
     c->id = id;
     c->node = node;
     if (v->base)
@@ -311,27 +311,19 @@ static void find_written(pass *s)
     }
 }
 
-/* The graph's program, with room for each forward node once more. */
+/* The program, with room for each forward node once more. */
 static tare_status own_program(pass *s, int32_t *operands)
 {
     tare_plan *p = s->p;
-    size_t nodes = (size_t)s->n_nodes + (size_t)s->n_forward, values = (size_t)p->program->n_values;
+    size_t nodes = (size_t)s->n_nodes + (size_t)s->n_forward;
     for (int32_t i = 0; i < s->n_nodes; ++i) {
         const tare_node *n = &p->program->node[i];
         *operands += n->n_in + n->n_out + n->n_aux + 2;
     }
-    s->program = tare_arena_take(&p->arena, sizeof *s->program);
-    tare_node *node = tare_arena_take(&p->arena, nodes * sizeof *node);
-    tare_value **value = tare_arena_take(&p->arena, (values + (size_t)*operands) * sizeof(tare_value *));
+    s->program = tare__plan_own_program(p, (size_t)s->n_forward, (size_t)*operands);
     p->order = tare_arena_take(&p->arena, nodes * sizeof *p->order);
     p->repeats = tare_arena_take(&p->arena, ((size_t)s->n_forward + 1) * sizeof *p->repeats);
-    if (!s->program || !node || !value || !p->order || !p->repeats)
-        return TARE_NO_MEMORY;
-    *s->program = *p->program;
-    s->program->node = memcpy(node, p->program->node, (size_t)s->n_nodes * sizeof *node);
-    s->program->value = memcpy(value, p->program->value, values * sizeof(tare_value *));
-    p->program = s->program;
-    return TARE_OK;
+    return s->program && p->order && p->repeats ? TARE_OK : TARE_NO_MEMORY;
 }
 
 tare_status tare__plan_recompute(tare_plan *p, const bool *live, tare_recompute how)

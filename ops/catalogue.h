@@ -22,6 +22,7 @@
     /* products (dense.c, matmul.c, dot.c) */                                                                          \
     OP(dense, 3)                                                                                                       \
     OPA(matmul, 2, bool transpose_a; bool transpose_b;)                                                                \
+    OPA(matmul_add, 3, bool transpose_a; bool transpose_b;)                                                            \
     OP(outer, 2)                                                                                                       \
     OP(dot, 2)                                                                                                         \
     OP(sum_of_squares, 1)                                                                                              \

@@ -1,4 +1,5 @@
-/* matmul.c - the matrix product, of two matrices or of batches of them, and the outer product of vectors.
+/* matmul.c - the matrix product, of two matrices or of batches of them, the same added to a matrix, and the outer
+ * product of vectors.
  *
  * What stands before the last two dimensions is the batch; batches broadcast. Where one matrix multiplies a whole batch
  * that lies together, the batch is more rows of one product. Else each pair of matrices is a product of its own: large
@@ -39,6 +40,38 @@ int TARE_KERNEL(matmul)(const tare_call *c, int piece, int worker)
     if (c->g[G_MATRICES])
         return batch_piece(c, piece, worker);
     product(c, c->ptr[0], c->ptr[1], NULL, c->ptr[2], piece, c->n_pieces, c->ptr[4], worker);
+    return 0;
+}
+
+/* y = c + op(a) op(b) for matrices: strips of rows of the product in scratch, each then added once, so that an element
+ * has the bits of a product that is added by itself. ptr: a [M,K], b [K,N], c [M,N], y [M,N], -, worker scratch */
+enum { G_STRIP = G_FURTHER, G_ROWS, G_ADD_WORDS }; /* rows of a strip, of a piece */
+
+TARE_KERNEL_DECLARE(matmul_add);
+int TARE_KERNEL(matmul_add)(const tare_call *c, int piece, int worker)
+{
+    int64_t g[G_FURTHER];
+    memcpy(g, c->g, sizeof g);
+    tare_gemm_shape *s = (tare_gemm_shape *)(void *)g;
+    const int64_t strip = c->g[G_STRIP], rows = s->m, n = s->n, from = piece * c->g[G_ROWS];
+    const int64_t to = from + c->g[G_ROWS] < rows ? from + c->g[G_ROWS] : rows;
+    tare_call part = *c;
+    part.g = g;
+    s->m = strip;
+    const size_t packed = c->g[G_PATH] == TARE_GEMM_PACKED ? tare__gemm_worker_bytes(s) : 0;
+    char *scratch = (char *)c->ptr[5] + (size_t)worker * (packed + tare_memory_rounded((size_t)(strip * n) * 4));
+    float *sums = (float *)(void *)(scratch + packed);
+    for (int64_t m = from; m < to; m += strip) {
+        s->m = to - m < strip ? to - m : strip;
+        product(&part, (const float *)c->ptr[0] + m * s->a_row, c->ptr[1], NULL, sums, 0, 1, scratch, 0);
+        const float *add = (const float *)c->ptr[2] + m * n;
+        float *y = (float *)c->ptr[3] + m * n;
+        int64_t i = 0;
+        for (; i + TARE_LANES <= s->m * n; i += TARE_LANES)
+            tare_store(y + i, tare_load(add + i) + tare_load(sums + i));
+        for (; i < s->m * n; ++i)
+            y[i] = add[i] + sums[i];
+    }
     return 0;
 }
 
@@ -287,12 +320,125 @@ const tare_op tare_op_matmul = {
     .attr_bytes = sizeof(tare_matmul_attr),
     .infer = infer_matmul,
     .gradient = matmul_gradient,
+    .adds = &tare_op_matmul_add,
     .needs_in = 1u << 0 | 1u << 1,
     .flops = matmul_flops,
     PRODUCT_VARIANTS(matmul),
     .samples = matmul_samples,
     .n_samples = TARE_COUNT_OF(matmul_samples),
     .tolerance = 2e-6,
+};
+
+/* ---- a product added to a matrix --------------------------------------------------------------------------------*/
+enum { STRIP_FLOATS = 65536 };
+
+static void prepare_matmul_add(const tare_args *a, const tare_desc_ref *out, tare_work *w)
+{
+    (void)out;
+    prepare_native(a, matmul_shape, w);
+    tare_gemm_shape s = *(const tare_gemm_shape *)(const void *)w->g;
+    int64_t rows = (s.m + w->n_pieces - 1) / w->n_pieces, strip = STRIP_FLOATS / (s.n ? s.n : 1);
+    strip = strip < 1 ? 1 : strip > rows && rows > 0 ? rows : strip;
+    w->g[G_STRIP] = s.m = strip;
+    w->g[G_ROWS] = rows > 0 ? rows : 1;
+    w->n_g = G_ADD_WORDS;
+    w->worker_bytes = (w->g[G_PATH] == TARE_GEMM_PACKED ? tare__gemm_worker_bytes(&s) : 0) +
+                      tare_memory_rounded((size_t)(strip * s.n) * 4);
+}
+
+static void prepare_matmul_add_whole(const tare_args *a, const tare_desc_ref *out, tare_work *w)
+{
+    matmul_shape(a, shape_in(w));
+    w->g[G_DTYPE] = out[0]->dtype;
+}
+
+static int matmul_add_reference(const tare_call *c, int piece, int worker)
+{
+    (void)piece;
+    (void)worker;
+    const tare_gemm_shape *s = shape_at(c);
+    const int64_t dtype = c->g[G_DTYPE];
+    for (int64_t i = 0; i < s->m * s->n; ++i) {
+        double sum = 0;
+        for (int64_t k = 0; k < s->k; ++k)
+            sum += tare_at(c->ptr[0], dtype, i / s->n * s->a_row + k * s->a_col) *
+                   tare_at(c->ptr[1], dtype, k * s->b_row + i % s->n * s->b_col);
+        double rounded = dtype == TARE_F32 ? (double)(float)sum : sum;
+        tare_put(c->ptr[3], dtype, i, rounded + tare_at(c->ptr[2], dtype, i));
+    }
+    return 0;
+}
+
+static bool adds_matrices(const tare_args *a)
+{
+    return a->in[0]->rank == 2 && a->in[1]->rank == 2;
+}
+
+static bool native_takes_matmul_add(const tare_args *a)
+{
+    return native_takes(a, matmul_shape);
+}
+
+static tare_status infer_matmul_add(const tare_args *a, const tare_desc_out *out)
+{
+    const tare_desc *c = a->in[2];
+    char text[2][TARE_DESC_TEXT];
+    tare_status status = infer_matmul(a, out);
+    if (status != TARE_OK)
+        return status;
+    if (!adds_matrices(a) || c->dtype != out[0]->dtype || !tare_desc_same_shape(c, out[0]))
+        return tare_op_error(a, TARE_BAD_SHAPE,
+                             "c is %s %s, the product %s %s (need matrices, and c like their product)",
+                             tare_dtype_name(c->dtype), tare_desc_text(c, text[0]), tare_dtype_name(out[0]->dtype),
+                             tare_desc_text(out[0], text[1]));
+    return TARE_OK;
+}
+
+/* dc = dy; da and db as of the product */
+static void matmul_add_gradient(tare_builder *b)
+{
+    matmul_gradient(b);
+    if (tare_wanted(b, 2))
+        tare_contribute(b, 2, tare_head(b, 0));
+}
+
+const tare_op tare_op_matmul_add = {
+    .name = "matmul_add",
+    .doc =
+        "y = c + op(a) op(b); op(a) [M,K], op(b) [K,N], c and y [M,N]; op transposes where the attribute says so; the "
+        "product is added once",
+    .n_in = 3,
+    .n_out = 1,
+    .attrs = matmul_attrs,
+    .n_attrs = TARE_COUNT_OF(matmul_attrs),
+    .attr_bytes = sizeof(tare_matmul_add_attr),
+    .infer = infer_matmul_add,
+    .gradient = matmul_add_gradient,
+    .needs_in = 1u << 0 | 1u << 1,
+    .overwrites = {3},
+    .flops = matmul_flops,
+    .variants =
+        (const tare_variant[]){TARE_NATIVE(matmul_add, "gemm_", .dtypes = TARE_BIT(TARE_F32), .in_strides = FORWARD_2,
+                                           .fits = adds_matrices, .fits_strides = native_takes_matmul_add,
+                                           .prepare = prepare_matmul_add),
+                               TARE_REFERENCE(matmul_add_reference, .in_strides = ANY_2, .fits = adds_matrices,
+                                              .prepare = prepare_matmul_add_whole)},
+    .n_variants = TARE_N_NATIVE + 1,
+    TARE_SAMPLES(
+        {TARE_SAMPLE_CHECK, "f32[3,5] f32[5,4] f32[3,4]", NULL, NULL},
+        {TARE_SAMPLE_CHECK, "f32[5,3] f32[5,4] f32[3,4]", "transpose_a=true", NULL},
+        {TARE_SAMPLE_CHECK, "f32[3,5] f32[4,5] f32[3,4]", "transpose_b=true", NULL},
+        {TARE_SAMPLE_CHECK, "f32[35,17] f32[33,35] f32[17,33]", "transpose_a=true,transpose_b=true", NULL},
+        {TARE_SAMPLE_CHECK, "f32[1,16] f32[16,16] f32[1,16]", NULL, NULL},
+        {TARE_SAMPLE_CHECK, "f32[128,150] f32[150,129] f32[128,129]", NULL, NULL},
+        {TARE_SAMPLE_CHECK, "f32[150,700] f32[700,520] f32[150,520]", NULL, NULL},
+        {TARE_SAMPLE_CHECK, "f32[0,4] f32[4,3] f32[0,3]", NULL, NULL},
+        {TARE_SAMPLE_CHECK, "f32[3,0] f32[0,2] f32[3,2]", NULL, NULL},
+        {TARE_SAMPLE_BENCH, "f32[512,512] f32[512,512] f32[512,512]", NULL, NULL},
+        {TARE_SAMPLE_REJECT, "f32[3,5] f32[5,4] f32[4,3]", NULL, "c is float32 [4,3], the product float32 [3,4]"},
+        {TARE_SAMPLE_REJECT, "f32[2,3,5] f32[2,5,4] f32[2,3,4]", NULL, "need matrices"},
+        {TARE_SAMPLE_REJECT, "f32[3,5] f32[4,5] f32[3,4]", NULL, "inner sizes differ"}),
+    .tolerance = 4e-6,
 };
 
 /* ---- outer: a column times a row ---------------------------------------------------------------------------------*/

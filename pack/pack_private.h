@@ -11,7 +11,7 @@
 
 typedef struct {
     int32_t first, last; /* sections [first, last) */
-    int32_t begin, end;  /* numbers of its begin and its end among all such events in time */
+    int32_t begin, end;  /* numbers of its begin and its end among such events in time: at one time ends, then begins */
     int32_t interval;    /* whose block it is */
     int64_t size;
     int64_t fixed; /* its offset, -1: free */
@@ -46,7 +46,7 @@ typedef struct {
 /* A way to go on with a problem: offers packings until the goal is reached or the effort spent. OK or NO_MEMORY. */
 typedef tare_status tare__stage(tare__problem *);
 
-tare__stage tare__none, tare__shared_object, tare__greedy, tare__local_search, tare__exact, tare__portfolio;
+tare__stage tare__none, tare__shared_object, tare__pool, tare__greedy, tare__local_search, tare__exact, tare__portfolio;
 
 /* problem.c: makes the problem, runs the stage, hands the best offsets back. */
 tare_status tare__pack_by(tare__stage *, tare_memory *, const tare_pack_options *, tare_interval *, int n,

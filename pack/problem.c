@@ -125,11 +125,13 @@ static void list_sections(tare__problem *p, const edge *e, size_t n_edges, const
 {
     bool begun = false;
     int64_t live = 0;
+    int32_t event = 0;
     for (size_t i = 0; i < n_edges; ++i) {
         tare__block *b = &p->block[block_of[e[i].interval]];
+        event += i > 0 && (e[i].time != e[i - 1].time || e[i].begins != e[i - 1].begins);
         if (e[i].begins) {
             b->first = p->n_sections;
-            b->begin = (int32_t)i;
+            b->begin = event;
             live += b->size;
             begun = true;
             continue;
@@ -139,7 +141,7 @@ static void list_sections(tare__problem *p, const edge *e, size_t n_edges, const
         begun = false;
         live -= b->size;
         b->last = p->n_sections;
-        b->end = (int32_t)i;
+        b->end = event;
     }
 }
 

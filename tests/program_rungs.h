@@ -66,7 +66,9 @@ static inline bool program_flip(program_builder *random, tare__setting *setting,
             size_t length = strcspn(word, " ");
             f[n] = k;
             level[n] = tare__level_find(k, word, length);
-            n += level[n] >= 0 && level[n] != setting->level[k]; /* numbers have no words */
+            bool other = level[n] >= 0 && level[n] != setting->level[k]; /* numbers have no words */
+            bool file = k == TARE__PLAN && level[n] == TARE__PLAN_FILE;
+            n += other && !file;
             word += length;
         }
     }

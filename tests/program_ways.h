@@ -85,6 +85,9 @@ static inline void program_capture(program_builder *b, uint64_t number, tare_run
     must(m->error);
     tare_plan_options options = {.no_dce = number % 5 == 0,
                                  .no_in_place = number % 7 == 0,
+                                 .no_cse = number % 11 == 0,
+                                 .no_folding = number % 13 == 0,
+                                 .no_add_to = number % 17 == 0,
                                  .order = (tare_plan_order)(number / 2 % 4),
                                  .recompute = number % 3 == 0 /* as little as can be */};
     must(tare_plan_new(g->graph, &options, &g->plan));

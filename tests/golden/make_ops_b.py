@@ -145,11 +145,20 @@ def further_updates():
         optimizer_steps(3, make, emit)
 
 
+def added_products():
+    for ta in (False, True):
+        for tb in (False, True):
+            a, b, c = random(*((5, 3) if ta else (3, 5))), random(*((4, 5) if tb else (5, 4))), random(3, 4)
+            differentiable("matmul_add", f"transpose_a={str(ta).lower()},transpose_b={str(tb).lower()}", [a, b, c],
+                           lambda x, y, z, ta=ta, tb=tb: torch.addmm(z, x.T if ta else x, y.T if tb else y))
+
+
 products()
 activations()
 losses()
 updates()
 further_updates()
+added_products()
 path = pathlib.Path(__file__).with_name("ops_b.json")
 path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
 print(f"{path.name}: {len(cases)} cases, {path.stat().st_size} bytes")
