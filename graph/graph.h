@@ -116,9 +116,6 @@ TARE_API tare_status tare_plan_stays(const tare_plan *, tare_plan_stay **out, in
 TARE_API void tare_plan_stays_free(const tare_plan *, tare_plan_stay *, int n);
 /* The program that the plan is of: the graph's, or one with nodes appended that repeat others (recompute). */
 TARE_API const tare_program *tare_plan_program(const tare_plan *);
-/* The bytes that the plan's blocks would take by another packer: shared_object, pool, ... The plan stays as it is.
- * NOT_FOUND, NO_MEMORY. */
-TARE_API tare_status tare_plan_height(const tare_plan *, const char *packer, int64_t *bytes);
 /* Gives the blocks other offsets, made elsewhere: n of them, in the order of tare_plan_blocks, multiples of
  * TARE_ALIGNMENT. Before the plan has an instance. IMPOSSIBLE where two would meet, or the checker says so: the plan is
  * as it was. BAD_ARGUMENT: another number than there are blocks. NO_MEMORY. */

@@ -34,15 +34,3 @@ tare_status tare__plan_pack(tare_plan *p, const char *name, int64_t guard)
     tare_memory_give(&p->runtime->memory, TARE_MEMORY_RECORD, interval, bytes);
     return status;
 }
-
-tare_status tare_plan_height(const tare_plan *p, const char *name, int64_t *bytes)
-{
-    size_t room = (size_t)p->n_buffer * sizeof(tare_interval);
-    tare_interval *interval = tare_memory_take(&p->runtime->memory, TARE_MEMORY_RECORD, room);
-    tare_packing packing;
-    tare_status status = interval ? pack_with(p, name, 0, interval, &packing) : TARE_NO_MEMORY;
-    if (status == TARE_OK)
-        *bytes = packing.height;
-    tare_memory_give(&p->runtime->memory, TARE_MEMORY_RECORD, interval, room);
-    return status;
-}
