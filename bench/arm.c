@@ -190,8 +190,10 @@ static tare_status step_scheduled(tare__arm *a)
 
 tare_status tare__arm_prepare(tare__arm *a)
 {
-    tare_status status =
-        a->setting.level[TARE__CAPTURE] == TARE__CAPTURE_STEP ? tare__arm_capture(a) : tare__arm_imperative(a);
+    const int *level = a->setting.level;
+    tare_status status = level[TARE__CAPTURE] != TARE__CAPTURE_STEP          ? tare__arm_imperative(a)
+                         : level[TARE__EXECUTION] == TARE__EXECUTION_CARRIED ? tare__arm_carry(a)
+                                                                             : tare__arm_capture(a);
     if (status == TARE_OK && a->optimizer && tare_optimizer_scheduled(a->optimizer)) {
         a->scheduled = a->step;
         a->step = step_scheduled;
@@ -213,6 +215,7 @@ void tare__arm_close(tare__arm *a)
         tare_net_clear_gradients(a->net);
     for (int i = 0; a->gradient && i < a->net->n_parameters; ++i)
         tare_value_drop(a->gradient[i]);
+    tare__arm_uncarry(a);
     tare_instance_free(a->instance);
     tare_plan_free(a->plan);
     tare_graph_free(a->graph);
@@ -239,7 +242,7 @@ tare_status tare__arm_feed(tare__arm *a, const void *x, const void *target)
 
 tare_value *tare__arm_gradient(const tare__arm *a, int parameter)
 {
-    if (a->graph)
+    if (tare__arm_replays(a))
         return a->gradient[parameter];
     return tare_value_gradient(a->net->parameter[parameter].value);
 }

@@ -9,6 +9,7 @@
 #define TARE_BENCH_ARM_H
 
 #include "../graph/graph.h"
+#include "../imperative/carrier.h"
 #include "../nets/net.h"
 #include "plugins.h"
 #include "rung.h"
@@ -49,7 +50,9 @@ struct tare__arm {
     tare_captured *captured; /* the net as one operator; NULL */
     tare_api api;            /* how the net's body reaches its layers */
     tare_graph *graph;       /* NULL in an imperative arm, as plan and instance */
+    tare_carrier *carrier;   /* what goes along the graph's program instead of replaying it; NULL */
     int n_forward;           /* nodes of the program up to and with the loss */
+    int n_backward;          /* and up to and with the gradients: what follows is the update */
     tare_plan *plan;
     tare_instance *instance;
     const tare_call *call; /* the bare list, where api = kernels */
@@ -60,9 +63,16 @@ struct tare__arm {
     bool expose;                           /* gradients are results of the plan, even where the update is in it */
     tare_value *y, *loss;                  /* kept by the last step: handles of the arm's own */
     tare_value **gradient; /* [n_parameters] graph: the results of the instance; NULL where there are none */
+    tare_carried carried;  /* what the carrier goes along; its lists are the arm's own */
     int64_t bind_ns;       /* of making and binding the instance */
     int64_t lost;          /* closed: blocks that its runtime still had out; 0 */
 };
+
+/* Whether a step is a replay of the plan. */
+static inline bool tare__arm_replays(const tare__arm *a)
+{
+    return a->graph && !a->carrier;
+}
 
 /* On failure the arm is closed. `name` is borrowed. */
 tare_status tare__arm_open(tare__arm *, const tare__task *, const tare__setting *, const char *name);

@@ -12,8 +12,7 @@ static bool plan_updates(const tare__arm *a)
     return a->optimizer && a->setting.level[TARE__JOINT] == TARE__JOINT_STEP;
 }
 
-/* Placeholders in order: x, target, head; those that there are. */
-static void bound_values(const tare__arm *a, tare_value *value[3], int *n)
+void tare__arm_bound(const tare__arm *a, tare_value *value[3], int *n)
 {
     *n = 0;
     tare_value *const all[3] = {a->x, a->target, a->head};
@@ -37,6 +36,7 @@ static tare_status trace(tare__arm *a)
     a->n_forward = tare_graph_program(a->graph)->n;
     if (head)
         (void)m->backward(m, &root, &head, 1, false);
+    a->n_backward = tare_graph_program(a->graph)->n;
     tare_status status = m->error;
     if (status == TARE_OK)
         status = tare_graph_output(a->graph, y);
@@ -112,7 +112,7 @@ static tare_status bind(tare__arm *a)
     tare_status status = tare_instance_new(a->plan, &a->instance);
     tare_value *value[3];
     int n;
-    bound_values(a, value, &n);
+    tare__arm_bound(a, value, &n);
     for (int i = 0; i < n && status == TARE_OK; ++i)
         status = tare_instance_bind(a->instance, i, value[i]);
     a->bind_ns = tare__clock_ns() - begin;
@@ -133,13 +133,14 @@ static tare_status prepare_update(tare__arm *a)
     return status;
 }
 
-tare_status tare__arm_capture(tare__arm *a)
+tare_status tare__arm_bind(tare__arm *a)
 {
     const int *level = a->setting.level;
     tare_plan_options options = {
         .no_dce = level[TARE__DCE] == TARE__OFF,
         .no_in_place = level[TARE__IN_PLACE] == TARE__OFF,
         .no_placement = level[TARE__PLACEMENT] == TARE__OFF,
+        .fuse = level[TARE__FUSION] == TARE__FUSION_ON,
         .order = (tare_plan_order)level[TARE__ORDER],
         .recompute = (int64_t)level[TARE__RECOMPUTE] * 1024,
     };
@@ -148,8 +149,13 @@ tare_status tare__arm_capture(tare__arm *a)
         status = trace(a);
     if (status == TARE_OK)
         status = tare_plan_new(a->graph, &options, &a->plan);
-    if (status == TARE_OK)
-        status = bind(a);
+    return status == TARE_OK ? bind(a) : status;
+}
+
+tare_status tare__arm_capture(tare__arm *a)
+{
+    const int *level = a->setting.level;
+    tare_status status = tare__arm_bind(a);
     if (status != TARE_OK)
         return status;
     take_results(a, a->head && (!plan_updates(a) || a->expose));

@@ -56,14 +56,22 @@ static tare_status capture(tare__arm *a, const tare_capture_options *options)
     return a->capture ? a->capture->make(a->rt, forward_net, a->net, 1, options, &a->captured) : TARE_NOT_FOUND;
 }
 
-tare_status tare__arm_imperative(tare__arm *a)
+tare_status tare__arm_mode(tare__arm *a)
 {
-    const int *level = a->setting.level;
     tare_status status = tare_imperative_new(a->rt, &a->mode);
     if (status != TARE_OK)
         return status;
     a->mode->training = a->task.work != TARE__INFER;
-    a->mode->recording = a->mode->training && level[TARE__AUTOGRAD] == TARE__AUTOGRAD_TAPE;
+    a->mode->recording = a->mode->training && a->setting.level[TARE__AUTOGRAD] != TARE__AUTOGRAD_OFF;
+    return TARE_OK;
+}
+
+tare_status tare__arm_imperative(tare__arm *a)
+{
+    const int *level = a->setting.level;
+    tare_status status = tare__arm_mode(a);
+    if (status != TARE_OK)
+        return status;
     a->api = level[TARE__API] == TARE__API_BLOCK         ? TARE_API_BLOCK
              : level[TARE__API] == TARE__API_HYBRIDBLOCK ? TARE_API_HYBRID
                                                          : TARE_API_DIRECT;
@@ -74,5 +82,6 @@ tare_status tare__arm_imperative(tare__arm *a)
     a->step = step;
     return capture(a, &(tare_capture_options){.keep = level[TARE__KEEP] == TARE__KEEP_KEPT,
                                               .broken = level[TARE__CAPTURE] == TARE__CAPTURE_BROKEN,
+                                              .fuse = level[TARE__FUSION] == TARE__FUSION_ON,
                                               .bound = level[TARE__DISPATCH] == TARE__DISPATCH_BOUND});
 }

@@ -13,6 +13,7 @@
 
 #include "blocks.h"
 #include "rates.h"
+#include "spans.h"
 #include "wire.h"
 
 enum { TARE__BLOCK_NS = 20000000 };
@@ -23,6 +24,10 @@ enum { TARE__BLOCK_NS = 20000000 };
 typedef struct {
     tare__wire wire;
     tare__arm *arm; /* [wire.specs.n] */
+    struct tare__traced {
+        tare__spans spans;
+        tare__span_sums sums[TARE__PROBINGS]; /* of its last block, a step's */
+    } * traced;                               /* [wire.specs.n] */
     tare__rates rates;
     int n;          /* arms and rates */
     int64_t *steps; /* [n]: a block's */
@@ -30,7 +35,8 @@ typedef struct {
 } tare__session;
 
 const char *tare__session_name(const tare__session *, int i);
-/* Runs a block until it is full: s->steps[i] at a time. */
+/* Runs a block until it is full: s->steps[i] at a time. A traced arm's holds three such, its events told once, twice
+ * and three times. */
 tare_status tare__block_run(const tare__session *, int i, int64_t full_ns, tare__block *);
 /* Seconds since the process began, that many ns from now. */
 double tare__session_spent(const tare__session *, int64_t ns);

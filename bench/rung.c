@@ -19,34 +19,38 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
 #define ALL_ORDERS  "program eager-update least-peak best"
 #define NO_PASS     "passes rewrite a captured graph, and nothing is captured here (symbol, step and kernels have them)"
 #define NO_HEAP     "its results lie in the plan's arena, taken once (functional has storage=malloc)"
+#define NO_QUEUE    [TARE__ENGINE] = {"direct", "direct", "its kernels are called (the carrier can queue them)"}
 /* Cells that are the same wherever a plan is replayed. */
 #define REPLAYED                                                                                                       \
     [TARE__SOURCE] = {"traced", "traced", "a graph file belongs to a captured net (symbolblock, hybridized)"},         \
     [TARE__CAPTURE] = {"step", "step", "it captures the whole step (hybridized captures the net)"},                    \
     [TARE__DISPATCH] = {"bound", "bound", "its calls are bound once (static_alloc dispatches them)"},                  \
+    [TARE__SHAPE] = {"frozen", "frozen", "its shapes are those of the capture (functional infers them)"},              \
     [TARE__KEEP] = {"kept", "kept", "its arena is kept (hybridized takes one a call)"},                                \
     [TARE__EXECUTION] = {"replay", "replay", "it replays a plan (functional is the imperative rung)"},                 \
     [TARE__STORAGE] = {"planned", "planned", NO_HEAP},                                                                 \
     [TARE__AUTOGRAD] = {"graph", "graph", "the work decides which gradient nodes it holds (--forward, --infer)"},      \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
-    [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"on", "on off", ""}, [TARE__IN_PLACE] = {"on", "on off", ""},  \
-    [TARE__PLACEMENT] = {"on", "on off", ""}, [TARE__ORDER] = {"best", ALL_ORDERS, ""},                                \
+    [TARE__DEVICE] = {"cpu", "cpu", ""}, NO_QUEUE, [TARE__DCE] = {"on", "on off", ""},                                 \
+    [TARE__IN_PLACE] = {"on", "on off", ""}, [TARE__PLACEMENT] = {"on", "on off", ""},                                 \
+    [TARE__ORDER] = {"best", ALL_ORDERS, ""}, [TARE__FUSION] = {"off", "off on", ""},                                  \
     [TARE__RECOMPUTE] = {"off", BYTES, ""}
 
 /* Cells that are the same wherever operators run as they are met. */
 #define IMPERATIVE                                                                                                     \
     [TARE__SOURCE] = {"traced", "traced", "a graph file belongs to a captured net (symbolblock, hybridized)"},         \
     [TARE__DISPATCH] = {"call", "call", "bound calls need a captured graph (static_shape, symbol)"},                   \
+    [TARE__SHAPE] = {"inferred", "inferred", "frozen shapes need a captured graph (symbol, carrier)"},                 \
     [TARE__KEEP] = {"retaken", "retaken", "an arena to keep needs a captured graph (static_alloc)"},                   \
     [TARE__EXECUTION] = {"imperative", "imperative", "replaying needs a captured graph (symbol, step)"},               \
     [TARE__STORAGE] = {"pool", "pool malloc", "a plan needs a captured graph (symbol, step, kernels)"},                \
     [TARE__JOINT] = {"none", "none", "nothing is planned in the imperative mode (symbol, step)"},                      \
     [TARE__AUTOGRAD] = {"tape", "tape off", "gradient nodes need a graph (symbol, step)"},                             \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
-    [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"off", "off", NO_PASS},                                        \
+    [TARE__DEVICE] = {"cpu", "cpu", ""}, NO_QUEUE, [TARE__DCE] = {"off", "off", NO_PASS},                              \
     [TARE__IN_PLACE] = {"off", "off", NO_PASS}, [TARE__PLACEMENT] = {"off", "off", NO_PASS},                           \
     [TARE__ORDER] = {"program", "program", "operators run as the program meets them (symbol, step and kernels)"},      \
-    [TARE__RECOMPUTE] = {"off", "off", NO_PASS},                                                                       \
+    [TARE__FUSION] = {"off", "off", NO_PASS}, [TARE__RECOMPUTE] = {"off", "off", NO_PASS},                             \
     [TARE__UPDATE] = {"parameter", "parameter multi", "an update in the plan needs a plan (the rung step)"}
 #define UNCAPTURED                                                                                                     \
     [TARE__CAPTURE] = {"none", "none", "capturing each layer belongs to hybridblock, the net to hybridized"}
@@ -57,15 +61,19 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
 #define CAPTURED                                                                                                       \
     [TARE__API] = {"functional", "functional", "inside the captured operator no layer is called"},                     \
     [TARE__CAPTURE] = {"net", "net broken", "without capture it is functional, with the whole step symbol"},           \
+    [TARE__SHAPE] = {"guarded", "guarded",                                                                             \
+                     "its guard compares the inputs' signature (functional infers, symbol not)"},                      \
     [TARE__EXECUTION] = {"replay", "replay", "running each operator as it is met is functional"},                      \
     [TARE__STORAGE] = {"planned", "planned", "the captured operator's values lie in its plan's arena"},                \
     [TARE__JOINT] = {"split", "split", "the backward is planned when its heads arrive (symbol plans both)"},           \
     [TARE__AUTOGRAD] = {"tape", "tape", "the captured operator is a node of the tape"},                                \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
-    [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"on", "on", "a captured operator has all its passes"},         \
+    [TARE__DEVICE] = {"cpu", "cpu", ""},                                                                               \
+    NO_QUEUE, [TARE__DCE] = {"on", "on", "a captured operator has all its passes"},                                    \
     [TARE__IN_PLACE] = {"on", "on", "a captured operator has all its passes"},                                         \
     [TARE__PLACEMENT] = {"on", "on", "a captured operator has all its passes"},                                        \
     [TARE__ORDER] = {"program", "program", "a captured operator runs in the order of its program"},                    \
+    [TARE__FUSION] = {"off", "off on", ""},                                                                            \
     [TARE__RECOMPUTE] = {"off", "off", "its backward is planned apart and reads what the forward kept (symbol)"},      \
     [TARE__UPDATE] = {"parameter", "parameter multi", "an update in the plan needs a plan (the rung step)"}
 
@@ -182,6 +190,36 @@ const tare__rung tare__rungs[] = {
                 [TARE__UPDATE] = {"parameter", "parameter", "it has the plan of symbol, or of step with an optimizer"},
             },
     },
+    {
+        .name = "carrier",
+        .mirrors = {"nothing", "nothing", "nothing", "nothing"},
+        .pays = "the net's calls and a cursor in its captured program; each mechanism between imperative and static is "
+                "switched by itself",
+        .cell =
+            {
+                [TARE__API] = {"functional", "functional invoke", "layer objects are not carried (block)"},
+                [TARE__CAPTURE] = {"step", "step", "it goes along the captured step"},
+                [TARE__SOURCE] = {"traced", "traced", "a graph file belongs to a captured net (symbolblock)"},
+                [TARE__DISPATCH] = {"bound", "bound call", ""},
+                [TARE__SHAPE] = {"frozen", "frozen inferred", "nothing is guarded: it was captured for these shapes"},
+                [TARE__KEEP] = {"kept", "kept", "its arena is kept (hybridized takes one a call)"},
+                [TARE__EXECUTION] = {"carried", "carried", "replaying is symbol, running as it is met functional"},
+                [TARE__STORAGE] = {"planned", "planned pool", "a plan or a pool (functional has storage=malloc)"},
+                [TARE__JOINT] = {"joint", "joint", "it has the plan of symbol"},
+                [TARE__AUTOGRAD] = {"graph", "graph tape", "the work decides whether there is a gradient (--forward)"},
+                [TARE__KERNELS] = {"native", ALL_KERNELS, ""},
+                [TARE__THREADS] = {"1", "1..64", ""},
+                [TARE__DEVICE] = {"cpu", "cpu", ""},
+                [TARE__ENGINE] = {"direct", "direct queue", ""},
+                [TARE__DCE] = {"off", "off", "the net applies all of the program's nodes"},
+                [TARE__IN_PLACE] = {"on", "on off", ""},
+                [TARE__PLACEMENT] = {"off", "off", "the net applies all of the program's nodes"},
+                [TARE__ORDER] = {"program", "program", "the net applies them in the program's order"},
+                [TARE__FUSION] = {"off", "off", "the net applies all of the program's nodes"},
+                [TARE__RECOMPUTE] = {"off", "off", "the net applies each of the program's nodes once"},
+                [TARE__UPDATE] = {"parameter", "parameter multi", "an update in the plan needs a plan (the rung step)"},
+            },
+    },
     {0},
 };
 
@@ -271,6 +309,11 @@ static int level_index(const char *levels, const char *level, size_t length)
     return most ? number_index(most, level, length) : word_index(levels, level, length);
 }
 
+bool tare__level_in(const char *levels, const char *level)
+{
+    return level_index(levels, level, strlen(level)) >= 0;
+}
+
 int tare__level_find(int factor, const char *level, size_t length)
 {
     return level_index(tare__factors[factor].levels, level, length);
@@ -313,7 +356,7 @@ const tare__cell *tare__setting_cell(const tare__setting *setting, int f)
     return &(f == TARE__JOINT || f == TARE__UPDATE ? setting->updated : setting->rung)->cell[f];
 }
 
-static int unknown_factor(const tare__line *line, const char *name)
+int tare__factor_unknown(const tare__line *line, const char *name)
 {
     const char *names[TARE__FACTOR_COUNT];
     for (int f = 0; f < TARE__FACTOR_COUNT; ++f)
@@ -334,7 +377,7 @@ static int apply_flip(tare__setting *setting, const tare__line *line, const char
     while (f < TARE__FACTOR_COUNT && strcmp(tare__factors[f].name, name) != 0)
         ++f;
     if (f == TARE__FACTOR_COUNT)
-        return unknown_factor(line, name);
+        return tare__factor_unknown(line, name);
     const char *level = equals + 1;
     int index = tare__level_find(f, level, strlen(level));
     if (index < 0)

@@ -19,9 +19,11 @@
       "between layers")                                                                                                \
     X(SOURCE, "source", true, "traced file", "where a captured net comes from: its function, or a graph file")         \
     X(DISPATCH, "dispatch", true, "call bound", "a captured node is dispatched at each call, or its call is bound")    \
+    X(SHAPE, "shape", true, "inferred guarded frozen",                                                                 \
+      "shapes and dtypes inferred at each call, compared with the captured ones, or taken as they were captured")      \
     X(KEEP, "keep", true, "retaken kept", "an arena taken at each call, or kept")                                      \
-    X(EXECUTION, "execution", true, "imperative replay",                                                               \
-      "each operator run as it is met, or a captured graph replayed")                                                  \
+    X(EXECUTION, "execution", true, "imperative replay carried",                                                       \
+      "each operator run as it is met, a captured graph replayed, or the net called along its captured graph")         \
     X(STORAGE, "storage", true, "pool malloc planned", "where results live: pool, the system's heap, a plan's arena")  \
     X(JOINT, "joint", true, "none joint step split",                                                                   \
       "what is planned together: nothing, forward and backward, these and the update; split: each apart")              \
@@ -31,11 +33,15 @@
       "variants to choose from: best per shape, float64 reference, BLAS first, or none run at all")                    \
     X(THREADS, "threads", true, "1..64", "who takes the pieces of a kernel call, the caller included")                 \
     X(DEVICE, "device", false, "cpu", "where kernels run")                                                             \
+    X(ENGINE, "engine", true, "direct queue",                                                                          \
+      "a kernel is called, or its call is handed to the device as to an engine's queue")                               \
     X(DCE, "dce", true, "on off", "pass: nodes that nothing reads are dropped")                                        \
     X(IN_PLACE, "in-place", true, "on off", "pass: a result takes over the storage of an input")                       \
     X(PLACEMENT, "placement", true, "on off", "pass: what is joined is made in its place, nothing is copied")          \
     X(ORDER, "order", true, "program eager-update least-peak best",                                                    \
       "of a plan's calls: the program's, updates as soon as they can, what grows least first, what needs least")       \
+    X(FUSION, "fusion", true, "off on",                                                                                \
+      "pass: nodes that hand one value on run as one call: a product and what follows it, elementwise operators")      \
     X(RECOMPUTE, "recompute", true, "off bytes",                                                                       \
       "values made again for the backward part where the arena would be larger: off, or a budget as 220MiB")           \
     X(UPDATE, "update", true, "parameter plan multi",                                                                  \
@@ -52,12 +58,15 @@ enum { TARE__API_FUNCTIONAL, TARE__API_KERNELS, TARE__API_BLOCK, TARE__API_HYBRI
 enum { TARE__CAPTURE_NONE, TARE__CAPTURE_CHILD, TARE__CAPTURE_NET, TARE__CAPTURE_STEP, TARE__CAPTURE_BROKEN };
 enum { TARE__SOURCE_TRACED, TARE__SOURCE_FILE };
 enum { TARE__DISPATCH_CALL, TARE__DISPATCH_BOUND };
+enum { TARE__SHAPE_INFERRED, TARE__SHAPE_GUARDED, TARE__SHAPE_FROZEN };
 enum { TARE__KEEP_RETAKEN, TARE__KEEP_KEPT };
-enum { TARE__EXECUTION_IMPERATIVE, TARE__EXECUTION_REPLAY };
+enum { TARE__EXECUTION_IMPERATIVE, TARE__EXECUTION_REPLAY, TARE__EXECUTION_CARRIED };
 enum { TARE__STORAGE_POOL, TARE__STORAGE_MALLOC, TARE__STORAGE_PLANNED };
 enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP, TARE__JOINT_SPLIT };
 enum { TARE__AUTOGRAD_OFF, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH };
+enum { TARE__ENGINE_DIRECT, TARE__ENGINE_QUEUE };
 enum { TARE__ON, TARE__OFF };
+enum { TARE__FUSION_OFF, TARE__FUSION_ON };
 enum { TARE__UPDATE_PARAMETER, TARE__UPDATE_PLAN, TARE__UPDATE_MULTI };
 enum { TARE__ORDER_PROGRAM, TARE__ORDER_EAGER_UPDATE, TARE__ORDER_LEAST_PEAK, TARE__ORDER_BEST };
 
@@ -101,6 +110,8 @@ typedef struct {
 const char *tare__level_name(int factor, int level, char *text);
 /* Index of a level, or the number that it is; -1: none of that name. */
 int tare__level_find(int factor, const char *level, size_t length);
+/* Whether a list of levels, as a factor or a cell has it, holds a level. */
+bool tare__level_in(const char *levels, const char *level);
 
 /* The setting of a rung. with_update: an optimizer is asked for. */
 tare__setting tare__setting_of(const tare__rung *, bool with_update);
@@ -113,8 +124,9 @@ int tare__setting_flip_if(tare__setting *, const tare__line *, const char *flip)
 /* {factor: level} of all, a new object. */
 json_t *tare__setting_json(const tare__setting *);
 
-/* Prints that the rung is unknown, with the nearest; the exit code. */
+/* Prints that the rung or factor is unknown, with the nearest; the exit code. */
 int tare__rung_unknown(const tare__line *, const char *name);
+int tare__factor_unknown(const tare__line *, const char *name);
 
 int tare__modes_run(const tare__line *);
 int tare__factors_run(const tare__line *);

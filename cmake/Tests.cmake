@@ -60,6 +60,13 @@ foreach(source ${test_sources})
     tare_add_test(${name} ${name})
 endforeach()
 
+# What needs a clock, for `make bench-check`.
+add_executable(bench_costs tests/bench_costs.c)
+tare_compile(bench_costs)
+target_include_directories(bench_costs SYSTEM PRIVATE ${TARE_CHECK_INCLUDE_DIRS})
+target_link_libraries(bench_costs PRIVATE tare_bench tare_static ${TARE_CHECK_LINK_LIBRARIES})
+set_target_properties(bench_costs PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
 file(GLOB scripts CONFIGURE_DEPENDS tests/check_*.sh tests/check_*.py)
 foreach(script ${scripts})
     get_filename_component(name ${script} NAME_WE)

@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "graph_private.h"
+#include "fused_private.h"
 
 typedef struct {
     tare_plan *p;
@@ -32,6 +32,8 @@ static bool is_result(const tare_plan *p, const tare_value *v)
  * ---------------------------------------------------------------------------------------*/
 const tare_variant *tare__plan_variant(tare_runtime *rt, const tare_node *n)
 {
+    if (tare__fused_of(n))
+        return n->variant;
     uint32_t strided = 0, apart = 0, copies = 0;
     for (int i = 0; i < n->n_in; ++i)
         strided |= n->operand[i] && !n->operand[i]->d.contiguous && !tare__plan_shape_only(n, i) ? 1u << i : 0;
@@ -52,6 +54,8 @@ static bool runs(const pass *s, const tare_node *n, const tare_value *v, const t
     int total = n->n_in + n->n_out + n->n_aux;
     tare_value *operand[total + 1], as_part = *v;
     tare_node placed = *n;
+    if (tare__fused_of(n)) /* its steps were made for what has no gaps */
+        return part->contiguous;
     as_part.d = *part;
     for (int k = 0; k < total; ++k) {
         tare_value *x = n->operand[k];

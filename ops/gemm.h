@@ -42,6 +42,10 @@ tare_gemm_path tare__gemm_path(const tare_gemm_shape *shape);
  * 4, then 8, 16. */
 int32_t tare__gemm_pieces(const tare_gemm_shape *shape);
 
+/* Which part of C a piece writes. */
+void tare__gemm_tile(const tare_gemm_shape *shape, int piece, int n_pieces, int64_t *row, int64_t *rows,
+                     int64_t *column, int64_t *columns);
+
 /* Scratch each worker of PACKED needs, in bytes, aligned to 64. */
 size_t tare__gemm_worker_bytes(const tare_gemm_shape *shape);
 

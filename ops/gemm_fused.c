@@ -64,6 +64,16 @@ int32_t tare__gemm_pieces(const tare_gemm_shape *s)
     return pieces > 1 ? pieces : 1;
 }
 
+void tare__gemm_tile(const tare_gemm_shape *s, int piece, int n_pieces, int64_t *row, int64_t *rows, int64_t *column,
+                     int64_t *columns)
+{
+    gemm_part part = gemm_part_of(s, piece, n_pieces);
+    *row = part.m;
+    *rows = part.m_end - part.m;
+    *column = part.n;
+    *columns = part.n_end - part.n;
+}
+
 size_t tare__gemm_worker_bytes(const tare_gemm_shape *s)
 {
     int64_t block_k = block_k_of(s->k);

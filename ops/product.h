@@ -128,6 +128,12 @@ static inline double product_flops(const tare_gemm_shape *s)
     return 2.0 * (double)s->m * (double)s->n * (double)s->k;
 }
 
+/* What a piece of one product writes: gemm's cut; BLAS and the reference have one piece. */
+static inline void product_tile(const tare_call *c, int piece, tare_tile *t)
+{
+    tare__gemm_tile(shape_at(c), piece, c->n_pieces, &t->row, &t->rows, &t->column, &t->columns);
+}
+
 /* Floating, of one dtype. */
 static inline tare_status check_factors(const tare_args *a)
 {
@@ -158,17 +164,19 @@ static inline tare_status set_matrix(const tare_args *a, tare_desc *out, int64_t
 
 /* Best first: our own gemm, BLAS, the reference. */
 #define PRODUCT_VARIANTS(op)                                                                                           \
-    .variants =                                                                                                        \
-        (const tare_variant[]){TARE_NATIVE(op, "gemm_", .dtypes = TARE_BIT(TARE_F32), .in_strides = FORWARD_2,         \
-                                           .fits_strides = native_takes_##op, .prepare = prepare_##op),                \
-                               {.name = "blas",                                                                        \
-                                .set = TARE_SET_BLAS,                                                                  \
-                                .dtypes = TARE_BIT(TARE_F32),                                                          \
-                                .in_strides = FORWARD_2,                                                               \
-                                .fits_strides = blas_takes_##op,                                                       \
-                                .prepare = prepare_##op##_whole,                                                       \
-                                .run = op##_blas},                                                                     \
-                               TARE_REFERENCE(op##_reference, .in_strides = ANY_2, .prepare = prepare_##op##_whole)},  \
+    .variants = (const tare_variant[]){TARE_NATIVE(op, "gemm_", .dtypes = TARE_BIT(TARE_F32), .in_strides = FORWARD_2, \
+                                                   .fits_strides = native_takes_##op, .tile = product_tile,            \
+                                                   .prepare = prepare_##op),                                           \
+                                       {.name = "blas",                                                                \
+                                        .set = TARE_SET_BLAS,                                                          \
+                                        .dtypes = TARE_BIT(TARE_F32),                                                  \
+                                        .in_strides = FORWARD_2,                                                       \
+                                        .fits_strides = blas_takes_##op,                                               \
+                                        .tile = product_tile,                                                          \
+                                        .prepare = prepare_##op##_whole,                                               \
+                                        .run = op##_blas},                                                             \
+                                       TARE_REFERENCE(op##_reference, .in_strides = ANY_2, .tile = product_tile,       \
+                                                      .prepare = prepare_##op##_whole)},                               \
     .n_variants = TARE_N_NATIVE + 2
 
 #endif
