@@ -159,7 +159,7 @@ static tare_status record(recorder *r, tare__arm *a)
     r->alloc = d->alloc;
     r->free = d->free;
     r->calls = a->rt->counts.kernel_calls;
-    a->rt->trace = (tare_trace){on_event, r};
+    a->rt->trace = (tare_trace){.event = on_event, .owner = r};
     tare_imperative_retrace(a->mode);
     d->alloc = on_alloc;
     d->free = on_free;

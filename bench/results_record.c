@@ -148,7 +148,7 @@ json_t *tare__contrast_record(const tare__results *r, int arm)
 
 json_t *tare__memory_record(const tare__results *r, int side)
 {
-    json_t *record = line_of(r, "memory", -1);
+    json_t *record = tare__results_line(r, "memory", -1);
     json_object_update(record, json_array_get(r->facts->memory, (size_t)side));
     return record;
 }
