@@ -1,7 +1,7 @@
 # The entry points; what they do stands in CMakePresets.json, cmake/ and scripts/.
 export CMAKE_GENERATOR ?= $(if $(shell command -v ninja),Ninja,Unix Makefiles)
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
-.PHONY: build demo check check-full bench-check fuzz prepare
+.PHONY: build demo check check-full bench-check gate-update fuzz prepare
 
 build:
 	cmake --preset release
@@ -15,6 +15,7 @@ demo: prepare
 	scripts/demo.sh
 
 check: prepare
+	scripts/prepare.sh check
 	$(MAKE) build
 	cmake --preset sanitize
 	cmake --build --preset sanitize -j $(JOBS)
@@ -37,6 +38,10 @@ check-full: check
 # What needs a clock.
 bench-check: build
 	build/tare bench chain --modes all --quick
+
+# The figures that check_gate.py compares with, written anew for this compiler.
+gate-update: build
+	python3 tests/check_gate.py . build --update
 
 # libFuzzer over every reader, SECONDS each.
 SECONDS ?= 60

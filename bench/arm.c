@@ -167,6 +167,8 @@ static tare_status open_parts(tare__arm *a)
         status = part[i](a);
     if (status == TARE_OK && a->task.optimizer)
         status = tare_optimizer_new(a->net, a->task.optimizer, &a->optimizer);
+    if (status == TARE_OK && a->optimizer && a->setting.level[TARE__UPDATE] == TARE__UPDATE_MULTI)
+        status = tare_optimizer_multi(a->optimizer);
     return status;
 }
 

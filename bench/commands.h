@@ -20,6 +20,7 @@ int tare__data_run(const tare__line *);
 int tare__plan_run(const tare__line *);
 int tare__graph_run(const tare__line *);
 int tare__step_run(const tare__line *);
+int tare__count_run(const tare__line *);
 int tare__check_run(const tare__line *);
 int tare__report_run(const tare__line *);
 int tare__measure_run(const tare__line *);

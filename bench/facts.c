@@ -139,3 +139,12 @@ tare_status tare__arm_peak(tare__arm *a, int64_t *bytes)
     *bytes = a->rt->work_bytes_peak;
     return status;
 }
+
+json_t *tare__counts_json(const tare_counts *c)
+{
+    json_t *counts = json_object();
+#define TARE__COUNT_JSON(name, doc) json_object_set_new(counts, #name, json_integer(c->name));
+    TARE_COUNTS(TARE__COUNT_JSON)
+#undef TARE__COUNT_JSON
+    return counts;
+}

@@ -11,7 +11,7 @@ typedef struct {
     int nodes;    /* operators with a kernel in the program before passes */
     double flops; /* 2 x multiply-adds of the products: forward and wanted gradients */
     int64_t parameter_bytes, optimizer_bytes, input_bytes;
-    int64_t order_free; /* the floor of all orders of that plan; -1: none */
+    int64_t order_free;    /* the floor of all orders of that plan; -1: none */
     tare__node_work *work; /* of the nodes with a kernel, alike ones together; owned */
     int n_work;
     tare_plan_bytes plan; /* of forward and backward, gradients kept to the end: what an imperative step holds */
@@ -28,6 +28,8 @@ double tare__node_bytes(const tare_node *);
 
 /* Counts of one step of a prepared arm, after two that warm it up. */
 tare_status tare__arm_count(tare__arm *, tare_counts *step);
+/* Counts as a new object, a field each. */
+json_t *tare__counts_json(const tare_counts *);
 /* Highest bytes of results during one step: what the runtime handed out, and the plan's arena. */
 tare_status tare__arm_peak(tare__arm *, int64_t *bytes);
 

@@ -130,6 +130,15 @@ static const tare__option step_options[] = {
     JSON_FILE,
     END,
 };
+static const tare__option count_options[] = {
+    TARE__TASK_OPTIONS,
+    WORK,
+    TARE__ARM_OPTIONS,
+    {"arm", "NAME=RUNG,F=L,...", NULL, "one more arm, with flips of its own"},
+    {"steps", "K", "5", "warm steps for a profiler to count: K, then three times as many"},
+    JSON_FILE,
+    END,
+};
 static const tare__option check_options[] = {TARE__PLUGIN_OPTION, END};
 static const tare__option no_options[] = {END};
 static const tare__option report_options[] = {
@@ -193,6 +202,11 @@ static const tare__command commands[] = {
      "  tare graph mlp --save mlp.json"},
     {"step", "NET", "shows one step event by event, two arms side by side", 1, 1, step_options, tare__step_run,
      "  tare step mlp --arms functional,step --layer dense0"},
+    {"count", "NET", "counts what a step does beside its kernels: exact, no clock", 1, 1, count_options,
+     tare__count_run,
+     "A line an arm, a column a counter. Instructions and system calls are counted under callgrind by "
+     "scripts/gate.py.\n"
+     "  tare count mlp --optimizer adam --modes functional,step"},
     {"check", "[OP | FILE.so]...", "runs all tests that follow from an operator's record", 0, -1, check_options,
      tare__check_run,
      "A line a test: each kernel against the float64 reference, in place and in other orders; gradients against "

@@ -10,15 +10,6 @@
 #include "measure.h"
 #include "memory_use.h"
 
-static json_t *counts_json(const tare_counts *c)
-{
-    json_t *counts = json_object();
-#define TARE__COUNT_JSON(name, doc) json_object_set_new(counts, #name, json_integer(c->name));
-    TARE_COUNTS(TARE__COUNT_JSON)
-#undef TARE__COUNT_JSON
-    return counts;
-}
-
 /* An imperative arm has no parts: all zero. Appending the update counts as trace; infer is the re-inference of a
  * loaded program, which no arm has. */
 static json_t *capture_json(const tare__arm *a)
@@ -80,9 +71,9 @@ static tare_status open_arm(const tare__task *task, tare__arm *a, int i)
         return status;
     json_t *opened = json_pack("{s:i,s:b,s:I,s:o,s:o,s:o,s:I,s:I,s:o,s:o}", "opened", i, "disturbed", (int)disturbed,
                                "first_step_ns", (json_int_t)first_ns, "capture_ns", capture_json(a), "setup",
-                               counts_json(&setup), "counts", counts_json(&step), "peak_bytes", (json_int_t)peak,
-                               "reserved_bytes", (json_int_t)a->rt->reserved_bytes, "plan", plan_json(a->plan),
-                               "rss_growth", growth < 0 ? json_null() : json_integer(growth));
+                               tare__counts_json(&setup), "counts", tare__counts_json(&step), "peak_bytes",
+                               (json_int_t)peak, "reserved_bytes", (json_int_t)a->rt->reserved_bytes, "plan",
+                               plan_json(a->plan), "rss_growth", growth < 0 ? json_null() : json_integer(growth));
     status = add_digests(task, a, opened);
     if (status == TARE_OK)
         tare__measure_say(opened);

@@ -127,6 +127,8 @@ static int read_setting(reading *r, const char *rung)
     int code = apply_factors(r);
     if (!code && r->task->work == TARE__TRAIN && r->setting->level[TARE__AUTOGRAD] == TARE__AUTOGRAD_OFF)
         code = tare__usage(r->line, "autograd=off leaves no gradient to train with: ask for --forward or --infer");
+    if (!code && !r->task->optimizer && r->setting->level[TARE__UPDATE] == TARE__UPDATE_MULTI)
+        code = tare__usage(r->line, "update=multi means nothing without an update: ask for an --optimizer");
     return code;
 }
 

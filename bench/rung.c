@@ -47,7 +47,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__IN_PLACE] = {"off", "off", NO_PASS}, [TARE__PLACEMENT] = {"off", "off", NO_PASS},                           \
     [TARE__ORDER] = {"program", "program", "operators run as the program meets them (symbol, step and kernels)"},      \
     [TARE__RECOMPUTE] = {"off", "off", NO_PASS},                                                                       \
-    [TARE__UPDATE] = {"parameter", "parameter", "an update in the plan needs a plan (the rung step)"}
+    [TARE__UPDATE] = {"parameter", "parameter multi", "an update in the plan needs a plan (the rung step)"}
 #define UNCAPTURED                                                                                                     \
     [TARE__CAPTURE] = {"none", "none", "capturing each layer belongs to hybridblock, the net to hybridized"}
 #define APIS    "functional block hybridblock invoke"
@@ -67,7 +67,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__PLACEMENT] = {"on", "on", "a captured operator has all its passes"},                                        \
     [TARE__ORDER] = {"program", "program", "a captured operator runs in the order of its program"},                    \
     [TARE__RECOMPUTE] = {"off", "off", "its backward is planned apart and reads what the forward kept (symbol)"},      \
-    [TARE__UPDATE] = {"parameter", "parameter", "an update in the plan needs a plan (the rung step)"}
+    [TARE__UPDATE] = {"parameter", "parameter multi", "an update in the plan needs a plan (the rung step)"}
 
 const tare__rung tare__rungs[] = {
     {
@@ -151,7 +151,7 @@ const tare__rung tare__rungs[] = {
                 [TARE__API] = {"functional", "functional", "its calls as a bare list are the rung kernels"},
                 [TARE__JOINT] = {"joint", "joint", "the update in the same plan is the rung step"},
                 REPLAYED,
-                [TARE__UPDATE] = {"parameter", "parameter", "the update in the plan is the rung step"},
+                [TARE__UPDATE] = {"parameter", "parameter multi", "the update in the plan is the rung step"},
             },
     },
     {

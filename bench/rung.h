@@ -38,7 +38,8 @@
       "of a plan's calls: the program's, updates as soon as they can, what grows least first, what needs least")       \
     X(RECOMPUTE, "recompute", true, "off bytes",                                                                       \
       "values made again for the backward part where the arena would be larger: off, or a budget as 220MiB")           \
-    X(UPDATE, "update", true, "parameter plan", "the optimizer: run parameter by parameter, or part of the plan")
+    X(UPDATE, "update", true, "parameter plan multi",                                                                  \
+      "the optimizer: run parameter by parameter, part of the plan, or all parameters in one operator call")
 
 typedef enum {
 #define TARE__FACTOR_ENUM(NAME, text, exact, levels, doc) TARE__##NAME,
@@ -57,6 +58,7 @@ enum { TARE__STORAGE_POOL, TARE__STORAGE_MALLOC, TARE__STORAGE_PLANNED };
 enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP, TARE__JOINT_SPLIT };
 enum { TARE__AUTOGRAD_OFF, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH };
 enum { TARE__ON, TARE__OFF };
+enum { TARE__UPDATE_PARAMETER, TARE__UPDATE_PLAN, TARE__UPDATE_MULTI };
 enum { TARE__ORDER_PROGRAM, TARE__ORDER_EAGER_UPDATE, TARE__ORDER_LEAST_PEAK, TARE__ORDER_BEST };
 
 typedef struct {

@@ -57,6 +57,8 @@ static size_t variants_bytes(const tare_op *op)
     return (size_t)op->n_variants * sizeof(tare_variant);
 }
 
+const tare_kernels tare_kernels_none;
+
 static tare_status grow_kernels(tare_runtime *rt)
 {
     uint32_t slots = (rt->kernels_mask + 1) * 2;
@@ -95,6 +97,8 @@ static tare_status check_operator(const tare_op *op)
     bool reference = op->n_variants > 0 && op->variants[op->n_variants - 1].set == TARE_SET_REFERENCE;
     if (!op->infer)
         wrong = "it has no infer";
+    else if (op->execute)
+        wrong = "it has execute, which is for operators made at run time";
     else if (!op->gradient && !op->not_differentiable)
         wrong = "it has no gradient and is not marked not_differentiable";
     else if (!op->view && !reference)

@@ -191,10 +191,18 @@ TARE_API const void *tare_find(tare_runtime *, tare_kind, const char *name);
 TARE_API void tare_runtime_name_operators(tare_runtime *, const tare_op *accumulate, const tare_op *fill,
                                           const tare_op *copy);
 
-/* The kernels usable for an operator in this runtime; n = 0 when it is not registered. */
+/* Those of an operator that is executed, not run by a kernel. */
+TARE_API extern const tare_kernels tare_kernels_none;
+
+/* The kernels usable for an operator in this runtime; n = 0 when it is not registered. An operator made at run time is
+ * in no catalogue, and what is looked at for it must not depend on where it happened to be allocated. */
 static inline const tare_kernels *tare_runtime_kernels(const tare_runtime *rt, const tare_op *op)
 {
     uint32_t at = (uint32_t)((uintptr_t)op >> 5) & rt->kernels_mask;
+    if (__builtin_expect(rt->kernels[at].op == op, 1))
+        return &rt->kernels[at];
+    if (op->execute)
+        return &tare_kernels_none;
     while (rt->kernels[at].op != op && rt->kernels[at].op)
         at = (at + 1) & rt->kernels_mask;
     return &rt->kernels[at];

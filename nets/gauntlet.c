@@ -42,7 +42,8 @@ static tare_status build_layers(gauntlet *g)
     tare_net *n = &g->net;
     g->pool = tare_pool_layer_square("pool", TARE_POOL_MAX, 2, 2);
     const int32_t position[STEPS] = {0, 1, 2, 3, 4};
-    tare_status status = tare_batch_norm_layer_build(n, &g->norm, "norm", CHANNELS, (tare_batch_norm_attr){1e-5, 0.1});
+    tare_status status = tare_batch_norm_layer_build(n, &g->norm, "norm", CHANNELS, (tare_batch_norm_attr){1e-5, 0.1},
+                                                     TARE_ACTIVATION_NONE);
     if (status == TARE_OK)
         status = tare_dense_layer_build(n, &g->share, "share", HALF, SHARED, TARE_ACTIVATION_RELU);
     if (status == TARE_OK)

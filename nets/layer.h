@@ -23,17 +23,20 @@ static inline const tare_op *tare_activation_of(tare_activation a, const tare_op
     return a == TARE_ACTIVATION_RELU ? F[TARE_F_relu] : a == TARE_ACTIVATION_TANH ? F[TARE_F_tanh] : NULL;
 }
 
+/* active(x) in the current scope, which owns x if it was moved */
+static inline tare_value *tare_layer_activate(tare_mode *m, const tare_op *active, tare_value *x)
+{
+    tare_value *const in[] = {tare_move(x)};
+    return tare_apply1(m, active, NULL, in, 1);
+}
+
 /* activation(op(x, weight, bias)) in the current scope, which owns x if it was moved; `active` NULL: op's result. */
 static inline tare_value *tare_layer_affine(tare_mode *m, const tare_op *op, const void *attr, const tare_op *active,
                                             tare_value *x, tare_value *weight, tare_value *bias)
 {
     tare_value *const in[] = {tare_move(x), weight, bias};
     tare_value *y = tare_apply1(m, op, attr, in, 3);
-    if (active) {
-        tare_value *const of[] = {tare_move(y)};
-        y = tare_apply1(m, active, NULL, of, 1);
-    }
-    return y;
+    return active ? tare_layer_activate(m, active, tare_move(y)) : y;
 }
 
 /* y = activation(x wᵀ + b); x [N,inputs], y [N,units] */

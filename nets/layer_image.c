@@ -9,21 +9,23 @@ _Static_assert(offsetof(tare_avg_pool2d_attr, ceil_mode) == offsetof(tare_max_po
 
 /* ---- convolution ------------------------------------------------------------------------------------------------*/
 tare_status tare_conv_layer_build(tare_net *net, tare_conv_layer *l, const char *path, int64_t channels, int64_t maps,
-                                  int64_t kernel_h, int64_t kernel_w, tare_conv2d_attr attr, tare_activation activation)
+                                  int64_t kernel_h, int64_t kernel_w, tare_conv2d_attr attr, bool biased,
+                                  tare_activation activation)
 {
     if (attr.groups < 1 || channels % attr.groups || maps % attr.groups)
         return tare_error(TARE_BAD_ARGUMENT, "conv '%s': %lld groups do not divide %lld channels and %lld maps", path,
                           (long long)attr.groups, (long long)channels, (long long)maps);
     *l = (tare_conv_layer){.path = path, .attr = attr, .activation = activation};
     const int64_t dim[] = {maps, channels / attr.groups, kernel_h, kernel_w};
-    return tare__affine_parameters(net, path, 4, dim, &l->weight, &l->bias);
+    return biased ? tare__affine_parameters(net, path, 4, dim, &l->weight, &l->bias)
+                  : tare_net_parameter(net, path, "weight", TARE_INIT_WEIGHT, 4, dim, &l->weight);
 }
 
 static tare_value *block_conv(tare_mode *m, tare_block *b, tare_value *x)
 {
     const tare_conv_layer *l = b->layer;
     return tare_conv_layer_apply(m, l, &tare_op_conv2d, tare_activation_op(l->activation), x, tare_block_data(m, b, 0),
-                                 tare_block_data(m, b, 1));
+                                 l->bias ? tare_block_data(m, b, 1) : NULL);
 }
 
 static tare_value *hybrid_conv(tare_mode *m, tare_block *b, const tare_op *const *F, tare_value *x,
@@ -31,18 +33,20 @@ static tare_value *hybrid_conv(tare_mode *m, tare_block *b, const tare_op *const
 {
     const tare_conv_layer *l = b->layer;
     return tare_conv_layer_apply(m, l, F[TARE_F_conv2d], tare_activation_of(l->activation, F), x, parameters[0],
-                                 parameters[1]);
+                                 l->bias ? parameters[1] : NULL);
 }
 
 void tare_conv_layer_block(tare_conv_layer *l, tare_block *out)
 {
     static const tare_block_class conv = {
         .name = "conv", .parameter = {"weight", "bias"}, .forward = block_conv, .hybrid_forward = hybrid_conv};
-    *out = (tare_block){.class_ = &conv,
+    static const tare_block_class unbiased = {
+        .name = "conv", .parameter = {"weight"}, .forward = block_conv, .hybrid_forward = hybrid_conv};
+    *out = (tare_block){.class_ = l->bias ? &conv : &unbiased,
                         .name = l->path,
                         .layer = l,
                         .parameter = {{"weight", l->weight}, {"bias", l->bias}},
-                        .n_parameters = 2};
+                        .n_parameters = l->bias ? 2 : 1};
 }
 
 /* ---- pooling ----------------------------------------------------------------------------------------------------*/

@@ -11,7 +11,7 @@ extern "C" {
 /* y = activation(x convolved by weight + bias); x [N,channels,H,W], y [N,maps,OH,OW] */
 typedef struct {
     const char *path;
-    tare_value *weight, *bias; /* [maps,channels/groups,R,S], [maps] */
+    tare_value *weight, *bias; /* [maps,channels/groups,R,S], [maps] or NULL: none */
     tare_conv2d_attr attr;
     tare_activation activation;
 } tare_conv_layer;
@@ -19,7 +19,7 @@ typedef struct {
 /* `maps` kernels of kernel_h x kernel_w; attr as conv2d's, and groups divide channels and maps. */
 TARE_API tare_status tare_conv_layer_build(tare_net *net, tare_conv_layer *, const char *path, int64_t channels,
                                            int64_t maps, int64_t kernel_h, int64_t kernel_w, tare_conv2d_attr attr,
-                                           tare_activation);
+                                           bool biased, tare_activation);
 
 static inline tare_value *tare_conv_layer_apply(tare_mode *m, const tare_conv_layer *l, const tare_op *conv2d,
                                                 const tare_op *active, tare_value *x, tare_value *weight,

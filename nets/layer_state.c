@@ -27,9 +27,9 @@ void tare_dropout_layer_block(tare_dropout_layer *l, tare_block *out)
 
 /* ---- batch normalization ----------------------------------------------------------------------------------------*/
 tare_status tare_batch_norm_layer_build(tare_net *net, tare_batch_norm_layer *l, const char *path, int64_t channels,
-                                        tare_batch_norm_attr attr)
+                                        tare_batch_norm_attr attr, tare_activation activation)
 {
-    *l = (tare_batch_norm_layer){.path = path, .attr = attr};
+    *l = (tare_batch_norm_layer){.path = path, .attr = attr, .activation = activation};
     tare_status status = tare_net_parameter(net, path, "weight", TARE_INIT_ONE, 1, &channels, &l->scale);
     if (status == TARE_OK)
         status = tare_net_parameter(net, path, "bias", TARE_INIT_ZERO, 1, &channels, &l->shift);
@@ -42,17 +42,20 @@ tare_status tare_batch_norm_layer_build(tare_net *net, tare_batch_norm_layer *l,
 
 static tare_value *block_batch_norm(tare_mode *m, tare_block *b, tare_value *x)
 {
+    const tare_batch_norm_layer *l = b->layer;
     tare_value *values[4];
     for (int i = 0; i < 4; ++i)
         values[i] = tare_block_data(m, b, i);
-    return tare_batch_norm_layer_apply(m, b->layer, &tare_op_batch_norm, &tare_op_batch_norm_inference, x, values);
+    return tare_batch_norm_layer_apply(m, l, &tare_op_batch_norm, &tare_op_batch_norm_inference,
+                                       tare_activation_op(l->activation), x, values);
 }
 
 static tare_value *hybrid_batch_norm(tare_mode *m, tare_block *b, const tare_op *const *F, tare_value *x,
                                      tare_value *const *parameters)
 {
-    return tare_batch_norm_layer_apply(m, b->layer, F[TARE_F_batch_norm], F[TARE_F_batch_norm_inference], x,
-                                       parameters);
+    const tare_batch_norm_layer *l = b->layer;
+    return tare_batch_norm_layer_apply(m, l, F[TARE_F_batch_norm], F[TARE_F_batch_norm_inference],
+                                       tare_activation_of(l->activation, F), x, parameters);
 }
 
 void tare_batch_norm_layer_block(tare_batch_norm_layer *l, tare_block *out)

@@ -4,7 +4,7 @@
 #ifndef TARE_NETS_LAYER_STATE_H
 #define TARE_NETS_LAYER_STATE_H
 
-#include "net.h"
+#include "layer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,29 +47,32 @@ static inline tare_value *tare_dropout_layer_direct(tare_mode *m, tare_block *b,
 
 TARE_API void tare_dropout_layer_block(tare_dropout_layer *, tare_block *out);
 
-/* y = (x - mean) / sqrt(var + epsilon) scale + shift; x, y [N,channels,...]. In training mean and var are the batch's,
- * and the running ones follow them; in inference they are the running ones. */
+/* y = activation((x - mean) / sqrt(var + epsilon) scale + shift); x, y [N,channels,...]. In training mean and var are
+ * the batch's, and the running ones follow them; in inference they are the running ones. */
 typedef struct {
     const char *path;
     tare_value *scale, *shift;              /* parameters "weight" (ones), "bias" (zeros) */
     tare_value *running_mean, *running_var; /* state (zeros, ones) */
     tare_batch_norm_attr attr;
+    tare_activation activation;
 } tare_batch_norm_layer;
 
 /* epsilon and momentum: the operator's (1e-5 and 0.1 are usual). */
 TARE_API tare_status tare_batch_norm_layer_build(tare_net *net, tare_batch_norm_layer *, const char *path,
-                                                 int64_t channels, tare_batch_norm_attr);
+                                                 int64_t channels, tare_batch_norm_attr, tare_activation);
 
 /* values: scale, shift, running mean, running variance */
 static inline tare_value *tare_batch_norm_layer_apply(tare_mode *m, const tare_batch_norm_layer *l,
-                                                      const tare_op *training, const tare_op *inference, tare_value *x,
-                                                      tare_value *const values[4])
+                                                      const tare_op *training, const tare_op *inference,
+                                                      const tare_op *active, tare_value *x, tare_value *const values[4])
 {
     const tare_batch_norm_inference_attr attr = {l->attr.epsilon};
     m->scope_begin(m, l->path);
     m->adopt(m, &x, 1);
     tare_value *const in[] = {tare_move(x), values[0], values[1], values[2], values[3]};
     tare_value *y = m->training ? tare_apply1(m, training, &l->attr, in, 5) : tare_apply1(m, inference, &attr, in, 5);
+    if (active)
+        y = tare_layer_activate(m, active, tare_move(y));
     m->scope_end(m, &y, 1);
     return y;
 }
@@ -77,7 +80,8 @@ static inline tare_value *tare_batch_norm_layer_apply(tare_mode *m, const tare_b
 static inline tare_value *tare_batch_norm_layer_forward(tare_mode *m, const tare_batch_norm_layer *l, tare_value *x)
 {
     tare_value *const values[] = {l->scale, l->shift, l->running_mean, l->running_var};
-    return tare_batch_norm_layer_apply(m, l, &tare_op_batch_norm, &tare_op_batch_norm_inference, x, values);
+    return tare_batch_norm_layer_apply(m, l, &tare_op_batch_norm, &tare_op_batch_norm_inference,
+                                       tare_activation_op(l->activation), x, values);
 }
 
 static inline tare_value *tare_batch_norm_layer_direct(tare_mode *m, tare_block *b, tare_value *x)

@@ -9,6 +9,7 @@
 #ifndef TARE_NETS_NET_H
 #define TARE_NETS_NET_H
 
+#include "../core/bundle.h"
 #include "block.h"
 
 #ifdef __cplusplus
@@ -144,10 +145,12 @@ typedef struct {
     uint16_t n_options, option_bytes;
     int n_states;      /* values a parameter, zero at start */
     bool counts_steps; /* has a 0-d int64 step count */
-    /* Once a step before the parameters; may return a value shared by all updates, or NULL. */
+    /* Once a step before the parameters: a value that all updates read; NULL: they read the learning rate. */
     tare_value *(*begin)(tare_mode *, const tare_optimizer *);
-    void (*update)(tare_mode *, const tare_optimizer *, tare_value *parameter, tare_value *gradient,
-                   tare_value *const *state, tare_value *shared);
+    /* The rule, one operator: inputs parameter, gradient, the states, what begin made; it writes the parameter and the
+     * states in place. */
+    const tare_op *update;
+    void (*attr)(const tare_optimizer *, void *attr); /* its attributes; NULL: it has none */
 } tare_optimizer_type;
 
 struct tare_optimizer {
@@ -159,12 +162,17 @@ struct tare_optimizer {
     tare_value *step;          /* 0-d int64, NULL if not counted */
     tare_value **state;        /* [n_parameters * n_states] */
     int64_t n_steps;           /* that tare_optimizer_advance has begun: to be kept with the state, and set again */
+    tare_bundle *multi;        /* all parameters in one call; NULL: a call each */
+    tare_value **operand;      /* [n_parameters * inputs of the update]: what multi is given */
 };
 
 /* "adam", "sgd:momentum=0.9,lr=0.01,clip=1", "adamw:schedule=cosine,steps=1000,warmup=50". */
 TARE_API tare_status tare_optimizer_new(tare_net *, const char *text, tare_optimizer **out);
 /* Before its net is freed. NULL is fine. */
 TARE_API void tare_optimizer_free(tare_optimizer *);
+/* From now on a step run at once updates all parameters in one operator call (core/bundle.h), with the bits of a call
+ * each. IMPOSSIBLE where the rule's operator is not made for it. */
+TARE_API tare_status tare_optimizer_multi(tare_optimizer *);
 /* Updates every parameter that has a gradient (m->gradient), through the mode: run now, or appended to the plan. */
 TARE_API tare_status tare_optimizer_step(tare_optimizer *, tare_mode *);
 

@@ -25,20 +25,13 @@ typedef struct {
     double epsilon, weight_decay;
 } adagrad_options;
 
-/* ---- sgd
- * ---------------------------------------------------------------------------------------------------------------*/
-static void sgd_update(tare_mode *m, const tare_optimizer *opt, tare_value *w, tare_value *g, tare_value *const *state,
-                       tare_value *shared)
+/* ---- attributes of the update operators, and what a step computes once -------------------------------------------*/
+static void sgd_attr(const tare_optimizer *opt, void *attr)
 {
-    (void)shared;
     const sgd_options *o = opt->options;
-    tare_value *out[2];
-    tare_sgd_attr attr = {.momentum = o->momentum, .weight_decay = o->weight_decay, .nesterov = o->nesterov};
-    (void)m->apply(m, &tare_op_sgd, &attr, (tare_value *const[]){w, g, state[0], opt->learning_rate}, 4, out, 0);
+    *(tare_sgd_attr *)attr = (tare_sgd_attr){o->momentum, o->weight_decay, o->nesterov};
 }
 
-/* ---- adam
- * --------------------------------------------------------------------------------------------------------------*/
 static tare_value *adam_begin(tare_mode *m, const tare_optimizer *opt)
 {
     const adam_options *o = opt->options;
@@ -46,46 +39,28 @@ static tare_value *adam_begin(tare_mode *m, const tare_optimizer *opt)
     return tare_adam_rate(m, t, opt->learning_rate, (tare_adam_rate_attr){.beta1 = o->beta1, .beta2 = o->beta2});
 }
 
-static void apply_adam(tare_mode *m, const tare_optimizer *opt, bool decoupled, tare_value *w, tare_value *g,
-                       tare_value *const *state, tare_value *rate)
+static void adam_attr(const tare_optimizer *opt, void *attr)
 {
     const adam_options *o = opt->options;
-    tare_value *out[3];
-    tare_adam_attr attr = {o->beta1, o->beta2, o->epsilon, o->weight_decay, decoupled};
-    (void)m->apply(m, &tare_op_adam, &attr, (tare_value *const[]){w, g, state[0], state[1], rate}, 5, out, 0);
+    *(tare_adam_attr *)attr = (tare_adam_attr){o->beta1, o->beta2, o->epsilon, o->weight_decay, false};
 }
 
-static void adam_update(tare_mode *m, const tare_optimizer *opt, tare_value *w, tare_value *g, tare_value *const *state,
-                        tare_value *shared)
+static void adamw_attr(const tare_optimizer *opt, void *attr)
 {
-    apply_adam(m, opt, false, w, g, state, shared);
+    adam_attr(opt, attr);
+    ((tare_adam_attr *)attr)->decoupled = true;
 }
 
-static void adamw_update(tare_mode *m, const tare_optimizer *opt, tare_value *w, tare_value *g,
-                         tare_value *const *state, tare_value *shared)
+static void rmsprop_attr(const tare_optimizer *opt, void *attr)
 {
-    apply_adam(m, opt, true, w, g, state, shared);
-}
-
-/* ---- rmsprop, adagrad --------------------------------------------------------------------------------------------*/
-static void rmsprop_update(tare_mode *m, const tare_optimizer *opt, tare_value *w, tare_value *g,
-                           tare_value *const *state, tare_value *shared)
-{
-    (void)shared;
     const rmsprop_options *o = opt->options;
-    tare_value *out[2];
-    tare_rmsprop_attr attr = {o->alpha, o->epsilon, o->weight_decay};
-    (void)m->apply(m, &tare_op_rmsprop, &attr, (tare_value *const[]){w, g, state[0], opt->learning_rate}, 4, out, 0);
+    *(tare_rmsprop_attr *)attr = (tare_rmsprop_attr){o->alpha, o->epsilon, o->weight_decay};
 }
 
-static void adagrad_update(tare_mode *m, const tare_optimizer *opt, tare_value *w, tare_value *g,
-                           tare_value *const *state, tare_value *shared)
+static void adagrad_attr(const tare_optimizer *opt, void *attr)
 {
-    (void)shared;
     const adagrad_options *o = opt->options;
-    tare_value *out[2];
-    tare_adagrad_attr attr = {o->epsilon, o->weight_decay};
-    (void)m->apply(m, &tare_op_adagrad, &attr, (tare_value *const[]){w, g, state[0], opt->learning_rate}, 4, out, 0);
+    *(tare_adagrad_attr *)attr = (tare_adagrad_attr){o->epsilon, o->weight_decay};
 }
 
 /* ---- options ----------------------------------------------------------------------------------------------------*/
@@ -146,32 +121,37 @@ static const tare_attr adagrad_attrs[] = {
 
 #define OPTIONS(rule, struct_)                                                                                         \
     .options = rule##_attrs, .n_options = sizeof rule##_attrs / sizeof *rule##_attrs, .option_bytes = sizeof(struct_), \
-    .update = rule##_update
+    .attr = rule##_attr
 
 static const tare_optimizer_type optimizers[] = {
     {.name = "sgd",
      .doc = "stochastic gradient descent with momentum, Nesterov's if wanted",
      .n_states = 1,
+     .update = &tare_op_sgd,
      OPTIONS(sgd, sgd_options)},
     {.name = "adam",
      .doc = "Adam (Kingma and Ba, 2015, algorithm 1)",
      .n_states = 2,
      .counts_steps = true,
      .begin = adam_begin,
+     .update = &tare_op_adam,
      OPTIONS(adam, adam_options)},
     {.name = "adamw",
      .doc = "Adam with decoupled weight decay (Loshchilov and Hutter, 2019, algorithm 2)",
      .n_states = 2,
      .counts_steps = true,
      .begin = adam_begin,
+     .update = &tare_op_adam,
      OPTIONS(adamw, adam_options)},
     {.name = "rmsprop",
      .doc = "RMSProp (Tieleman and Hinton, 2012), not centred, without momentum",
      .n_states = 1,
+     .update = &tare_op_rmsprop,
      OPTIONS(rmsprop, rmsprop_options)},
     {.name = "adagrad",
      .doc = "AdaGrad (Duchi, Hazan and Singer, 2011), its squares 0 at the start",
      .n_states = 1,
+     .update = &tare_op_adagrad,
      OPTIONS(adagrad, adagrad_options)},
 };
 

@@ -283,18 +283,6 @@ static void batch_norm_inference_gradient(tare_builder *b)
 }
 
 /* ---- records ----------------------------------------------------------------------------------------------------*/
-static double batch_norm_flops(const tare_args *a, const tare_desc_ref *out)
-{
-    (void)out;
-    return 8 * (double)tare_desc_count(a->in[X]); /* sum; difference, square, sum; difference, scale, shift */
-}
-
-static double batch_norm_inference_flops(const tare_args *a, const tare_desc_ref *out)
-{
-    (void)out;
-    return 3 * (double)tare_desc_count(a->in[X]);
-}
-
 #define EPSILON(op)                                                                                                    \
     {                                                                                                                  \
         "epsilon", TARE_ATTR_FLOAT, offsetof(tare_##op##_attr, epsilon), 0, 1e6, "1e-5", "added to the variance"       \
@@ -322,7 +310,6 @@ const tare_op tare_op_batch_norm = {
     .overwrites = {X + 1},
     .ties = {0, RUN_MEAN + 1, RUN_VAR + 1},
     .effects = TARE_EFFECT_STATE,
-    .flops = batch_norm_flops,
     TARE_USUAL_VARIANTS(batch_norm),
     TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[4,3] f32[3] f32[3] f32[3] f32[3]<0,1>", NULL, NULL},
                  {TARE_SAMPLE_CHECK, "f32[2,3,5] f32[3] f32[3] f32[3] f32[3]<0,1>", "epsilon=0.1,momentum=0.3", NULL},
@@ -357,7 +344,6 @@ const tare_op tare_op_batch_norm_inference = {
     .gradient = batch_norm_inference_gradient,
     .needs_in = 1u << X | 1u << GAMMA | 1u << INFER_MEAN | 1u << INFER_VAR,
     .overwrites = {X + 1},
-    .flops = batch_norm_inference_flops,
     TARE_USUAL_VARIANTS(batch_norm_inference),
     TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[4,3] f32[3] f32[3] f32[3] f32[3]<0,1>", NULL, NULL},
                  {TARE_SAMPLE_CHECK, "f32[2,3,5] f32[3] f32[3] f32[3] f32[3]<0,1>", "epsilon=0.1", NULL},

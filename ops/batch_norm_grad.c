@@ -179,12 +179,6 @@ static void prepare_batch_norm_inference_grad(const tare_args *a, const tare_des
 }
 
 /* ---- records ----------------------------------------------------------------------------------------------------*/
-static double flops(const tare_args *a, const tare_desc_ref *out)
-{
-    (void)out;
-    return 9 * (double)tare_desc_count(a->in[X]); /* the sums: 4; dx: 5 */
-}
-
 const tare_op tare_op_batch_norm_grad = {
     .name = "batch_norm_grad",
     .doc = "dx, dgamma, dbeta of batch_norm, each only where wanted; dy, x, dx [N,C,...], gamma, mean, 1 / sqrt(var + "
@@ -194,7 +188,6 @@ const tare_op tare_op_batch_norm_grad = {
     .infer = batch_norm_grad_infer,
     .not_differentiable = true,
     .overwrites = {DY + 1},
-    .flops = flops,
     TARE_USUAL_VARIANTS(batch_norm_grad),
     TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[4,3] f32[4,3] f32[3] f32[3] f32[3]<0.5,2>", NULL, NULL},
                  {TARE_SAMPLE_CHECK, "f32[77,37] f32[77,37] f32[37] f32[37] f32[37]<0.5,2>", NULL, NULL},
@@ -220,7 +213,6 @@ const tare_op tare_op_batch_norm_inference_grad = {
     .infer = batch_norm_inference_grad_infer,
     .not_differentiable = true,
     .overwrites = {DY + 1},
-    .flops = flops,
     TARE_USUAL_VARIANTS(batch_norm_inference_grad),
     TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[4,3] f32[4,3] f32[3] f32[3] f32[3]<0.5,2>", NULL, NULL},
                  {TARE_SAMPLE_CHECK, "f32[77,37] f32[77,37] f32[37] f32[37] f32[37]<0.5,2>", "epsilon=0.1", NULL},

@@ -3,6 +3,7 @@
 # silent, exit 0. Without the rights: prints the command, exit 1. What is asked is whether a thing is usable, not
 # whether a package is installed, so that tools from elsewhere count.
 #   prepare.sh            what is needed here
+#   prepare.sh check      what the tests need besides
 #   prepare.sh aarch64    what building for aarch64 and running it under qemu needs besides (cmake/aarch64.cmake)
 set -euo pipefail
 
@@ -49,8 +50,10 @@ if [ "${1:-}" = aarch64 ]; then
     need libjansson-dev:arm64 there pkgconfig/jansson.pc
     need check:arm64 there pkgconfig/check.pc
     architecture=(dpkg --add-architecture arm64)
+elif [ "${1:-}" = check ]; then
+    need valgrind command -v valgrind
 elif [ $# -gt 0 ]; then
-    echo "prepare.sh [aarch64]" >&2
+    echo "prepare.sh [check | aarch64]" >&2
     exit 2
 fi
 

@@ -10,7 +10,7 @@ expect 0 '^adamw .*schedule=constant' optimizers
 expect 0 '^cosine' schedules
 expect 0 '^orthogonal' initialisers
 expect 0 '"name":"he_normal"' initialisers --json
-for command in nets ops optimizers schedules initialisers modes factors summary bench agree train predict data plan graph step check report compare verify doctor; do
+for command in nets ops optimizers schedules initialisers modes factors summary bench agree train predict data plan graph step count check report compare verify doctor; do
     expect 0 "tare $command" "$command" --help
     expect 2 'unknown option' "$command" --nonsense
 done
@@ -91,7 +91,12 @@ expect 0 '60170 *243.5 M' summary lenetp
 expect 0 '431080 *843.6 M' summary lenet
 expect 0 '1250858 *31.41 G' summary cifarnet
 expect 0 '45510474 *57.96 G' summary alexnet
+expect 0 '15190552 *134.4 G' summary googlenet
+expect 0 '^  4e.pool_proj' summary googlenet
+expect 0 '25557032 *388.8 G' summary resnet50
 expect 0 'agree bit for bit' agree cifarnet --batch 1 --steps 1 --modes functional,static_shape,step
+expect 0 'agree bit for bit' agree googlenet --batch 1 --steps 1 --modes functional,static_shape,step
+expect 0 'agree bit for bit' agree resnet50 --batch 1 --steps 1 --modes functional,static_shape,step
 
 # ---- files: whole or not at all (check_timing.sh has more of runs)
 timed '119 nodes' bench chain --rounds 2 --processes 2 --modes step,functional --json "$folder/chain.jsonl"

@@ -135,6 +135,7 @@ def records(build, folder):
         ["predict", "mlp_mnist", "--load", folder / "w.safetensors", "--data", folder / "digits", "--json",
          folder / "predict.jsonl"],
         ["step", "chain:depth=2", "--arms", "invoke,symbol", "--optimizer", "sgd", "--json", folder / "step.jsonl"],
+        ["count", "chain:depth=2", "--modes", "invoke,step", "--optimizer", "sgd", "--json", folder / "count.jsonl"],
     ]
     for words in runs:
         done = subprocess.run([tare, *words], capture_output=True, text=True)
@@ -162,7 +163,7 @@ def main(source, build):
     chain = kinds["arm False"]
     if chain["nodes"] <= 0 or chain["counts"]["kernel_calls"] <= 0:
         wrong.append("an arm without nodes or kernel calls")
-    expected = {"arm", "block", "contrast", "opening", "process", "run", "agree", "epoch", "score", "event"}
+    expected = {"arm", "block", "contrast", "opening", "process", "run", "agree", "epoch", "score", "event", "count"}
     missing = expected - {kind.split()[0] for kind in kinds}
     wrong += [f"no {kind} record was written" for kind in missing]
     print("\n".join(wrong[:40]))

@@ -211,7 +211,8 @@ static inline tare_status program_layers(tare_net *n, program_net *p)
     tare_status status = tare_net_numbers(n, "embed", "ids", rows, id, &p->ids);
     free(id);
     for (int i = 0; i < WIDTHS && status == TARE_OK; ++i) {
-        status = tare_batch_norm_layer_build(n, &p->norm[i], norm[i], w[i], (tare_batch_norm_attr){1e-5, 0.1});
+        status = tare_batch_norm_layer_build(n, &p->norm[i], norm[i], w[i], (tare_batch_norm_attr){1e-5, 0.1},
+                                             TARE_ACTIVATION_NONE);
         if (status == TARE_OK)
             status = tare_dense_layer_build(n, &p->dense[i], dense[i], w[i], w[(i + 1) % WIDTHS],
                                             i % 2 ? TARE_ACTIVATION_NONE : TARE_ACTIVATION_RELU);

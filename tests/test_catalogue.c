@@ -99,10 +99,17 @@ static tare_op good(void)
                      .n_variants = 1};
 }
 
+static tare_status no_execute(tare_mode *m, const tare_node *n)
+{
+    (void)m;
+    (void)n;
+    return TARE_IMPOSSIBLE;
+}
+
 START_TEST(inconsistent_operators_are_refused)
 {
-    tare_op bad[13];
-    const char *why[13];
+    tare_op bad[14];
+    const char *why[14];
     int n = 0;
 #define BAD(change, sentence)                                                                                          \
     do {                                                                                                               \
@@ -111,6 +118,7 @@ START_TEST(inconsistent_operators_are_refused)
         why[n++] = sentence;                                                                                           \
     } while (0)
     BAD(infer = NULL, "it has no infer");
+    BAD(execute = no_execute, "for operators made at run time");
     BAD(gradient = NULL, "no gradient and is not marked");
     BAD(n_variants = 0, "not a reference");
     BAD(variants = native_only, "not a reference");

@@ -27,7 +27,8 @@ static tare_status state_build(tare_net *n, const void *options)
     if (status == TARE_OK)
         status = tare_dense_layer_build(n, &s->dense0, "dense0", INPUTS, UNITS, TARE_ACTIVATION_RELU);
     if (status == TARE_OK)
-        status = tare_batch_norm_layer_build(n, &s->norm, "norm", UNITS, (tare_batch_norm_attr){1e-5, 0.1});
+        status = tare_batch_norm_layer_build(n, &s->norm, "norm", UNITS, (tare_batch_norm_attr){1e-5, 0.1},
+                                             TARE_ACTIVATION_NONE);
     if (status == TARE_OK)
         status = tare_dropout_layer_build(n, &s->drop1, "drop1", 0.5);
     if (status == TARE_OK)
