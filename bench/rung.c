@@ -19,6 +19,13 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
 #define ALL_ORDERS  "program eager-update least-peak best"
 #define NO_PASS     "passes rewrite a captured graph, and nothing is captured here (symbol, step and kernels have them)"
 #define NO_HEAP     "its results lie in the plan's arena, taken once (functional has storage=malloc)"
+#define ENGINES     "direct queue"
+/* Cells of what hands calls over one by one; and of what hands a whole plan over. */
+#define QUEUED [TARE__ENGINE] = {"direct", ENGINES, ""}, [TARE__BULK] = {"1", "1..64", ""}
+#define QUEUED_WHOLE                                                                                                   \
+    [TARE__ENGINE] = {"direct", ENGINES, ""}, [TARE__BULK] = {                                                         \
+                                                  "1", "1",                                                            \
+                                                  "its plan is handed over as a whole (symbol's updates are calls)"}
 /* Cells that are the same wherever a plan is replayed. */
 #define REPLAYED                                                                                                       \
     [TARE__SOURCE] = {"traced", "traced", "a graph file belongs to a captured net (symbolblock, hybridized)"},         \
@@ -43,7 +50,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__JOINT] = {"none", "none", "nothing is planned in the imperative mode (symbol, step)"},                      \
     [TARE__AUTOGRAD] = {"tape", "tape off", "gradient nodes need a graph (symbol, step)"},                             \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
-    [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"off", "off", NO_PASS},                                        \
+    [TARE__DEVICE] = {"cpu", "cpu", ""}, QUEUED, [TARE__DCE] = {"off", "off", NO_PASS},                                \
     [TARE__IN_PLACE] = {"off", "off", NO_PASS}, [TARE__PLACEMENT] = {"off", "off", NO_PASS},                           \
     [TARE__ORDER] = {"program", "program", "operators run as the program meets them (symbol, step and kernels)"},      \
     [TARE__RECOMPUTE] = {"off", "off", NO_PASS},                                                                       \
@@ -62,7 +69,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__JOINT] = {"split", "split", "the backward is planned when its heads arrive (symbol plans both)"},           \
     [TARE__AUTOGRAD] = {"tape", "tape", "the captured operator is a node of the tape"},                                \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
-    [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"on", "on", "a captured operator has all its passes"},         \
+    [TARE__DEVICE] = {"cpu", "cpu", ""}, QUEUED, [TARE__DCE] = {"on", "on", "a captured operator has all its passes"}, \
     [TARE__IN_PLACE] = {"on", "on", "a captured operator has all its passes"},                                         \
     [TARE__PLACEMENT] = {"on", "on", "a captured operator has all its passes"},                                        \
     [TARE__ORDER] = {"program", "program", "a captured operator runs in the order of its program"},                    \
@@ -150,6 +157,7 @@ const tare__rung tare__rungs[] = {
             {
                 [TARE__API] = {"functional", "functional", "its calls as a bare list are the rung kernels"},
                 [TARE__JOINT] = {"joint", "joint", "the update in the same plan is the rung step"},
+                QUEUED,
                 REPLAYED,
                 [TARE__UPDATE] = {"parameter", "parameter multi", "the update in the plan is the rung step"},
             },
@@ -165,6 +173,7 @@ const tare__rung tare__rungs[] = {
             {
                 [TARE__API] = {"functional", "functional", "its calls as a bare list are the rung kernels"},
                 [TARE__JOINT] = {"step", "step", "a plan without the update is the rung symbol"},
+                QUEUED_WHOLE,
                 REPLAYED,
                 [TARE__UPDATE] = {"plan", "plan", "an update outside the plan is the rung symbol"},
             },
@@ -178,6 +187,8 @@ const tare__rung tare__rungs[] = {
             {
                 [TARE__API] = {"kernels", "kernels", "with anything around the calls it would be symbol or step"},
                 [TARE__JOINT] = {"joint", "joint", "it has the plan of symbol, or of step with an optimizer"},
+                [TARE__ENGINE] = {"direct", "direct", "handed to a queue its calls are what symbol and step hand over"},
+                [TARE__BULK] = {"1", "1", "nothing is handed over"},
                 REPLAYED,
                 [TARE__UPDATE] = {"parameter", "parameter", "it has the plan of symbol, or of step with an optimizer"},
             },
@@ -341,6 +352,12 @@ static int apply_flip(tare__setting *setting, const tare__line *line, const char
         return tare__usage(line, "the factor %s has no level '%s'; there are: %s", name, level,
                            tare__factors[f].levels);
     const tare__cell *cell = tare__setting_cell(setting, f);
+    if (f == TARE__BULK && index > 1 && setting->level[TARE__ENGINE] == TARE__ENGINE_DIRECT)
+        return lenient ? TARE__RAN
+                       : tare__usage(line,
+                                     "bulk=%s means nothing with engine=direct: nothing is handed over "
+                                     "(engine=queue,bulk=%s)",
+                                     level, level);
     if (index == setting->level[f] || level_index(cell->flips, level, strlen(level)) >= 0)
         setting->level[f] = index;
     else if (!lenient)

@@ -31,6 +31,9 @@
       "variants to choose from: best per shape, float64 reference, BLAS first, or none run at all")                    \
     X(THREADS, "threads", true, "1..64", "who takes the pieces of a kernel call, the caller included")                 \
     X(DEVICE, "device", false, "cpu", "where kernels run")                                                             \
+    X(ENGINE, "engine", true, "direct queue",                                                                          \
+      "calls run when they are met, or are queued for a thread of the runtime, in order")                              \
+    X(BULK, "bulk", true, "1..64", "calls that the queue collects before it hands them over together")                 \
     X(DCE, "dce", true, "on off", "pass: nodes that nothing reads are dropped")                                        \
     X(IN_PLACE, "in-place", true, "on off", "pass: a result takes over the storage of an input")                       \
     X(PLACEMENT, "placement", true, "on off", "pass: what is joined is made in its place, nothing is copied")          \
@@ -57,6 +60,7 @@ enum { TARE__EXECUTION_IMPERATIVE, TARE__EXECUTION_REPLAY };
 enum { TARE__STORAGE_POOL, TARE__STORAGE_MALLOC, TARE__STORAGE_PLANNED };
 enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP, TARE__JOINT_SPLIT };
 enum { TARE__AUTOGRAD_OFF, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH };
+enum { TARE__ENGINE_DIRECT, TARE__ENGINE_QUEUE };
 enum { TARE__ON, TARE__OFF };
 enum { TARE__UPDATE_PARAMETER, TARE__UPDATE_PLAN, TARE__UPDATE_MULTI };
 enum { TARE__ORDER_PROGRAM, TARE__ORDER_EAGER_UPDATE, TARE__ORDER_LEAST_PEAK, TARE__ORDER_BEST };

@@ -14,7 +14,7 @@
 #include "runtime_private.h"
 #include "threads.h"
 
-enum { RING_BYTES = 1 << 18, FREED_MOST = 256 };
+enum { RING_BYTES = 1 << 17, FREED_MOST = 256 };
 
 /* A block to be given back once the queue has come so far. */
 typedef struct {
@@ -42,10 +42,8 @@ static engine *of(tare_device *d)
 
 /* ---- the worker ----------------------------------------------------------------------------------------------*/
 
-static void run_call(void *owner, tare_job *job)
+static void execute(engine *e, const tare_call *c)
 {
-    engine *e = owner;
-    const tare_call *c = &((tare_call_job *)(void *)job)->call;
     if (__builtin_expect(tare_device_faulted(&e->device), 0))
         return;
     int error = c->n_pieces == 1 ? c->run(c, 0, 0) : tare__threads_run(e->threads, c);
@@ -55,24 +53,47 @@ static void run_call(void *owner, tare_job *job)
     }
 }
 
+static void run_call(void *owner, tare_job *job)
+{
+    execute(owner, &((tare_call_job *)(void *)job)->call);
+}
+
 /* ---- calls ---------------------------------------------------------------------------------------------------*/
+
+/* Larger than the ring takes (a bundle of hundreds of updates): when the worker has nothing left to do, the host runs
+ * it. */
+static tare_status run_here(engine *e, const tare_call *c)
+{
+    tare_status status = tare__queue_await(e->queue, *e->device.queued);
+    if (status == TARE_OK)
+        execute(e, c);
+    return status;
+}
+
+static tare_status queue_call(engine *e, const tare_call *c)
+{
+    if (__builtin_expect(tare__queue_call_bytes(c) > RING_BYTES / 4, 0))
+        return run_here(e, c);
+    const tare_call_job *j = tare__queue_room_call(e->queue, c, run_call);
+    if (!j)
+        return TARE_IMPOSSIBLE;
+    tare__queue_put(e->queue, &j->job);
+    return TARE_OK;
+}
 
 static tare_status engine_run(tare_device *d, const tare_call *calls, int n, int *failed)
 {
     (void)failed;
-    tare_queue *q = of(d)->queue;
-    for (const tare_call *c = calls, *end = calls + n; c < end; ++c) {
-        const tare_call_job *j = tare__queue_room_call(q, c, run_call);
-        if (!j)
-            return TARE_IMPOSSIBLE;
-        tare__queue_put(q, &j->job);
-    }
+    engine *e = of(d);
+    tare_status status = TARE_OK;
+    for (const tare_call *c = calls, *end = calls + n; c < end && status == TARE_OK; ++c)
+        status = queue_call(e, c);
     d->runtime->counts.kernel_calls += n;
     if (n > 1)
-        tare__queue_give(q);
+        tare__queue_give(e->queue);
     else
-        tare__queue_offer(q);
-    return TARE_OK;
+        tare__queue_offer(e->queue);
+    return status;
 }
 
 static tare_status engine_reach(tare_device *d, uint64_t number)

@@ -68,9 +68,12 @@ static bool sleep_until_given(tare_queue *q)
 {
     uint64_t done = __atomic_load_n(&q->done, __ATOMIC_RELAXED);
     (void)pthread_mutex_lock(&q->lock);
-    __atomic_store_n(&q->worker_sleeps, true, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&q->given, __ATOMIC_SEQ_CST) == done && !q->closing)
+    for (;;) {
+        __atomic_store_n(&q->worker_sleeps, true, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&q->given, __ATOMIC_SEQ_CST) != done || q->closing)
+            break;
         (void)pthread_cond_wait(&q->wake, &q->lock);
+    }
     __atomic_store_n(&q->worker_sleeps, false, __ATOMIC_SEQ_CST);
     bool goes_on = __atomic_load_n(&q->given, __ATOMIC_SEQ_CST) != done || !q->closing;
     (void)pthread_mutex_unlock(&q->lock);
@@ -106,6 +109,7 @@ static void wake_worker(tare_queue *q)
         return;
     ++q->runtime->counts.locks;
     (void)pthread_mutex_lock(&q->lock);
+    __atomic_store_n(&q->worker_sleeps, false, __ATOMIC_SEQ_CST); /* on its way: once is enough */
     (void)pthread_cond_signal(&q->wake);
     (void)pthread_mutex_unlock(&q->lock);
 }
@@ -197,13 +201,12 @@ tare_job *tare__queue_room(tare_queue *q, size_t bytes, tare_job_run *run)
 
 tare_call_job *tare__queue_room_call(tare_queue *q, const tare_call *call, tare_job_run *run)
 {
-    size_t ptrs = (size_t)call->n_ptr * sizeof(void *), words = (size_t)call->n_g * sizeof(int64_t);
-    tare_call_job *j = (tare_call_job *)(void *)tare__queue_room(q, sizeof *j + ptrs + words, run);
+    tare_call_job *j = (tare_call_job *)(void *)tare__queue_room(q, tare__queue_call_bytes(call), run);
     if (!j)
         return NULL;
     j->call = *call;
-    j->call.ptr = memcpy(j->ptr, call->ptr, ptrs);
-    j->call.g = memcpy((char *)j->ptr + ptrs, call->g, words);
+    j->call.ptr = memcpy(j->ptr, call->ptr, (size_t)call->n_ptr * sizeof(void *));
+    j->call.g = memcpy(j->ptr + call->n_ptr, call->g, (size_t)call->n_g * sizeof(int64_t));
     return j;
 }
 

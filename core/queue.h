@@ -40,6 +40,10 @@ void tare__queue_free(tare_queue *);
  * request takes its place. NULL with the text set: in a child of fork. */
 tare_job *tare__queue_room(tare_queue *, size_t bytes, tare_job_run *);
 tare_call_job *tare__queue_room_call(tare_queue *, const tare_call *, tare_job_run *);
+static inline size_t tare__queue_call_bytes(const tare_call *call)
+{
+    return sizeof(tare_call_job) + (size_t)call->n_ptr * sizeof(void *) + (size_t)call->n_g * sizeof(int64_t);
+}
 /* Puts the job at the end of the queue. */
 void tare__queue_put(tare_queue *, const tare_job *);
 /* Gives the worker all that has been put: a push in the runtime's counts. */

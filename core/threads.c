@@ -45,6 +45,7 @@ struct tare_threads {
     tare_runtime *runtime;
     int64_t *locks; /* taken by the thread that calls */
     size_t bytes;
+    pid_t process;                     /* that the workers belong to */
     share share[TARE_THREADS_MOST];    /* the first n_threads */
     _Alignas(TARE_ALIGNMENT) int open; /* pieces not finished */
     int error;
@@ -261,6 +262,7 @@ tare_status tare__threads_new(tare_runtime *rt, int n, int64_t *locks, tare_thre
     t->runtime = rt;
     t->locks = locks;
     t->bytes = bytes;
+    t->process = getpid();
     t->n_threads = n;
     t->looks = tare__threads_looks(n);
     (void)pthread_mutex_init(&t->lock, NULL);
@@ -275,10 +277,8 @@ tare_status tare__threads_new(tare_runtime *rt, int n, int64_t *locks, tare_thre
     return TARE_OK;
 }
 
-void tare__threads_free(tare_threads *t)
+static void end_workers(tare_threads *t)
 {
-    if (!t)
-        return;
     (void)pthread_mutex_lock(&t->lock);
     t->ending = true;
     (void)pthread_cond_broadcast(&t->wake);
@@ -288,5 +288,13 @@ void tare__threads_free(tare_threads *t)
     (void)pthread_cond_destroy(&t->finished);
     (void)pthread_cond_destroy(&t->wake);
     (void)pthread_mutex_destroy(&t->lock);
+}
+
+void tare__threads_free(tare_threads *t)
+{
+    if (!t)
+        return;
+    if (getpid() == t->process) /* a child of fork has none of them */
+        end_workers(t);
     tare_memory_give(&t->runtime->memory, TARE_MEMORY_RECORD, t, t->bytes);
 }
