@@ -21,7 +21,7 @@ static void cpu_free(tare_device *d, tare_memory_category category, void *block,
     tare_memory_give(&d->runtime->memory, category, block, bytes);
 }
 
-static tare_status cpu_copy(tare_device *d, void *to, const void *from, size_t bytes, tare_copy_direction direction)
+tare_status tare__cpu_copy(tare_device *d, void *to, const void *from, size_t bytes, tare_copy_direction direction)
 {
     (void)d;
     (void)direction;
@@ -68,7 +68,7 @@ tare_status tare__cpu_open(tare_runtime *rt, tare_device **out)
                           .direct = true,
                           .alloc = cpu_alloc,
                           .free = cpu_free,
-                          .copy = cpu_copy,
+                          .copy = tare__cpu_copy,
                           .run = cpu_run,
                           .wait = cpu_wait,
                           .runtime = rt}};

@@ -8,8 +8,6 @@
  * The host's own copies and its memory never stand in the queue: a read waits for the storage's last writer, a write
  * for its last reader too (value.c), and a block that goes back to the system is kept until what was queued before has
  * happened. A block that goes back to the pool may be taken at once: who takes it can only queue behind. */
-#include <string.h>
-
 #include "queue.h"
 #include "runtime_private.h"
 #include "threads.h"
@@ -154,15 +152,6 @@ static void engine_free(tare_device *d, tare_memory_category category, void *blo
     reclaim(e);
 }
 
-static tare_status engine_copy(tare_device *d, void *to, const void *from, size_t bytes, tare_copy_direction direction)
-{
-    (void)d;
-    (void)direction;
-    if (bytes)
-        memmove(to, from, bytes);
-    return TARE_OK;
-}
-
 /* ---- beginning and end ---------------------------------------------------------------------------------------*/
 
 static void engine_close(tare_device *d)
@@ -192,7 +181,7 @@ tare_status tare__engine_open(tare_runtime *rt, tare_device **out)
                               .flush = engine_flush,
                               .alloc = engine_alloc,
                               .free = engine_free,
-                              .copy = engine_copy,
+                              .copy = tare__cpu_copy,
                               .run = engine_run,
                               .wait = engine_wait,
                               .runtime = rt};

@@ -30,10 +30,11 @@ struct tare_queue {
     pthread_t worker;
     pthread_mutex_t lock;
     pthread_cond_t wake, done_so_far;
-    bool closing;                            /* under the lock */
-    _Alignas(TARE_ALIGNMENT) uint64_t given; /* atomic, as all below */
-    uint64_t awaited;                        /* by a host that sleeps; 0: none */
+    bool closing; /* under the lock */
+    /* atomic; what one side writes often stands apart from what the other reads often */
+    _Alignas(TARE_ALIGNMENT) uint64_t given;
     _Alignas(TARE_ALIGNMENT) uint64_t done;
+    _Alignas(TARE_ALIGNMENT) uint64_t awaited; /* by a host that sleeps; 0: none */
     bool worker_sleeps;
 };
 

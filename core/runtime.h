@@ -104,7 +104,7 @@ typedef struct {
     const char *op, *path; /* path NULL: in no layer */
     int32_t next;          /* with the same head; -1 */
 } tare_site;
-enum { TARE_SITE_HEADS = 64, TARE_SITE_RECENT = 256 };
+enum { TARE_SITE_HEADS = 64, TARE_SITE_RECENT = 1024 };
 
 /* ---- options: what a runtime is made with ---------------------------------------------------------------------*/
 typedef enum { TARE_KERNELS_NATIVE, TARE_KERNELS_REFERENCE, TARE_KERNELS_BLAS, TARE_KERNELS_NULL } tare_kernel_choice;

@@ -30,7 +30,7 @@ static uint32_t hash_text(uint32_t hash, const char *text)
 
 static bool same_text(const char *a, const char *b)
 {
-    return a && b ? strcmp(a, b) == 0 : a == b;
+    return a == b || (a && b && strcmp(a, b) == 0);
 }
 
 static bool make_room(tare_runtime *rt)
@@ -82,8 +82,8 @@ static tare_status find_site(tare_runtime *rt, const char *op, const char *path,
 
 tare_status tare__site_of(tare_runtime *rt, const char *op, const char *path, int32_t *out)
 {
-    uintptr_t mixed = ((uintptr_t)op >> 4) + ((uintptr_t)path >> 3) * 31;
-    int32_t *recent = &rt->site_recent[(mixed ^ mixed >> 8) % TARE_SITE_RECENT];
+    uint64_t mixed = ((uint64_t)(uintptr_t)op + (uint64_t)(uintptr_t)path * 31) * UINT64_C(0x9e3779b97f4a7c15);
+    int32_t *recent = &rt->site_recent[(mixed >> 32) % TARE_SITE_RECENT];
     *out = *recent - 1;
     if (__builtin_expect(is_site(rt, *out, op, path), 1))
         return TARE_OK;
