@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { RING_BYTES = 1 << 22 };
+enum { RING_BYTES = 1 << 20 };
 
 /* Calls with what they point to, copied; their addresses are the worker's. */
 typedef struct {
@@ -201,9 +201,12 @@ static bool ours(const shadow *s, const tare_call *c)
 
 static tare_status check_calls(const shadow *s, const tare_call *calls, int n)
 {
-    for (int i = 0; i < n; ++i)
+    for (int i = 0; i < n; ++i) {
         if (!ours(s, &calls[i]))
             return tare_error(TARE_BAD_ARGUMENT, "call %d: an address is not the shadow device's", i);
+        if (tare__queue_call_bytes(&calls[i]) > RING_BYTES / 4)
+            return tare_error(TARE_IMPOSSIBLE, "call %d: it is larger than the shadow device can queue", i);
+    }
     return TARE_OK;
 }
 
