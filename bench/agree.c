@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "digest.h"
 #include "facts.h"
+#include "input.h"
 #include "request.h"
 #include "samples.h"
 #include "table.h"
@@ -180,6 +181,12 @@ int tare__agree_run(const tare__line *line)
         code = tare__specs_read(line, &s.task, "all", &s.specs);
     if (!code && s.specs.spec[0].setting.level[TARE__KERNELS] == TARE_KERNELS_NULL)
         code = tare__usage(line, "kernels=null computes nothing that could agree");
+    tare__shared_order shared = {0};
+    s.task.shared = &shared;
+    for (int i = 0; i < s.specs.n && !code && tare__given(line, "data"); ++i)
+        if (s.specs.spec[i].setting.level[TARE__INPUT] != TARE__INPUT_RESIDENT ||
+            s.specs.spec[i].setting.level[TARE__LOOP] == TARE__LOOP_FIT)
+            code = tare__usage(line, "--data feeds the arms itself: it takes input=resident and no loop=fit");
     if (!code && tare__given(line, "data")) {
         code = tare__samples_open(line, tare__text(line, "data"), TARE_DATASET_TRAIN, &s.data);
         s.has_data = !code;
@@ -191,6 +198,7 @@ int tare__agree_run(const tare__line *line)
     free(s.found);
     if (s.has_data)
         tare__samples_close(&s.data);
+    tare__shared_order_fini(&shared);
     tare__specs_free(&s.specs);
     return code;
 }

@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "arm.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +9,8 @@
 #include "../core/random.h"
 #include "../ops/ops.h"
 #include "arm_private.h"
+#include "around.h"
+#include "folder.h"
 #include "net_save.h"
 
 const char *const tare__work_names[] = {"train", "forward", "infer"};
@@ -77,7 +78,7 @@ static tare_status make_target(tare__arm *a)
     return status;
 }
 
-/* The gradient that the walk starts from, resident: ones that look like the root. */
+/* The gradient that the walk starts from, resident: one number that looks like the root. */
 static tare_status make_head(tare__arm *a)
 {
     if (a->task.work != TARE__TRAIN)
@@ -92,11 +93,14 @@ static tare_status make_head(tare__arm *a)
         d = tare_desc_of(TARE_F32, sample.rank + 1, dim);
     }
     int64_t n = tare_desc_count(&d);
-    float *ones = tare__take((size_t)n, sizeof *ones);
+    bool sum = a->setting.level[TARE__RESCALE] == TARE__RESCALE_SUM; /* of the batch: its mean times its samples */
+    if (sum && a->loss_kind == TARE_LOSS_ONES)
+        return tare_error(TARE_IMPOSSIBLE, "%s: rescale=sum needs a loss, and a head of ones has none", a->name);
+    float *head = tare__take((size_t)n, sizeof *head);
     for (int64_t i = 0; i < n; ++i)
-        ones[i] = 1;
-    tare_status status = value_of(a->rt, &d, ones, &a->head);
-    free(ones);
+        head[i] = sum ? (float)a->batch : 1;
+    tare_status status = value_of(a->rt, &d, head, &a->head);
+    free(head);
     return status;
 }
 
@@ -116,17 +120,19 @@ static tare_status save_net(const tare__arm *a, const char *path)
 
 static tare_status net_through_file(tare__arm *a)
 {
-    char folder[] = "/tmp/tare-XXXXXX", json[64], weights[64];
-    if (!mkdtemp(folder))
-        return tare_error(TARE_IO, "a folder for the graph file cannot be made in /tmp: %s", strerror(errno));
-    snprintf(json, sizeof json, "%s/net.json", folder);
-    snprintf(weights, sizeof weights, "%s/net.safetensors", folder);
-    tare_status status = save_net(a, json);
+    tare__folder folder;
+    tare_status status = tare__folder_open(&folder);
+    if (status != TARE_OK)
+        return status;
+    char *json = tare__print("%s/net.json", folder.path), *weights = tare__print("%s/net.safetensors", folder.path);
+    status = save_net(a, json);
     if (status == TARE_OK)
         status = tare_net_new(a->rt, json, a->task.seed, &a->net);
     (void)unlink(json);
     (void)unlink(weights);
-    (void)rmdir(folder);
+    free(json);
+    free(weights);
+    tare__folder_close(&folder);
     return status;
 }
 
@@ -148,9 +154,43 @@ static tare_loss loss_of(const tare__task *task, const tare_net_type *type)
     return task->training_loss ? type->training_loss : type->bench_loss;
 }
 
+/* "NAME:key=value,...", one more of them. */
+static char *with_option(const char *text, const char *option)
+{
+    return tare__print("%s%c%s", text, strchr(text, ':') ? ',' : ':', option);
+}
+
+/* The switch init is an option of the net, epsilon one of the optimizer. */
+static tare_status apply_init(tare__arm *a)
+{
+    const int *level = a->setting.level;
+    char name[32], option[64];
+    if (level[TARE__INIT] != TARE__INIT_NET) {
+        if (tare_net_is_file(a->task.net))
+            return tare_error(TARE_IMPOSSIBLE, "init means nothing for %s: its weights are read", a->task.net);
+        (void)snprintf(option, sizeof option, "init=%s",
+                       level[TARE__INIT] == TARE__INIT_ONES ? "constant,init_scale=1"
+                                                            : tare__level_name(TARE__INIT, level[TARE__INIT], name));
+        a->task.net = a->net_text = with_option(a->task.net, option);
+    }
+    return TARE_OK;
+}
+
+static void apply_epsilon(tare__arm *a)
+{
+    char name[32], option[64];
+    const int level = a->setting.level[TARE__EPSILON];
+    if (!level || !a->task.optimizer)
+        return;
+    (void)snprintf(option, sizeof option, "epsilon=%s", tare__level_name(TARE__EPSILON, level, name));
+    a->task.optimizer = a->optimizer_text = with_option(a->task.optimizer, option);
+}
+
 static tare_status open_parts(tare__arm *a)
 {
-    tare_status status = make_runtime(a);
+    tare_status status = apply_init(a);
+    if (status == TARE_OK)
+        status = make_runtime(a);
     bool through_file = a->setting.level[TARE__SOURCE] == TARE__SOURCE_FILE && !tare_net_is_file(a->task.net);
     if (status == TARE_OK)
         status = through_file ? net_through_file(a) : tare_net_new(a->rt, a->task.net, a->task.seed, &a->net);
@@ -163,10 +203,14 @@ static tare_status open_parts(tare__arm *a)
     a->loss_kind = loss_of(&a->task, a->net->type);
     if (a->task.optimizer && !*a->task.optimizer)
         a->task.optimizer = tare_net_optimizer(a->net);
+    apply_epsilon(a);
+    status = tare__arm_loss_check(a);
     a->gradient = tare__take((size_t)a->net->n_parameters, sizeof(tare_value *));
     tare_status (*const part[])(tare__arm *) = {make_input, make_target, make_head};
     for (int i = 0; i < 3 && status == TARE_OK; ++i)
         status = part[i](a);
+    if (status == TARE_OK && a->setting.level[TARE__INPUT_GRADIENT])
+        tare_value_want_gradient(a->x, true);
     if (status == TARE_OK && a->task.optimizer)
         status = tare_optimizer_new(a->net, a->task.optimizer, &a->optimizer);
     if (status == TARE_OK && a->optimizer && a->setting.level[TARE__UPDATE] == TARE__UPDATE_MULTI)
@@ -183,22 +227,13 @@ tare_status tare__arm_open(tare__arm *a, const tare__task *task, const tare__set
     return status;
 }
 
-/* The learning rate of the step is written first, for however it is run. */
-static tare_status step_scheduled(tare__arm *a)
-{
-    tare_status status = tare_optimizer_advance(a->optimizer);
-    return status == TARE_OK ? a->scheduled(a) : status;
-}
-
 tare_status tare__arm_prepare(tare__arm *a)
 {
-    tare_status status =
-        a->setting.level[TARE__CAPTURE] == TARE__CAPTURE_STEP ? tare__arm_capture(a) : tare__arm_imperative(a);
-    if (status == TARE_OK && a->optimizer && tare_optimizer_scheduled(a->optimizer)) {
-        a->scheduled = a->step;
-        a->step = step_scheduled;
-    }
-    return status;
+    const int *level = a->setting.level;
+    tare_status status = level[TARE__CAPTURE] != TARE__CAPTURE_STEP          ? tare__arm_imperative(a)
+                         : level[TARE__EXECUTION] == TARE__EXECUTION_CARRIED ? tare__arm_carry(a)
+                                                                             : tare__arm_capture(a);
+    return status == TARE_OK ? tare__around_open(a) : status;
 }
 
 void tare__arm_forget(tare__arm *a)
@@ -211,10 +246,12 @@ void tare__arm_forget(tare__arm *a)
 void tare__arm_close(tare__arm *a)
 {
     tare__arm_forget(a);
+    tare__around_close(a);
     if (a->net)
         tare_net_clear_gradients(a->net);
     for (int i = 0; a->gradient && i < a->net->n_parameters; ++i)
         tare_value_drop(a->gradient[i]);
+    tare__arm_uncarry(a);
     tare_instance_free(a->instance);
     tare_plan_free(a->plan);
     tare_graph_free(a->graph);
@@ -228,6 +265,8 @@ void tare__arm_close(tare__arm *a)
     tare_net_free(a->net);
     int64_t lost = tare_runtime_free(a->rt);
     free(a->gradient);
+    free(a->net_text);
+    free(a->optimizer_text);
     *a = (tare__arm){.lost = lost};
 }
 
@@ -241,7 +280,7 @@ tare_status tare__arm_feed(tare__arm *a, const void *x, const void *target)
 
 tare_value *tare__arm_gradient(const tare__arm *a, int parameter)
 {
-    if (a->graph)
+    if (tare__arm_replays(a))
         return a->gradient[parameter];
     return tare_value_gradient(a->net->parameter[parameter].value);
 }

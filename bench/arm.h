@@ -9,6 +9,7 @@
 #define TARE_BENCH_ARM_H
 
 #include "../graph/graph.h"
+#include "../imperative/carrier.h"
 #include "../nets/net.h"
 #include "plugins.h"
 #include "rung.h"
@@ -29,8 +30,11 @@ typedef struct {
     uint64_t seed;
     tare_device_open *open_device; /* NULL: the CPU */
     void *device_owner;
+    struct tare__shared_order *shared; /* for arms with iterator=shared; NULL: there is none */
 } tare__task;
 
+typedef struct tare__shared_order tare__shared_order;
+typedef struct tare__input tare__input;
 typedef struct tare__arm tare__arm;
 struct tare__arm {
     const char *name; /* borrowed */
@@ -49,20 +53,33 @@ struct tare__arm {
     tare_captured *captured; /* the net as one operator; NULL */
     tare_api api;            /* how the net's body reaches its layers */
     tare_graph *graph;       /* NULL in an imperative arm, as plan and instance */
+    tare_carrier *carrier;   /* what goes along the graph's program instead of replaying it; NULL */
     int n_forward;           /* nodes of the program up to and with the loss */
+    int n_backward;          /* and up to and with the gradients: what follows is the update */
     tare_plan *plan;
     tare_instance *instance;
     const tare_call *call; /* the bare list, where api = kernels */
     int n_calls;
     tare_status (*step)(tare__arm *);
-    tare_status (*scheduled)(tare__arm *); /* where the optimizer has a schedule: the step without it; NULL */
-    bool keep;                             /* leave loss and outputs of a step to be observed */
-    bool expose;                           /* gradients are results of the plan, even where the update is in it */
-    tare_value *y, *loss;                  /* kept by the last step: handles of the arm's own */
+    tare_status (*inner)(tare__arm *); /* the step without what is around it (around.h); NULL: nothing is */
+    struct tare__around *around;       /* NULL: nothing but, perhaps, a schedule */
+    tare__input *input;                /* NULL: the resident batch */
+    int64_t input_wait_ns;             /* spent so far in getting batches */
+    char *net_text, *optimizer_text;   /* of the task, where a switch changes them; NULL */
+    bool keep;                         /* leave loss and outputs of a step to be observed */
+    bool expose;                       /* gradients are results of the plan, even where the update is in it */
+    tare_value *y, *loss;              /* kept by the last step: handles of the arm's own */
     tare_value **gradient; /* [n_parameters] graph: the results of the instance; NULL where there are none */
+    tare_carried carried;  /* what the carrier goes along; its lists are the arm's own */
     int64_t bind_ns;       /* of making and binding the instance */
     int64_t lost;          /* closed: blocks that its runtime still had out; 0 */
 };
+
+/* Whether a step is a replay of the plan. */
+static inline bool tare__arm_replays(const tare__arm *a)
+{
+    return a->graph && !a->carrier;
+}
 
 /* On failure the arm is closed. `name` is borrowed. */
 tare_status tare__arm_open(tare__arm *, const tare__task *, const tare__setting *, const char *name);

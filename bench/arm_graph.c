@@ -12,8 +12,7 @@ static bool plan_updates(const tare__arm *a)
     return a->optimizer && a->setting.level[TARE__JOINT] == TARE__JOINT_STEP;
 }
 
-/* Placeholders in order: x, target, head; those that there are. */
-static void bound_values(const tare__arm *a, tare_value *value[3], int *n)
+void tare__arm_bound(const tare__arm *a, tare_value *value[3], int *n)
 {
     *n = 0;
     tare_value *const all[3] = {a->x, a->target, a->head};
@@ -29,14 +28,17 @@ static tare_status trace(tare__arm *a)
     m->training = a->task.work != TARE__INFER;
     m->recording = a->task.work != TARE__INFER; /* forward leaves what a gradient would need */
     tare_value *x = tare_graph_input(a->graph, &a->x->d, "x");
+    if (a->x->wants_gradient)
+        tare_value_want_gradient(x, true);
     tare_value *target = a->target ? tare_graph_input(a->graph, &a->target->d, "target") : NULL;
     tare_value *head = a->head ? tare_graph_input(a->graph, &a->head->d, "head") : NULL;
     tare_value *y = tare_net_forward(m, a->net, x), *root = y;
     if (target)
-        root = tare_net_loss(m, a->loss_kind, y, target);
+        root = tare__arm_loss(a, m, y, target);
     a->n_forward = tare_graph_program(a->graph)->n;
     if (head)
         (void)m->backward(m, &root, &head, 1, false);
+    a->n_backward = tare_graph_program(a->graph)->n;
     tare_status status = m->error;
     if (status == TARE_OK)
         status = tare_graph_output(a->graph, y);
@@ -48,6 +50,8 @@ static tare_status trace(tare__arm *a)
         if (gradient)
             status = tare_graph_output(a->graph, gradient);
     }
+    if (status == TARE_OK && head && x->wants_gradient) /* behind those that take_results numbers */
+        status = tare_graph_output(a->graph, m->gradient(m, x));
     if (status == TARE_OK && plan_updates(a))
         status = tare_optimizer_step(a->optimizer, m);
     return status;
@@ -103,7 +107,7 @@ static tare_status bind(tare__arm *a)
     tare_status status = tare_instance_new(a->plan, &a->instance);
     tare_value *value[3];
     int n;
-    bound_values(a, value, &n);
+    tare__arm_bound(a, value, &n);
     for (int i = 0; i < n && status == TARE_OK; ++i)
         status = tare_instance_bind(a->instance, i, value[i]);
     a->bind_ns = tare__clock_ns() - begin;
@@ -124,13 +128,14 @@ static tare_status prepare_update(tare__arm *a)
     return status;
 }
 
-tare_status tare__arm_capture(tare__arm *a)
+tare_status tare__arm_bind(tare__arm *a)
 {
     const int *level = a->setting.level;
     tare_plan_options options = {
         .no_dce = level[TARE__DCE] == TARE__OFF,
         .no_in_place = level[TARE__IN_PLACE] == TARE__OFF,
         .no_placement = level[TARE__PLACEMENT] == TARE__OFF,
+        .fuse = level[TARE__FUSION] == TARE__FUSION_ON,
         .order = (tare_plan_order)level[TARE__ORDER],
         .recompute = (int64_t)level[TARE__RECOMPUTE] * 1024,
     };
@@ -139,8 +144,13 @@ tare_status tare__arm_capture(tare__arm *a)
         status = trace(a);
     if (status == TARE_OK)
         status = tare_plan_new(a->graph, &options, &a->plan);
-    if (status == TARE_OK)
-        status = bind(a);
+    return status == TARE_OK ? bind(a) : status;
+}
+
+tare_status tare__arm_capture(tare__arm *a)
+{
+    const int *level = a->setting.level;
+    tare_status status = tare__arm_bind(a);
     if (status != TARE_OK)
         return status;
     take_results(a, a->head && (!plan_updates(a) || a->expose));

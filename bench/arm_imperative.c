@@ -22,12 +22,14 @@ static tare_status step(tare__arm *a)
 {
     tare_mode *m = a->mode;
     tare__work work = a->task.work;
-    if (work == TARE__TRAIN && !m->overwrite)
+    if (work == TARE__TRAIN && !m->overwrite) {
         tare_net_clear_gradients(a->net);
+        tare_value_clear_gradient(a->x);
+    }
     m->scope_begin(m, NULL);
     tare_value *y = forward(a), *root = y;
     if (a->loss_kind != TARE_LOSS_ONES)
-        root = tare_net_loss(m, a->loss_kind, y, a->target);
+        root = tare__arm_loss(a, m, y, a->target);
     if (work == TARE__TRAIN)
         (void)m->backward(m, &root, &a->head, 1, false);
     if (a->optimizer)
@@ -56,17 +58,26 @@ static tare_status capture(tare__arm *a, const tare_capture_options *options)
     return a->capture ? a->capture->make(a->rt, forward_net, a->net, 1, options, &a->captured) : TARE_NOT_FOUND;
 }
 
-tare_status tare__arm_imperative(tare__arm *a)
+tare_status tare__arm_mode(tare__arm *a)
 {
-    const int *level = a->setting.level;
     tare_status status = tare_imperative_new(a->rt, &a->mode);
     if (status != TARE_OK)
         return status;
     a->mode->training = a->task.work != TARE__INFER;
-    a->mode->recording = a->mode->training && level[TARE__AUTOGRAD] == TARE__AUTOGRAD_TAPE;
-    a->api = level[TARE__API] == TARE__API_BLOCK         ? TARE_API_BLOCK
-             : level[TARE__API] == TARE__API_HYBRIDBLOCK ? TARE_API_HYBRID
-                                                         : TARE_API_DIRECT;
+    a->mode->recording = a->mode->training && a->setting.level[TARE__AUTOGRAD] != TARE__AUTOGRAD_OFF;
+    return TARE_OK;
+}
+
+tare_status tare__arm_imperative(tare__arm *a)
+{
+    const int *level = a->setting.level;
+    tare_status status = tare__arm_mode(a);
+    if (status != TARE_OK)
+        return status;
+    a->api = level[TARE__API] == TARE__API_BLOCK ? TARE_API_BLOCK
+             : level[TARE__API] == TARE__API_HYBRIDBLOCK || level[TARE__CAPTURE] == TARE__CAPTURE_CHILD
+                 ? TARE_API_HYBRID
+                 : TARE_API_DIRECT;
     if (!a->net->type->forward[a->api])
         return tare_error(TARE_IMPOSSIBLE, "%s: the net '%s' has no layer objects", a->name, a->net->type->name);
     a->mode->overwrite = level[TARE__KEEP] == TARE__KEEP_KEPT;
@@ -74,5 +85,6 @@ tare_status tare__arm_imperative(tare__arm *a)
     a->step = step;
     return capture(a, &(tare_capture_options){.keep = level[TARE__KEEP] == TARE__KEEP_KEPT,
                                               .broken = level[TARE__CAPTURE] == TARE__CAPTURE_BROKEN,
+                                              .fuse = level[TARE__FUSION] == TARE__FUSION_ON,
                                               .bound = level[TARE__DISPATCH] == TARE__DISPATCH_BOUND});
 }

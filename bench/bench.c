@@ -10,6 +10,7 @@
 
 typedef struct {
     const tare__line *line;
+    const tare__bench_kind *kind;
     tare__grid grid;
     tare__bench_run *run; /* the cells of this shard */
     int n_runs;
@@ -26,6 +27,7 @@ static int read_cells(session *s)
     for (int i = 0; i < n && !code; ++i) {
         tare__bench_run *run = &s->run[s->n_runs++];
         run->cell = cell[i];
+        run->kind = s->kind;
         tare__grid_line(&s->grid, cell[i], &run->line);
         code = tare__bench_run_read(run);
     }
@@ -114,9 +116,9 @@ static int measure(session *s, const char *path)
     return closed ? closed : code;
 }
 
-int tare__bench_command(const tare__line *line)
+int tare__bench_grid(const tare__line *line, const tare__bench_kind *kind)
 {
-    session s = {.line = line};
+    session s = {.line = line, .kind = kind};
     const char *path = tare__text(line, "json"), *folder = tare__text(line, "csv");
     if (folder && !path)
         return tare__usage(line, "--csv is made from the file of --json, which is not given");
@@ -136,4 +138,9 @@ int tare__bench_command(const tare__line *line)
     free(s.run);
     tare__grid_free(&s.grid);
     return code;
+}
+
+int tare__bench_command(const tare__line *line)
+{
+    return tare__bench_grid(line, &tare__bench_plain);
 }

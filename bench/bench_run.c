@@ -18,13 +18,6 @@ static int reserved_name(const tare__bench_run *r, const char *name, const char 
     return TARE__RAN;
 }
 
-static int add_spec(tare__specs *specs, const char *name, const tare__setting *setting)
-{
-    specs->spec = tare__more(specs->spec, (size_t)specs->n + 1, sizeof *specs->spec);
-    specs->spec[specs->n] = (tare__spec){tare__copy_text(name), *setting};
-    return specs->n++;
-}
-
 /* The floor is an arm of every run, named kernels: added where it was not asked for; and once more, as the A/A arm. */
 static int add_floor(tare__bench_run *r, int *base, int *again)
 {
@@ -47,8 +40,8 @@ static int add_floor(tare__bench_run *r, int *base, int *again)
         code = reserved_name(r, tare__rate_names[rate], "a rate of the machine");
     if (code)
         return code;
-    *base = *base < 0 ? add_spec(&r->specs, "kernels", &floor) : *base;
-    *again = add_spec(&r->specs, "aa", &floor);
+    *base = *base < 0 ? tare__specs_add(&r->specs, "kernels", &floor) : *base;
+    *again = tare__specs_add(&r->specs, "aa", &floor);
     return TARE__RAN;
 }
 
@@ -57,7 +50,8 @@ static int read_numbers(tare__bench_run *r, double *limit)
     const tare__line *line = &r->line;
     tare__protocol *p = &r->protocol;
     p->order_seed = 1;
-    p->seconds = tare__given(line, "quick") ? 10 : 0;
+    p->rounds = 60;
+    p->seconds = tare__given(line, "quick") ? 10 : tare__given(line, "rounds") ? 0 : r->kind->seconds;
     *limit = 100 * TARE__TRUST_LIMIT;
     int code = tare__integer(line, "order-seed", 0, INT64_MAX, &p->order_seed);
     if (!code)
@@ -71,9 +65,9 @@ static int read_numbers(tare__bench_run *r, double *limit)
     *limit /= 100;
     if (p->rounds < p->processes)
         p->processes = p->rounds;
-    /* a process spends the better part of a second before its first round */
+    /* a process spends the better part of a second, and more with many arms, before its first round */
     if (p->seconds > 0 && !tare__given(line, "processes"))
-        p->processes = (int64_t)fmin((double)p->processes, fmax(3, p->seconds / 1.5));
+        p->processes = (int64_t)fmin((double)p->processes, fmax(3, p->seconds / r->kind->process_seconds));
     if (p->seconds > 0 && !tare__given(line, "rounds"))
         p->rounds = 1000000 * p->processes;
     return code;
@@ -87,7 +81,7 @@ int tare__bench_run_read(tare__bench_run *r)
     if (!code)
         code = tare__task_read(line, &r->task);
     if (!code)
-        code = tare__specs_read(line, &r->task, "all", &r->specs);
+        code = r->kind->read(r);
     if (!code)
         code = add_floor(r, &base, &again);
     if (code)
@@ -108,8 +102,23 @@ int tare__bench_run_read(tare__bench_run *r)
     return TARE__RAN;
 }
 
+static int read_plain(tare__bench_run *r)
+{
+    return tare__specs_read(&r->line, &r->task, "all", &r->specs);
+}
+
+static int print_plain(tare__bench_run *r)
+{
+    tare__results_print(&r->results);
+    return TARE__RAN;
+}
+
+const tare__bench_kind tare__bench_plain = {.process_seconds = 1.5, .read = read_plain, .print = print_plain};
+
 void tare__bench_run_free(tare__bench_run *r)
 {
+    if (r->own)
+        r->kind->free(r);
     tare__results_fini(&r->results);
     tare__facts_free(&r->facts);
     tare__specs_free(&r->specs);
@@ -130,10 +139,28 @@ typedef struct {
     tare__bench_run *run;
     tare__journal *journal;
     tare__progress progress;
-    json_t *opening; /* the best so far of the arm that is being opened */
+    json_t *opening;          /* the best so far of the arm that is being opened */
+    int64_t begin_ns, say_ns; /* when the kind says something next: after five seconds, ten, twenty, ... */
 } measuring;
 
 enum { OPENINGS = 3 };
+/* Before a kind says what it has so far. */
+static const int64_t FIRST_NS = 4000000000;
+
+static void say_early(measuring *m)
+{
+    char text[200];
+    int64_t spent = tare__clock_ns() - m->begin_ns, after = m->say_ns ? m->say_ns : FIRST_NS;
+    const tare__blocks *b = &m->run->results.blocks;
+    bool whole = b->n_rounds && b->round[b->n_rounds - 1].n_blocks == b->n_arms;
+    if (!m->run->kind->say || tare__given(&m->run->line, "quiet") || !whole || spent < after ||
+        !m->run->kind->say(m->run, text, sizeof text))
+        return;
+    tare__progress_end(&m->progress);
+    printf("  after %.0f s: %s\n", (double)spent * 1e-9, text);
+    (void)fflush(stdout);
+    m->say_ns = 2 * spent;
+}
 
 static void take_line(void *owner, json_t *line)
 {
@@ -142,6 +169,7 @@ static void take_line(void *owner, json_t *line)
     if (!record)
         return;
     tare__results_take(&m->run->results, record);
+    say_early(m);
     tare__progress_show(&m->progress, &m->run->results);
     tare__journal_put(m->journal, record);
 }
@@ -210,6 +238,11 @@ static int check_digests(const tare__bench_run *run)
     static const char *const field[] = {"loss", "outputs", "gradients", "parameters", "state"};
     for (int i = 0; i < r->specs->n; ++i) {
         bool same_kernels = spec[i].setting.level[TARE__KERNELS] == spec[base].setting.level[TARE__KERNELS];
+        char work[TARE__WORK_TEXT];
+        if (*tare__setting_work(&spec[i].setting, &spec[base].setting, work)) {
+            printf("  %s: OTHER WORK than %s: %s.\n", spec[i].name, spec[base].name, work);
+            continue;
+        }
         const char *suspect = tare__field_text(r->opening[i], "suspect");
         if (suspect && *suspect)
             printf("  %s: %s.\n", spec[i].name, suspect);
@@ -227,13 +260,16 @@ static int check_digests(const tare__bench_run *run)
     return code;
 }
 
-static void write_lines(const tare__results *r, tare__journal *journal)
+static void write_lines(tare__bench_run *run, tare__journal *journal)
 {
+    const tare__results *r = &run->results;
     for (int i = 0; i < r->blocks.n_arms; ++i)
         tare__journal_put(journal, tare__arm_record(r, i));
     for (int i = 0; i < r->specs->n; ++i)
         if (i != r->reference.base)
             tare__journal_put(journal, tare__contrast_record(r, i));
+    if (run->kind->write)
+        run->kind->write(run, journal);
     tare__journal_put(journal, tare__verdict_record(r));
 }
 
@@ -257,7 +293,7 @@ static int stop(const measuring *m)
 
 int tare__bench_run_measure(tare__bench_run *run, tare__journal *journal)
 {
-    measuring m = {.run = run, .journal = journal};
+    measuring m = {.run = run, .journal = journal, .begin_ns = tare__clock_ns()};
     tare__progress_begin(&m.progress, &run->line, &run->protocol);
     int code = measure(&m);
     tare__progress_end(&m.progress);
@@ -267,9 +303,10 @@ int tare__bench_run_measure(tare__bench_run *run, tare__journal *journal)
         return code;
     tare__blocks_trim(&run->results.blocks);
     tare__results_summarise(&run->results);
-    write_lines(&run->results, journal);
-    tare__results_print(&run->results);
+    write_lines(run, journal);
+    int printed = run->kind->print(run);
     code = check_digests(run);
+    code = code ? code : printed;
     if (fflush(stdout) == 0 && !code && !run->results.summary.trusted)
         code = TARE__UNTRUSTED;
     return code;

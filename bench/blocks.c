@@ -5,6 +5,41 @@
 
 #include "command.h"
 
+/* ---- spans in a line -----------------------------------------------------------------------------------------*/
+
+static json_t *list_of(const double *x)
+{
+    json_t *list = json_array();
+    for (int p = 0; p < TARE__PART_COUNT; ++p)
+        json_array_append_new(list, json_real(x[p]));
+    return list;
+}
+
+void tare__spans_put(json_t *line, const tare__span_sums *span)
+{
+    json_t *ns = json_array();
+    for (int k = 0; k < TARE__PROBINGS; ++k)
+        json_array_append_new(ns, list_of(span[k].ns));
+    json_object_set_new(line, "span_ns", ns);
+    json_object_set_new(line, "probes", list_of(span[0].probes));
+}
+
+tare__span_sums *tare__spans_of(const json_t *line)
+{
+    const json_t *ns = json_object_get(line, "span_ns"), *probes = json_object_get(line, "probes");
+    if (json_array_size(ns) != TARE__PROBINGS || json_array_size(probes) != TARE__PART_COUNT)
+        return NULL;
+    tare__span_sums *span = tare__take(TARE__PROBINGS, sizeof *span);
+    for (size_t k = 0; k < TARE__PROBINGS; ++k)
+        for (size_t p = 0; p < TARE__PART_COUNT; ++p) {
+            span[k].ns[p] = json_number_value(json_array_get(json_array_get(ns, k), p));
+            span[k].probes[p] = json_number_value(json_array_get(probes, p));
+        }
+    return span;
+}
+
+/* ---- rounds --------------------------------------------------------------------------------------------------*/
+
 void tare__blocks_init(tare__blocks *b, int n_arms)
 {
     *b = (tare__blocks){.n_arms = n_arms};
@@ -13,8 +48,11 @@ void tare__blocks_init(tare__blocks *b, int n_arms)
 
 void tare__blocks_fini(tare__blocks *b)
 {
-    for (int i = 0; i < b->n_arms; ++i)
+    for (int i = 0; i < b->n_arms; ++i) {
+        for (int k = 0; k < b->n_rounds; ++k)
+            free(b->block[i][k].span);
         free(b->block[i]);
+    }
     free(b->block);
     free(b->round);
     *b = (tare__blocks){0};
@@ -41,7 +79,7 @@ static void begin_round(tare__blocks *b, int process, int round)
 
 bool tare__blocks_take(tare__blocks *b, int arm, const json_t *line)
 {
-    tare__block block = {number(line, "steps"), number(line, "ns"), number(line, "cpu_ns")};
+    tare__block block = {number(line, "steps"), number(line, "ns"), number(line, "cpu_ns"), NULL};
     int64_t process = number(line, "process"), round = number(line, "round");
     if (arm < 0 || arm >= b->n_arms || block.steps < 1 || block.ns < 1 || process < 0 || process > 1000000 ||
         round < 0 || round > INT32_MAX)
@@ -52,6 +90,7 @@ bool tare__blocks_take(tare__blocks *b, int arm, const json_t *line)
     tare__round *r = &b->round[b->n_rounds - 1];
     if (b->block[arm][b->n_rounds - 1].steps)
         return false;
+    block.span = tare__spans_of(line);
     b->block[arm][b->n_rounds - 1] = block;
     r->dropped |= json_is_true(json_object_get(line, "dropped"));
     ++r->n_blocks;
@@ -62,8 +101,11 @@ void tare__blocks_trim(tare__blocks *b)
 {
     int kept = 0;
     for (int k = 0; k < b->n_rounds; ++k) {
-        if (b->round[k].n_blocks != b->n_arms)
+        if (b->round[k].n_blocks != b->n_arms) {
+            for (int i = 0; i < b->n_arms; ++i)
+                free(b->block[i][k].span);
             continue;
+        }
         b->round[kept] = b->round[k];
         for (int i = 0; i < b->n_arms; ++i)
             b->block[i][kept] = b->block[i][k];

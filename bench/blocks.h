@@ -9,8 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "parts.h"
+
 typedef struct {
     int64_t steps, ns, cpu_ns;
+    tare__span_sums *span; /* [TARE__PROBINGS], a step's, where the arm is traced; NULL */
 } tare__block;
 
 typedef struct {
@@ -27,6 +30,10 @@ typedef struct {
 
 void tare__blocks_init(tare__blocks *, int n_arms);
 void tare__blocks_fini(tare__blocks *);
+/* Spans as fields of a line: "span_ns" a list for each probing, "probes" a list; and back, NULL where there are none.
+ */
+void tare__spans_put(json_t *line, const tare__span_sums *);
+tare__span_sums *tare__spans_of(const json_t *line);
 /* Adds the block of an arm, given as a line {"process", "round", "steps", "ns", "cpu_ns", "dropped"}; a new process or
  * round number begins a round. False, and nothing added: no such arm, it has its block already, no steps, no time. */
 bool tare__blocks_take(tare__blocks *, int arm, const json_t *line);

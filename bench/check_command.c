@@ -1,6 +1,7 @@
 /* check_command.c - `tare check`: the derived tests on operators, built in or a plug-in's, a line a test.
  *
  * Each operator is checked in a process of its own, so that one whose kernel crashes is a failure like any other. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -88,13 +89,16 @@ static tare_status start(const void *owner, const tare_options *options, tare_ru
     return tare__start(options, &s->plugins, out);
 }
 
+/* How that process ends where its output did not arrive, whatever the tests said. */
+enum { UNWRITTEN = 4 };
+
 /* In the new process. */
 static void derive(session *s, const tare_op *op, int answer)
 {
     tare__findings f = {.op = op, .hear = hear, .owner = s};
     tare__derive(&(tare__maker){start, s}, &f);
     bool said = write(answer, &f.n_tests, sizeof f.n_tests) == sizeof f.n_tests;
-    _exit(said && f.n == 0 && !ferror(stdout) ? TARE__RAN : TARE__FAILED);
+    _exit(ferror(stdout) ? UNWRITTEN : said && f.n == 0 ? TARE__RAN : TARE__FAILED);
 }
 
 static int check(session *s, const tare_op *op)
@@ -112,6 +116,8 @@ static int check(session *s, const tare_op *op)
     (void)close(ends[0]);
     if (child < 0 || waitpid(child, &status, 0) != child)
         return tare__failed(s->line, "no process to check %s in", op->name);
+    if ((WIFEXITED(status) && WEXITSTATUS(status) == UNWRITTEN) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE))
+        return tare__failed(s->line, "standard output cannot be written");
     if (WIFSIGNALED(status))
         printf("FAILED %s  ended by signal %d (%s)\n", op->name, WTERMSIG(status), strsignal(WTERMSIG(status)));
     s->n_failed += !WIFEXITED(status) || WEXITSTATUS(status) != TARE__RAN;

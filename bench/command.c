@@ -211,6 +211,8 @@ static int parse(tare__line *line, int argc, char **argv)
             return tare__usage(line, "--%s needs a value: %s", option->name, option->argument);
         if (option->argument && !value)
             value = argv[i];
+        if (value && !*value)
+            return tare__usage(line, "--%s needs a value: %s", option->name, option->argument);
         line->given[line->n_given++] = (struct tare__given){option, value};
     }
     return TARE__RAN;
@@ -237,11 +239,13 @@ static int run(tare__line *line, int argc, char **argv)
     if (tare__given(line, "version"))
         return print_version();
     code = check_words(line);
-    if (code)
-        return code;
-    code = line->command->run(line);
-    /* What was printed has to arrive: a full disk behind stdout is a failure. */
-    if (fflush(stdout) || ferror(stdout))
+    return code ? code : line->command->run(line);
+}
+
+/* What was printed has to arrive: a full disk behind stdout is a failure, if there was no other. */
+static int printed(const tare__line *line, int code)
+{
+    if ((fflush(stdout) || ferror(stdout)) && code != TARE__USAGE)
         return tare__failed(line, "standard output cannot be written: %s", strerror(errno));
     return code;
 }
@@ -262,9 +266,9 @@ int tare__command_main(const tare__command *commands, int argc, char **argv)
     if (argc < 2)
         return tare__usage(NULL, "a command is wanted: tare --help lists them");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
-        return tare__help_all(commands);
+        return printed(NULL, tare__help_all(commands));
     if (strcmp(argv[1], "--version") == 0)
-        return print_version();
+        return printed(NULL, print_version());
     const tare__command *command = commands;
     while (command->name && strcmp(command->name, argv[1]) != 0)
         ++command;
@@ -274,7 +278,7 @@ int tare__command_main(const tare__command *commands, int argc, char **argv)
     tare__line line = {.command = command, .commands = commands, .argc = argc, .argv = argv, .kept = &kept};
     line.word = tare__take((size_t)argc, sizeof *line.word);
     line.given = tare__take((size_t)argc, sizeof *line.given);
-    int code = run(&line, argc, argv);
+    int code = printed(&line, run(&line, argc, argv));
     free(line.word);
     free(line.given);
     while (kept.n > 0)

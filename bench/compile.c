@@ -10,13 +10,14 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../core/version.h"
+#include "folder.h"
 
 /* The words before the source: what the library itself is compiled with, as far as a kernel's bits depend on it. */
 static const char *const flags[] = {"-std=gnu11",        "-O2",   "-g",      "-Wall",
@@ -68,23 +69,18 @@ static void become_compiler(char *command, const char *include, const char *libr
     _exit(127);
 }
 
-/* As system(): the user's interrupt ends the compiler, and this process goes on to tidy up. -1: it did not end by
+/* The user's interrupt ends the compiler, and this process goes on to tidy up (folder.h). -1: it did not end by
  * itself. */
 static int run_compiler(const char *compiler, const char *include, const char *library, const char *source,
                         const char *object)
 {
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
     char *command = tare__copy_text(compiler);
     (void)fflush(NULL);
-    (void)sigaction(SIGINT, &ignore, &before);
     pid_t child = fork();
-    if (child == 0) {
-        (void)sigaction(SIGINT, &before, NULL);
+    if (child == 0)
         become_compiler(command, include, library, source, object);
-    }
     int status = 0;
     bool ended = child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status);
-    (void)sigaction(SIGINT, &before, NULL);
     free(command);
     return ended ? WEXITSTATUS(status) : -1;
 }
@@ -128,15 +124,16 @@ static int compile_in(const tare__line *line, const char *folder, const char *so
 
 int tare__compile(const tare__line *line, const char *source, const char **path)
 {
-    if (access(source, R_OK) != 0)
+    struct stat is;
+    if (access(source, R_OK) != 0 || stat(source, &is) != 0)
         return tare__usage(line, "%s: %s", source, strerror(errno));
-    const char *temporary = getenv("TMPDIR");
-    char *folder = tare__print("%s/tare-XXXXXX", temporary && *temporary ? temporary : "/tmp");
-    int code = mkdtemp(folder) ? TARE__RAN : tare__failed(line, "%s: %s", folder, strerror(errno));
-    if (!code) {
-        code = compile_in(line, folder, source, path);
-        (void)rmdir(folder);
-    }
-    free(folder);
+    if (S_ISDIR(is.st_mode))
+        return tare__usage(line, "%s: %s", source, strerror(EISDIR));
+    tare__folder folder;
+    tare_status status = tare__folder_open(&folder);
+    if (status != TARE_OK)
+        return tare__status_failed(line, status);
+    int code = compile_in(line, folder.path, source, path);
+    tare__folder_close(&folder);
     return code;
 }

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../imperative/imperative.h"
+#include "facts.h"
+#include "input.h"
+#include "step.h"
 
 const uint64_t tare__fnv_start = 0xcbf29ce484222325u;
 
@@ -142,10 +144,13 @@ tare_status tare__digest_run(const tare__task *task, const tare__setting *settin
 #undef TARE__DIGEST_NONE
         return TARE_OK;
     }
+    const tare__shared_order before = task->shared ? *task->shared : (tare__shared_order){0};
     tare_status status = run(task, setting, false, steps, feed, owner, out);
     if (status != TARE_OK || task->work != TARE__TRAIN || !out->gradients.why)
         return status;
     tare__digest exposed;
+    if (task->shared) /* the second run sees what the first saw */
+        tare__shared_order_return(task->shared, &before);
     status = run(task, setting, true, steps, feed, owner, &exposed);
     const char *what;
     if (status == TARE_OK && !tare__digest_equal(out, &exposed, &what))
@@ -187,18 +192,9 @@ static void on_event(void *owner, tare_event event, const tare_node *node)
         hash_call(owner, node);
 }
 
-/* A node's place in its program. */
-static int32_t index_of(const tare_node *n)
-{
-    int o = n->n_in;
-    while (!n->operand[o])
-        ++o;
-    return n->operand[o]->node;
-}
-
 static int by_program(const void *a, const void *b)
 {
-    return index_of(*(const tare_node *const *)a) - index_of(*(const tare_node *const *)b);
+    return tare__node_place(*(const tare_node *const *)a) - tare__node_place(*(const tare_node *const *)b);
 }
 
 static void hash_plan(calls *c, const tare_plan *plan)
@@ -217,15 +213,11 @@ static void hash_plan(calls *c, const tare_plan *plan)
 tare_status tare__calls_digest(tare__arm *a, uint64_t *hash, int *n)
 {
     calls c = {.hash = tare__fnv_start};
-    if (a->plan)
+    if (tare__arm_replays(a))
         hash_plan(&c, a->plan);
-    a->rt->trace = (tare_trace){on_event, &c};
-    if (a->mode)
-        tare_imperative_retrace(a->mode);
+    tare__arm_tell(a, (tare_trace){.event = on_event, .owner = &c});
     tare_status status = a->step(a);
-    a->rt->trace = (tare_trace){0};
-    if (a->mode)
-        tare_imperative_retrace(a->mode);
+    tare__arm_tell(a, (tare_trace){0});
     *hash = c.hash;
     *n = c.n;
     return status;

@@ -59,7 +59,7 @@ static int measure_again(const tare__line *line, double seconds, json_t **out)
 {
     tare__task task = {.net = "chain", .seed = 1};
     tare__setting floor = tare__setting_of(tare__rung_find("kernels"), false);
-    tare__spec spec[2] = {{(char[]){"kernels"}, floor}, {(char[]){"aa"}, floor}};
+    tare__spec spec[2] = {{.name = (char[]){"kernels"}, .setting = floor}, {.name = (char[]){"aa"}, .setting = floor}};
     tare__specs specs = {spec, 2};
     tare__facts facts;
     tare__results results;

@@ -19,6 +19,14 @@ double tare__node_bytes(const tare_node *n)
     return bytes;
 }
 
+int32_t tare__node_place(const tare_node *n)
+{
+    int o = n->n_in;
+    while (!n->operand[o])
+        ++o;
+    return n->operand[o]->node;
+}
+
 double tare__program_flops(const tare_program *p)
 {
     double flops = 0;

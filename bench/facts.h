@@ -20,6 +20,8 @@ typedef struct {
 tare_status tare__facts_take(const tare__task *, tare__facts *);
 void tare__facts_free(tare__facts *);
 
+/* Its place in its program; of a node that has been appended to one. */
+int32_t tare__node_place(const tare_node *);
 /* FLOPs of a program's nodes. */
 double tare__program_flops(const tare_program *);
 /* Of one node: FLOPs, and the bytes that it reads and writes. */

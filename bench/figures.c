@@ -113,6 +113,21 @@ double *tare__process_logs(const tare__summary *summary, const tare__blocks *b, 
     return logs.each;
 }
 
+static double of_difference(const source *s, int arm, int round)
+{
+    return of_step(s, arm, round) - of_step(s, s->reference->base, round);
+}
+
+tare__interval tare__paired(const tare__summary *summary, const tare__blocks *b, int arm, int other)
+{
+    const tare__reference reference = {.base = other};
+    source s = {b, &reference, summary};
+    centres difference = over_processes(&s, arm, of_difference, tare__interquartile_mean);
+    tare__interval interval = tare__interval_of(difference.each, difference.n);
+    free(difference.each);
+    return interval;
+}
+
 /* ---- over rounds ---------------------------------------------------------------------------------------------*/
 
 /* FLOPs and bytes a nanosecond, in that round. */

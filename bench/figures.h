@@ -62,6 +62,9 @@ void tare__summary_fini(tare__summary *);
  * the caller frees. For contrasts between runs. */
 double *tare__process_logs(const tare__summary *, const tare__blocks *, int arm, int *n);
 
+/* What an arm takes more than another, ns a step: round by round, interquartile means over processes, an interval. */
+tare__interval tare__paired(const tare__summary *, const tare__blocks *, int arm, int other);
+
 /* "slower", "faster", "no difference" against the base at a family-wise 5 %; NULL in a run that is not trusted, of the
  * base and of the machine's rates. */
 const char *tare__verdict(const tare__summary *, const tare__reference *, int arm);

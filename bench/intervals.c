@@ -96,9 +96,9 @@ static int check_row(const place *p, const tare_interval *v)
     return TARE__RAN;
 }
 
-static bool is_head(const char *text, bool of_plan)
+static bool is_head(const char *text)
 {
-    return strcmp(text, "id,lower,upper,size,offset") == 0 || (!of_plan && strcmp(text, "id,lower,upper,size") == 0);
+    return strcmp(text, "id,lower,upper,size,offset") == 0 || strcmp(text, "id,lower,upper,size") == 0;
 }
 
 static int read_row(const place *p, char *text, bool of_plan, tare__intervals *to)
@@ -186,7 +186,7 @@ static int read_lines(place *p, FILE *file, bool of_plan, tare__intervals *v)
         if (strlen(text) != (size_t)length)
             code = wrong(p, "it holds a zero byte: this is no CSV file");
         from[strcspn(from, "\r\n")] = 0;
-        if (code || !*from || (v->n == 0 && is_head(from, of_plan)))
+        if (code || !*from || (v->n == 0 && is_head(from)))
             continue;
         code = v->n == INT_MAX / 16 ? wrong(p, "more rows than can be planned") : read_row(p, from, of_plan, v);
     }

@@ -48,6 +48,49 @@ static const tare__option bench_options[] = {
     {"csv", "DIR", NULL, "write the records of --json as tables too, one a kind"},
     END,
 };
+/* What a run of the protocol takes, whatever is made of it. */
+#define RUN                                                                                                            \
+    {"rounds", "R", NULL, "rounds in all processes together, instead of a time"},                                      \
+        {"processes", "P", "10", "processes, one after the other; fewer by themselves where the time is short"},       \
+        {"trust", "PERCENT", "1", "how far the same arm, measured twice, may differ from itself"},                     \
+    {                                                                                                                  \
+        "order-seed", "S", "1", "seed of the order of arms"                                                            \
+    }
+#define FLIPS_OF_ALL                                                                                                   \
+    {"factor", "F=L,...", NULL, "flips that apply to all arms"}, {"threads", "T", NULL, "the factor threads"},         \
+        {"kernels", "K", NULL, "the factor kernels"},                                                                  \
+    {                                                                                                                  \
+        "device", "D", NULL, "the factor device"                                                                       \
+    }
+static const tare__option ablate_options[] = {
+    TARE__TASK_OPTIONS,
+    WORK,
+    {"base", "RUNG", "block", "the arm that is flipped"},
+    {"factors", "A,B,C=L|all", "all", "what to flip: all levels of a factor, or one"},
+    FLIPS_OF_ALL,
+    {"time", "SECONDS", NULL, "stop after this time [60]"},
+    {"quick", NULL, NULL, "--time 10"},
+    RUN,
+    {"fraction", "N", "1", "of a grid, the regular fraction of one in N cells"},
+    {"shard", "I/N", NULL, "of a grid, the I-th of N shards; their files are merged by concatenation"},
+    JSON_FILE,
+    END,
+};
+static const tare__option explain_options[] = {
+    TARE__TASK_OPTIONS,
+    WORK,
+    {"arms", "A,B", "block,static_shape", "rungs: two, side by side, or one"},
+    FLIPS_OF_ALL,
+    {"vs", "FILE", NULL, "steps that others measured, a JSON object a line: name, net, batch, threads, ms"},
+    {"markdown", NULL, NULL, "the parts' definitions, as docs/METHOD.md has them"},
+    {"time", "SECONDS", NULL, "stop after this time [45]"},
+    {"quick", NULL, NULL, "--time 10"},
+    RUN,
+    {"fraction", "N", "1", "of a grid, the regular fraction of one in N cells"},
+    {"shard", "I/N", NULL, "of a grid, the I-th of N shards; their files are merged by concatenation"},
+    JSON_FILE,
+    END,
+};
 static const tare__option measure_options[] = {END};
 static const tare__option verify_options[] = {END};
 static const tare__option compare_options[] = {
@@ -69,7 +112,8 @@ static const tare__option agree_options[] = {
     END,
 };
 static const tare__option train_options[] = {
-    {"data", "DIR|FILE", NULL, "MNIST's four files (.gz too), or X_train.npy, Y_train.npy, X_test.npy, Y_test.npy"},
+    {"data", "DIR|FILE", NULL,
+     "MNIST's four files, CIFAR-10's binary ones (.gz too), or X_train.npy, Y_train.npy, X_test.npy, Y_test.npy"},
     {"epochs", "E", NULL, "times through the training data [1]"},
     TARE__SETTING_OPTIONS("step"),
     {"optimizer", "OPTIMIZER", NULL, "the update: adam, sgd:momentum=0.9,... (the net's own; tare optimizers)"},
@@ -128,6 +172,17 @@ static const tare__option step_options[] = {
     {"factor", "F=L,...", NULL, "flips that apply to both"},
     {"layer", "NAME", NULL, "only what happens in this layer"},
     JSON_FILE,
+    END,
+};
+static const tare__option trace_options[] = {
+    TARE__TASK_OPTIONS,
+    WORK,
+    {"arms", "A,B,...", "block,static_shape", "rungs, side by side"},
+    {"factor", "F=L,...", NULL, "flips that apply to all"},
+    {"threads", "T,...", NULL, "the factor threads; with several, each rung at each of them"},
+    {"kernels", "K", NULL, "the factor kernels"},
+    {"steps", "K", "1", "steps, one after the other"},
+    {"out", "FILE", NULL, "the timeline, in the Trace Event Format"},
     END,
 };
 static const tare__option count_options[] = {
@@ -200,8 +255,31 @@ static const tare__command commands[] = {
      graph_options, tare__graph_run,
      "  tare graph mlp --dot mlp.dot\n"
      "  tare graph mlp --save mlp.json"},
+    {"explain", "NET", "says where a step's time goes, two arms side by side, and whether it adds up", 0, 1,
+     explain_options, tare__explain_run,
+     "Kernel, dispatch, shape, allocation, tape and so on, in ns a step with intervals, by time-stamps whose own cost "
+     "is "
+     "found and taken off, and by the differences of rungs. Where the parts do not add up to the untraced step, they "
+     "are "
+     "not shown, and the command ends with 3.\n"
+     "  tare explain lenet\n"
+     "  tare explain mlp --arms functional,step --optimizer adam --vs others.jsonl"},
+    {"ablate", "NET", "flips one mechanism at a time and says what each does", 1, 1, ablate_options, tare__ablate_run,
+     "A row a flip: nanoseconds a step with their 95 % interval, counts, bytes, and whether results stay the same bit "
+     "for "
+     "bit; then what cannot be flipped, and why. Verdicts are adjusted for the number of flips (Holm).\n"
+     "  tare ablate mlp --optimizer adam\n"
+     "  tare ablate lenet --base step --factors order,in-place,threads=2"},
     {"step", "NET", "shows one step event by event, two arms side by side", 1, 1, step_options, tare__step_run,
      "  tare step mlp --arms functional,step --layer dense0"},
+    {"trace", "NET", "writes a timeline of steps, arms side by side, for a trace viewer", 1, 1, trace_options,
+     tare__trace_run,
+     "Warm steps as nested spans: step, forward, backward and update, layer, operator, what dispatch does and the "
+     "kernel; "
+     "pieces on the thread that ran them; the live bytes. ui.perfetto.dev and chrome://tracing open the file. A span "
+     "ends "
+     "with a reading of the clock; what recording itself takes lies between the spans.\n"
+     "  tare trace mlp --threads 2 --optimizer adam --out mlp.json"},
     {"count", "NET", "counts what a step does beside its kernels: exact, no clock", 1, 1, count_options,
      tare__count_run,
      "A line an arm, a column a counter. Instructions and system calls are counted under callgrind by "

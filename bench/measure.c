@@ -7,6 +7,7 @@
 #include "../core/random.h"
 #include "clock.h"
 #include "commands.h"
+#include "input.h"
 #include "warm.h"
 
 void tare__measure_say(json_t *object)
@@ -43,9 +44,32 @@ static tare_status run_steps(const tare__session *s, int i, int64_t steps)
     return status == TARE_OK ? tare_runtime_wait(a->rt) : status;
 }
 
-tare_status tare__block_run(const tare__session *s, int i, int64_t full_ns, tare__block *b)
+/* warm-up=off: the first steps of an arm that is opened anew, with what is set up in them; closing the one before is
+ * not of the block. */
+static tare_status run_cold(const tare__session *s, int i, int64_t full_ns, tare__block *b)
 {
-    *b = (tare__block){0};
+    (void)full_ns;
+    tare__arm *a = &s->arm[i];
+    const tare__spec *spec = &s->wire.specs.spec[i];
+    tare__arm_close(a);
+    tare_status status = tare__arm_open(a, &s->wire.task, &spec->setting, spec->name);
+    int64_t cpu = tare__cpu_clock_ns(), begin = tare__clock_ns();
+    if (status == TARE_OK)
+        status = tare__arm_prepare(a);
+    for (; b->steps < TARE__COLD_STEPS && status == TARE_OK; ++b->steps)
+        status = a->step(a);
+    b->ns = tare__clock_ns() - begin;
+    b->cpu_ns = tare__cpu_clock_ns() - cpu;
+    return status;
+}
+
+static int level_of(const tare__session *s, int i, int factor)
+{
+    return i < s->wire.specs.n ? s->wire.specs.spec[i].setting.level[factor] : 0;
+}
+
+static tare_status run_warm(const tare__session *s, int i, int64_t full_ns, tare__block *b)
+{
     int64_t cpu = tare__cpu_clock_ns(), begin = tare__clock_ns();
     tare_status status;
     do {
@@ -54,6 +78,37 @@ tare_status tare__block_run(const tare__session *s, int i, int64_t full_ns, tare
         b->ns = tare__clock_ns() - begin;
     } while (status == TARE_OK && b->ns < full_ns);
     b->cpu_ns = tare__cpu_clock_ns() - cpu;
+    return status;
+}
+
+/* Once, twice and three times told. */
+static tare_status run_traced(const tare__session *s, int i, int64_t full_ns, tare__block *b)
+{
+    struct tare__traced *t = &s->traced[i];
+    int64_t cpu = tare__cpu_clock_ns(), begin = tare__clock_ns();
+    tare_status status = TARE_OK;
+    for (int k = 0; k < TARE__PROBINGS && status == TARE_OK; ++k) {
+        int64_t from = tare__clock_ns(), steps = 0;
+        t->sums[k] = (tare__span_sums){0};
+        do {
+            status = tare__spans_run(&t->spans, k + 1, s->steps[i], &t->sums[k]);
+            steps += s->steps[i];
+        } while (status == TARE_OK && tare__clock_ns() - from < full_ns);
+        tare__spans_scale(&t->sums[k], 1 / (double)steps);
+        b->steps += steps;
+    }
+    b->ns = tare__clock_ns() - begin;
+    b->cpu_ns = tare__cpu_clock_ns() - cpu;
+    return status;
+}
+
+tare_status tare__block_run(const tare__session *s, int i, int64_t full_ns, tare__block *b)
+{
+    *b = (tare__block){0};
+    bool traced = i < s->wire.specs.n && s->wire.specs.spec[i].spans;
+    tare_status status = (traced ? run_traced : level_of(s, i, TARE__WARM_UP) ? run_cold : run_warm)(s, i, full_ns, b);
+    if (level_of(s, i, TARE__CLOCK) == TARE__CLOCK_CPU && b->cpu_ns > 0)
+        b->ns = b->cpu_ns;
     return status;
 }
 
@@ -82,11 +137,14 @@ static tare_status run_round(tare__session *s, int round, int *dropped)
     *dropped += drop;
     for (int k = 0; k < s->n; ++k) {
         const tare__block *each = &b[order[k]];
-        tare__measure_say(json_pack(
+        json_t *line = json_pack(
             "{s:i,s:I,s:i,s:i,s:I,s:I,s:I,s:b,s:I,s:I}", "round", round, "block", (json_int_t)order[k], "place", k,
             "process", s->wire.schedule.process, "steps", (json_int_t)each->steps, "ns", (json_int_t)each->ns, "cpu_ns",
             (json_int_t)each->cpu_ns, "dropped", (int)drop, "steal_ns", (json_int_t)(after.steal_ns - before.steal_ns),
-            "switches", (json_int_t)(after.switches - before.switches)));
+            "switches", (json_int_t)(after.switches - before.switches));
+        if (order[k] < s->wire.specs.n && s->wire.specs.spec[order[k]].spans)
+            tare__spans_put(line, s->traced[order[k]].sums);
+        tare__measure_say(line);
     }
     return TARE_OK;
 }
@@ -103,6 +161,7 @@ static tare_status open_arms(tare__session *s)
         status = tare__arm_open(&s->arm[i], &s->wire.task, &s->wire.specs.spec[i].setting, s->wire.specs.spec[i].name);
         if (status == TARE_OK)
             status = tare__arm_prepare(&s->arm[i]);
+        tare__spans_init(&s->traced[i].spans, &s->arm[i], NULL);
     }
     return status;
 }
@@ -137,13 +196,18 @@ static tare_status time_all(tare__session *s)
     int n = s->wire.specs.n;
     s->n = n + TARE__RATE_COUNT;
     s->arm = tare__take((size_t)n, sizeof *s->arm);
+    s->traced = tare__take((size_t)n, sizeof *s->traced);
     s->steps = tare__take((size_t)s->n, sizeof *s->steps);
+    tare__shared_order shared = {0};
+    s->wire.task.shared = &shared;
     tare__rates_init(&s->rates, s->wire.schedule.rate_threads);
     tare_status status = run(s);
     for (int i = 0; i < n; ++i)
         tare__arm_close(&s->arm[i]);
+    tare__shared_order_fini(&shared);
     tare__rates_fini(&s->rates);
     free(s->arm);
+    free(s->traced);
     free(s->steps);
     return status;
 }

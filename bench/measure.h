@@ -7,15 +7,19 @@
  * A block is the mean of as many steps as fill BLOCK_NS. A round is one block of every arm and of the machine's rates,
  * in an order of its own. A round is dropped, by a rule that stands before the first one, when the hypervisor stole
  * more than TARE__STEAL_SHARE of its time from the machine, or when the process was put aside (involuntary switches)
- * for more than TARE__ASIDE_SHARE of it. */
+ * for more than TARE__ASIDE_SHARE of it.
+ *
+ * Of an arm with warm-up=off a block is the first TARE__COLD_STEPS steps of an arm opened anew, what is set up in them
+ * included; with clock=cpu a block's ns are processor time. */
 #ifndef TARE_BENCH_MEASURE_H
 #define TARE_BENCH_MEASURE_H
 
 #include "blocks.h"
 #include "rates.h"
+#include "spans.h"
 #include "wire.h"
 
-enum { TARE__BLOCK_NS = 20000000 };
+enum { TARE__BLOCK_NS = 20000000, TARE__COLD_STEPS = 100 };
 #define TARE__STEAL_SHARE 0.02
 #define TARE__ASIDE_SHARE 0.01
 
@@ -23,6 +27,10 @@ enum { TARE__BLOCK_NS = 20000000 };
 typedef struct {
     tare__wire wire;
     tare__arm *arm; /* [wire.specs.n] */
+    struct tare__traced {
+        tare__spans spans;
+        tare__span_sums sums[TARE__PROBINGS]; /* of its last block, a step's */
+    } * traced;                               /* [wire.specs.n] */
     tare__rates rates;
     int n;          /* arms and rates */
     int64_t *steps; /* [n]: a block's */
@@ -30,7 +38,8 @@ typedef struct {
 } tare__session;
 
 const char *tare__session_name(const tare__session *, int i);
-/* Runs a block until it is full: s->steps[i] at a time. */
+/* Runs a block until it is full: s->steps[i] at a time. A traced arm's holds three such, its events told once, twice
+ * and three times. */
 tare_status tare__block_run(const tare__session *, int i, int64_t full_ns, tare__block *);
 /* Seconds since the process began, that many ns from now. */
 double tare__session_spent(const tare__session *, int64_t ns);

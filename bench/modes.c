@@ -5,7 +5,7 @@
 
 static void print_cells(const tare__rung *rung, int f)
 {
-    const tare__cell *cell = &rung->cell[f];
+    const tare__cell *cell = tare__rung_cell(rung, f);
     printf(" %s", cell->level);
     for (const char *word = cell->flips; *word;) {
         int n = (int)strcspn(word, " ");
@@ -50,9 +50,15 @@ static void markdown_rungs(void)
 static void markdown_factors(void)
 {
     printf("\n## Factors\n\n| factor | levels | results | what |\n|---|---|---|---|\n");
-    for (int f = 0; f < TARE__FACTOR_COUNT; ++f)
+    for (int f = 0; f < TARE__FIRST_SWITCH; ++f)
         printf("| `%s` | %s | %s | %s |\n", tare__factors[f].name, tare__factors[f].levels,
                tare__factors[f].exact ? "bitwise the same" : "may differ", tare__factors[f].doc);
+    printf(
+        "\n## Switches that change the work\n\nTwo arms that differ in one of these are different benchmarks: their "
+        "results may differ, and every output\nsays so. The first level is what is done where nobody asks. All rungs "
+        "have all of them.\n\n| switch | levels | what |\n|---|---|---|\n");
+    for (int f = TARE__FIRST_SWITCH; f < TARE__FACTOR_COUNT; ++f)
+        printf("| `%s` | %s | %s |\n", tare__factors[f].name, tare__factors[f].levels, tare__factors[f].doc);
     printf("\n## Rung x factor\n\nThe rung's level first, then the levels to which it can be flipped there.\n\n| "
            "factor |");
     for (const tare__rung *rung = tare__rungs; rung->name; ++rung)
@@ -61,7 +67,7 @@ static void markdown_factors(void)
     for (const tare__rung *rung = tare__rungs; rung->name; ++rung)
         printf("---|");
     printf("\n");
-    for (int f = 0; f < TARE__FACTOR_COUNT; ++f) {
+    for (int f = 0; f < TARE__LADDER_COUNT; ++f) {
         printf("| `%s` |", tare__factors[f].name);
         for (const tare__rung *rung = tare__rungs; rung->name; ++rung)
             print_cells(rung, f);
@@ -69,9 +75,17 @@ static void markdown_factors(void)
     }
     printf("\nAny other flip is refused, with the reason:\n\n");
     for (const tare__rung *rung = tare__rungs; rung->name; ++rung)
-        for (int f = 0; f < TARE__FACTOR_COUNT; ++f)
+        for (int f = 0; f < TARE__LADDER_COUNT; ++f)
             if (*rung->cell[f].why)
                 printf("- `%s` on `%s`: %s\n", tare__factors[f].name, rung->name, rung->cell[f].why);
+    printf(
+        "\nWhat is around a step, and the switches, may need another level or a command; else they are refused:\n\n");
+    for (int f = 0; f < TARE__FACTOR_COUNT; ++f) {
+        if (f >= TARE__LADDER_COUNT && *tare__rung_cell(tare__rungs, f)->why)
+            printf("- `%s`: %s\n", tare__factors[f].name, tare__rung_cell(tare__rungs, f)->why);
+        for (int i = 0; tare__condition(f, i); ++i)
+            printf("- `%s`: %s\n", tare__factors[f].name, tare__condition(f, i));
+    }
 }
 
 int tare__modes_run(const tare__line *line)
@@ -107,13 +121,20 @@ int tare__factors_run(const tare__line *line)
     for (int f = 0; f < TARE__FACTOR_COUNT; ++f) {
         const tare__factor *factor = &tare__factors[f];
         if (tare__given(line, "json")) {
-            json_t *row = json_pack("{s:s,s:s,s:b,s:s}", "name", factor->name, "levels", factor->levels, "exact",
-                                    (int)factor->exact, "doc", factor->doc);
+            json_t *rungs = json_object();
+            for (const tare__rung *rung = tare__rungs; rung->name; ++rung)
+                json_object_set_new(rungs, rung->name, json_string(tare__rung_cell(rung, f)->level));
+            json_t *row =
+                json_pack("{s:s,s:s,s:b,s:b,s:s,s:o}", "name", factor->name, "levels", factor->levels, "exact",
+                          (int)factor->exact, "work", (int)factor->work, "doc", factor->doc, "rungs", rungs);
             json_dumpf(row, stdout, JSON_COMPACT);
             printf("\n");
             json_decref(row);
         } else {
-            printf("%-10s %-32s %-7s %s\n", factor->name, factor->levels, factor->exact ? "exact" : "inexact",
+            printf("%-14s %-40s %-7s %s\n", factor->name, factor->levels,
+                   factor->work    ? "work"
+                   : factor->exact ? "exact"
+                                   : "inexact",
                    factor->doc);
         }
     }

@@ -67,15 +67,18 @@ static tare_status open_arm(const tare__task *task, tare__arm *a, int i)
     int64_t peak = 0;
     if (status == TARE_OK)
         status = tare__arm_count(a, &step);
+    int64_t waited = a->input_wait_ns;
     if (status == TARE_OK)
-        status = tare__arm_peak(a, &peak);
+        status = tare__arm_peak(a, &peak); /* one step */
+    waited = a->input_wait_ns - waited;
     if (status != TARE_OK)
         return status;
-    json_t *opened = json_pack("{s:i,s:b,s:I,s:o,s:o,s:o,s:I,s:I,s:o,s:o}", "opened", i, "disturbed", (int)disturbed,
-                               "first_step_ns", (json_int_t)first_ns, "capture_ns", capture_json(a), "setup",
-                               tare__counts_json(&setup), "counts", tare__counts_json(&step), "peak_bytes",
-                               (json_int_t)peak, "reserved_bytes", (json_int_t)a->rt->reserved_bytes, "plan",
-                               plan_json(a->plan), "rss_growth", growth < 0 ? json_null() : json_integer(growth));
+    json_t *opened =
+        json_pack("{s:i,s:b,s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:o}", "opened", i, "disturbed", (int)disturbed,
+                  "first_step_ns", (json_int_t)first_ns, "capture_ns", capture_json(a), "setup",
+                  tare__counts_json(&setup), "counts", tare__counts_json(&step), "peak_bytes", (json_int_t)peak,
+                  "reserved_bytes", (json_int_t)a->rt->reserved_bytes, "input_wait_ns", (json_int_t)waited, "plan",
+                  plan_json(a->plan), "rss_growth", growth < 0 ? json_null() : json_integer(growth));
     status = add_digests(task, a, opened);
     if (status == TARE_OK)
         tare__measure_say(opened);

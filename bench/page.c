@@ -108,7 +108,7 @@ static void arm_cell(FILE *out, const json_t *record)
     bool any = false;
     for (int f = 0; rung && f < TARE__FACTOR_COUNT; ++f) {
         const char *level = text_of(factors, tare__factors[f].name);
-        if (f == TARE__JOINT || f == TARE__UPDATE || !*level || strcmp(level, rung->cell[f].level) == 0)
+        if (f == TARE__JOINT || f == TARE__UPDATE || !*level || strcmp(level, tare__rung_cell(rung, f)->level) == 0)
             continue;
         if (!any)
             fprintf(out, "<br><span class=\"soft\">%s, ", rung->name);

@@ -38,15 +38,12 @@ static const char **longer(const tare__line *line, const char *const *list, int 
 int tare__plugins_add(const tare__line *line, const char *file, size_t length, tare__plugins *p)
 {
     char *path = tare__keep(line, tare__print("%.*s", (int)length, file));
-    if (ends(file, length, ".c")) {
-        const char *made;
-        int code = tare__compile(line, path, &made);
-        if (code)
-            return code;
-        p->path = longer(line, p->path, p->n, made);
-    } else {
-        p->path = longer(line, p->path, p->n, path);
-    }
+    const char *made = path;
+    int code = ends(file, length, ".c") ? tare__compile(line, path, &made) : TARE__RAN;
+    if (code)
+        return code;
+    p->path = longer(line, p->path, p->n, made);
+    p->name = longer(line, p->name, p->n, path);
     ++p->n;
     return TARE__RAN;
 }
@@ -61,6 +58,20 @@ int tare__plugins_read(const tare__line *line, tare__plugins *p)
     return code;
 }
 
+/* Loads the i-th. What is wrong with it is said of the file that the user named. */
+static tare_status load(tare_runtime *rt, const tare__plugins *p, int i, const tare_plugin **out)
+{
+    tare_status status = tare_plugin_load(rt, p->path[i], out);
+    const char *text = tare_error_text();
+    size_t length = strlen(p->path[i]);
+    if (status == TARE_OK || !p->name || strncmp(text, p->path[i], length) != 0)
+        return status;
+    char *said = tare__copy_text(text + length);
+    status = tare_error(status, "%s%s", p->name[i], said);
+    free(said);
+    return status;
+}
+
 tare_status tare__start(const tare_options *options, const tare__plugins *p, tare_runtime **out)
 {
     tare_runtime *rt;
@@ -71,7 +82,7 @@ tare_status tare__start(const tare_options *options, const tare__plugins *p, tar
     if (status == TARE_OK)
         status = tare_graph_register(rt);
     for (int i = 0; i < p->n && status == TARE_OK; ++i)
-        status = tare_plugin_load(rt, p->path[i], NULL);
+        status = load(rt, p, i, NULL);
     if (status == TARE_OK)
         *out = rt;
     else
@@ -84,7 +95,7 @@ int tare__plugins_net(const tare__line *line, tare_runtime *rt, const tare__plug
 {
     size_t length = tare__plugin_letters(net);
     const tare_plugin *plugin;
-    tare_status status = tare_plugin_load(rt, p->path[p->n - 1], &plugin);
+    tare_status status = load(rt, p, p->n - 1, &plugin);
     if (status != TARE_OK)
         return tare__status_usage(line, status);
     const char *found = NULL, *second = NULL;

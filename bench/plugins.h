@@ -16,6 +16,7 @@
 
 typedef struct {
     const char **path; /* to load, in this order; of a source, what it was compiled to */
+    const char **name; /* the same as the user named them; NULL: as path */
     int n;
 } tare__plugins;
 

@@ -105,7 +105,7 @@ static int apply_factors(reading *r)
 }
 
 /* Whether a setting reaches layers through their objects, and the net has none. */
-static bool needs_objects(const tare__task *task, const tare__setting *s)
+bool tare__setting_needs_objects(const tare__task *task, const tare__setting *s)
 {
     int api = s->level[TARE__API];
     return task->no_layers &&
@@ -118,6 +118,15 @@ static int refuse_objects(const tare__line *line, const tare__task *task, const 
                        tare_net_is_file(task->net) ? ": it was read from a file" : "");
 }
 
+const char *tare__setting_idle(const tare__task *task, const tare__setting *s)
+{
+    if (task->work == TARE__TRAIN && s->level[TARE__AUTOGRAD] == TARE__AUTOGRAD_OFF)
+        return "autograd=off leaves no gradient to train with: ask for --forward or --infer";
+    if (!task->optimizer && s->level[TARE__UPDATE] == TARE__UPDATE_MULTI)
+        return "update=multi means nothing without an update: ask for an --optimizer";
+    return NULL;
+}
+
 static int read_setting(reading *r, const char *rung)
 {
     const tare__rung *found = tare__rung_find(rung);
@@ -125,17 +134,22 @@ static int read_setting(reading *r, const char *rung)
         return tare__rung_unknown(r->line, rung);
     *r->setting = tare__setting_of(found, r->task->optimizer != NULL);
     int code = apply_factors(r);
-    if (!code && r->task->work == TARE__TRAIN && r->setting->level[TARE__AUTOGRAD] == TARE__AUTOGRAD_OFF)
-        code = tare__usage(r->line, "autograd=off leaves no gradient to train with: ask for --forward or --infer");
-    if (!code && !r->task->optimizer && r->setting->level[TARE__UPDATE] == TARE__UPDATE_MULTI)
-        code = tare__usage(r->line, "update=multi means nothing without an update: ask for an --optimizer");
-    return code;
+    const char *idle = code ? NULL : tare__setting_idle(r->task, r->setting);
+    return idle ? tare__usage(r->line, "%s", idle) : code;
+}
+
+static int check(const tare__line *line, const tare__task *task, const tare__setting *setting)
+{
+    const bool train = strcmp(line->command->name, "train") == 0;
+    return tare__setting_check(setting, line, task->optimizer || train, task->work == TARE__TRAIN);
 }
 
 int tare__setting_read(const tare__line *line, const tare__task *task, const char *rung, tare__setting *setting)
 {
     int code = read_setting(&(reading){.line = line, .task = task, .setting = setting}, rung);
-    return !code && needs_objects(task, setting) ? refuse_objects(line, task, rung) : code;
+    if (!code)
+        code = check(line, task, setting);
+    return !code && tare__setting_needs_objects(task, setting) ? refuse_objects(line, task, rung) : code;
 }
 
 int tare__floor_read(const tare__line *line, const tare__task *task, tare__setting *setting)
@@ -184,7 +198,7 @@ static int take_rung(void *owner, const char *item)
         r->floor = strcmp(rung->name, "kernels") == 0;
         code = add_spec(r, rung->name, rung->name);
         r->floor = false;
-        if (!code && needs_objects(r->task, r->setting)) {
+        if (!code && tare__setting_needs_objects(r->task, r->setting)) {
             printf("%s is left out: it reaches layers as objects, and %s has none\n", rung->name, r->task->net);
             free(r->specs->spec[--r->specs->n].name);
         }
@@ -225,7 +239,7 @@ static int take_threads(void *owner, const char *item)
         if (!code)
             code = tare__setting_flip(&setting, r->line, flip);
         if (!code)
-            specs->spec[specs->n++] = (tare__spec){name, setting};
+            specs->spec[specs->n++] = (tare__spec){.name = name, .setting = setting};
         else
             free(name);
     }
@@ -245,8 +259,10 @@ int tare__specs_read(const tare__line *line, const tare__task *task, const char 
     while (!code && arms && (arm = tare__each(line, "arm", &at)))
         code = read_arm(&r, arm);
     for (int i = 0; i < specs->n && !code; ++i)
-        if (needs_objects(task, &specs->spec[i].setting))
+        if (tare__setting_needs_objects(task, &specs->spec[i].setting))
             code = refuse_objects(line, task, specs->spec[i].name);
+    for (int i = 0; i < specs->n && !code; ++i)
+        code = check(line, task, &specs->spec[i].setting);
     const char *threads = tare__text(line, "threads"), *more = threads ? strchr(threads, ',') : NULL;
     r.n_arms = specs->n;
     if (!code && more)
@@ -254,6 +270,13 @@ int tare__specs_read(const tare__line *line, const tare__task *task, const char 
     if (code)
         tare__specs_free(specs);
     return code;
+}
+
+int tare__specs_add(tare__specs *specs, const char *name, const tare__setting *setting)
+{
+    specs->spec = tare__more(specs->spec, (size_t)specs->n + 1, sizeof *specs->spec);
+    specs->spec[specs->n] = (tare__spec){.name = tare__copy_text(name), .setting = *setting};
+    return specs->n++;
 }
 
 void tare__specs_free(tare__specs *specs)

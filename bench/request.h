@@ -30,6 +30,7 @@
 typedef struct {
     char *name; /* unique among the arms */
     tare__setting setting;
+    bool spans; /* its steps are traced, and its blocks say what its parts took (spans.h) */
 } tare__spec;
 
 typedef struct {
@@ -46,9 +47,15 @@ int tare__step_arm_open(const tare__line *, const char *name, tare__task *, tare
  * leaves out, with a line on stdout, what a net from a file has not got: layer objects. With
  * several --threads T,U,... all arms at T, then again at U as NAME@U. An exit code. */
 int tare__specs_read(const tare__line *, const tare__task *, const char *modes, tare__specs *);
+/* One more arm, of a name that is unique; its number. */
+int tare__specs_add(tare__specs *, const char *name, const tare__setting *);
 void tare__specs_free(tare__specs *);
 /* One setting: a rung's name, with --factor and its aliases applied. An exit code. */
 int tare__setting_read(const tare__line *, const tare__task *, const char *rung, tare__setting *);
+/* Why a flip that the rung has does nothing for this task; NULL: it does something. */
+const char *tare__setting_idle(const tare__task *, const tare__setting *);
+/* Whether a setting reaches layers through their objects, and the net has none. */
+bool tare__setting_needs_objects(const tare__task *, const tare__setting *);
 /* That of the floor, the rung kernels, with those flips that mean something on it; of several --threads the first. */
 int tare__floor_read(const tare__line *, const tare__task *, tare__setting *);
 

@@ -42,7 +42,11 @@ json_t *tare__arm_record(const tare__results *, int arm);
 json_t *tare__contrast_record(const tare__results *, int arm);
 json_t *tare__verdict_record(const tare__results *);
 
-/* The tables on the terminal. */
+/* A line of the run, of an arm, or of none (-1), without fields of its own. */
+json_t *tare__results_line(const tare__results *, const char *kind, int arm);
+
+/* The tables on the terminal; what stands above them: the task, the rounds, and whether the run is trusted. */
+void tare__results_print_heading(const tare__results *);
 void tare__results_print(const tare__results *);
 
 /* An integer of an arm's opening: "counts", "kernel_calls". */

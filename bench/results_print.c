@@ -112,7 +112,7 @@ static void print_equals(const tare__results *r)
     }
 }
 
-static void print_heading(const tare__results *r)
+void tare__results_print_heading(const tare__results *r)
 {
     char flops[TARE__FIGURE];
     const tare__facts *facts = r->facts;
@@ -136,7 +136,7 @@ static void print_heading(const tare__results *r)
 
 void tare__results_print(const tare__results *r)
 {
-    print_heading(r);
+    tare__results_print_heading(r);
     print_times(r);
     printf("\n");
     print_counts(r);

@@ -8,7 +8,7 @@
 #include "measure.h"
 #include "results.h"
 
-static json_t *line_of(const tare__results *r, const char *kind, int arm)
+json_t *tare__results_line(const tare__results *r, const char *kind, int arm)
 {
     const tare__spec *spec = arm >= 0 && arm < r->specs->n ? &r->specs->spec[arm] : NULL;
     json_t *factors = spec ? tare__setting_json(&spec->setting) : NULL;
@@ -27,16 +27,16 @@ static void copy_fields(json_t *record, const json_t *from, const char *const *f
 
 json_t *tare__results_record(const tare__results *r, json_t *line)
 {
-    static const char *const block[] = {"process", "round",   "place",    "steps",    "ns",
-                                        "cpu_ns",  "dropped", "steal_ns", "switches", NULL};
-    static const char *const opening[] = {"first_step_ns",  "capture_ns", "setup",      "counts", "peak_bytes",
-                                          "reserved_bytes", "plan",       "rss_growth", "digest", "suspect",
-                                          "calls_digest",   "disturbed",  NULL};
+    static const char *const block[] = {"process", "round",    "place",    "steps",   "ns",     "cpu_ns",
+                                        "dropped", "steal_ns", "switches", "span_ns", "probes", NULL};
+    static const char *const opening[] = {"first_step_ns",  "capture_ns", "setup",         "counts", "peak_bytes",
+                                          "reserved_bytes", "plan",       "rss_growth",    "digest", "suspect",
+                                          "calls_digest",   "disturbed",  "input_wait_ns", NULL};
     static const char *const process[] = {"process", "dropped_rounds", "warm_rounds", "unsteady",
                                           "wall_ns", "padding_bytes",  NULL};
     json_t *opened = json_object_get(line, "opened"), *timed = json_object_get(line, "block");
     if (json_object_get(line, "done")) {
-        json_t *record = line_of(r, "process", -1);
+        json_t *record = tare__results_line(r, "process", -1);
         json_object_set(record, "rounds", json_object_get(line, "done"));
         copy_fields(record, line, process);
         return record;
@@ -44,7 +44,7 @@ json_t *tare__results_record(const tare__results *r, json_t *line)
     int64_t arm = json_integer_value(opened ? opened : timed);
     if ((!opened && !timed) || arm < 0 || arm >= (opened ? r->specs->n : r->blocks.n_arms))
         return NULL;
-    json_t *record = line_of(r, opened ? "opening" : "block", (int)arm);
+    json_t *record = tare__results_line(r, opened ? "opening" : "block", (int)arm);
     copy_fields(record, line, opened ? opening : block);
     return record;
 }
@@ -90,8 +90,8 @@ static void put_plan(json_t *record, json_t *own, const tare__facts *facts)
 
 static void put_opening(json_t *record, const tare__results *r, int arm)
 {
-    static const char *const field[] = {"first_step_ns", "capture_ns",   "peak_bytes", "reserved_bytes",
-                                        "digest",        "calls_digest", NULL};
+    static const char *const field[] = {"first_step_ns", "capture_ns",   "peak_bytes",    "reserved_bytes",
+                                        "digest",        "calls_digest", "input_wait_ns", NULL};
     json_t *opening = r->opening[arm], *growth = json_object_get(opening, "rss_growth");
     copy_fields(record, opening, field);
     put_counts(record, r, arm);
@@ -126,7 +126,7 @@ static void put_work(json_t *record, const tare__task *task)
 
 json_t *tare__arm_record(const tare__results *r, int arm)
 {
-    json_t *record = line_of(r, "arm", arm);
+    json_t *record = tare__results_line(r, "arm", arm);
     put_work(record, r->task);
     if (arm < r->specs->n)
         put_opening(record, r, arm);
@@ -136,8 +136,11 @@ json_t *tare__arm_record(const tare__results *r, int arm)
 
 json_t *tare__contrast_record(const tare__results *r, int arm)
 {
-    json_t *record = line_of(r, "contrast", arm);
+    json_t *record = tare__results_line(r, "contrast", arm);
     json_object_set_new(record, "base", json_string(tare__results_name(r, r->reference.base)));
+    char work[TARE__WORK_TEXT];
+    (void)tare__setting_work(&r->specs->spec[arm].setting, &r->specs->spec[r->reference.base].setting, work);
+    json_object_set_new(record, "other_work", *work ? json_string(work) : json_null());
     merge(record, tare__derived_contrast(&r->summary, &r->reference, arm));
     return record;
 }
@@ -145,7 +148,7 @@ json_t *tare__contrast_record(const tare__results *r, int arm)
 /* With what the figures refer to, so that they can be computed again from the file alone. */
 json_t *tare__verdict_record(const tare__results *r)
 {
-    json_t *record = line_of(r, "run", -1), *work = json_array();
+    json_t *record = tare__results_line(r, "run", -1), *work = json_array();
     const tare__reference *reference = &r->reference;
     for (int i = 0; i < reference->n_work; ++i)
         json_array_append_new(work, json_pack("[f,f,I]", reference->work[i].flops, reference->work[i].bytes,

@@ -5,9 +5,11 @@
 #include <string.h>
 
 const tare__factor tare__factors[TARE__FACTOR_COUNT] = {
-#define TARE__FACTOR_ROW(NAME, text, exact, levels, doc) {text, levels, exact, doc},
-    TARE__FACTORS(TARE__FACTOR_ROW)
+#define TARE__FACTOR_ROW(NAME, text, exact, levels, doc) [TARE__##NAME] = {text, levels, exact, doc, false},
+#define TARE__SWITCH_ROW(NAME, text, exact, levels, doc) [TARE__##NAME] = {text, levels, exact, doc, true},
+    TARE__FACTORS(TARE__FACTOR_ROW) TARE__AROUND(TARE__FACTOR_ROW) TARE__SWITCHES(TARE__SWITCH_ROW)
 #undef TARE__FACTOR_ROW
+#undef TARE__SWITCH_ROW
 };
 
 const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "TensorFlow"};
@@ -31,6 +33,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__SOURCE] = {"traced", "traced", "a graph file belongs to a captured net (symbolblock, hybridized)"},         \
     [TARE__CAPTURE] = {"step", "step", "it captures the whole step (hybridized captures the net)"},                    \
     [TARE__DISPATCH] = {"bound", "bound", "its calls are bound once (static_alloc dispatches them)"},                  \
+    [TARE__SHAPE] = {"frozen", "frozen", "its shapes are those of the capture (functional infers them)"},              \
     [TARE__KEEP] = {"kept", "kept", "its arena is kept (hybridized takes one a call)"},                                \
     [TARE__EXECUTION] = {"replay", "replay", "it replays a plan (functional is the imperative rung)"},                 \
     [TARE__STORAGE] = {"planned", "planned", NO_HEAP},                                                                 \
@@ -38,12 +41,13 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
     [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"on", "on off", ""}, [TARE__IN_PLACE] = {"on", "on off", ""},  \
     [TARE__PLACEMENT] = {"on", "on off", ""}, [TARE__ORDER] = {"best", ALL_ORDERS, ""},                                \
-    [TARE__RECOMPUTE] = {"off", BYTES, ""}
+    [TARE__FUSION] = {"off", "off on", ""}, [TARE__RECOMPUTE] = {"off", BYTES, ""}
 
 /* Cells that are the same wherever operators run as they are met. */
 #define IMPERATIVE                                                                                                     \
     [TARE__SOURCE] = {"traced", "traced", "a graph file belongs to a captured net (symbolblock, hybridized)"},         \
     [TARE__DISPATCH] = {"call", "call", "bound calls need a captured graph (static_shape, symbol)"},                   \
+    [TARE__SHAPE] = {"inferred", "inferred", "frozen shapes need a captured graph (symbol, carrier)"},                 \
     [TARE__KEEP] = {"retaken", "retaken", "an arena to keep needs a captured graph (static_alloc)"},                   \
     [TARE__EXECUTION] = {"imperative", "imperative", "replaying needs a captured graph (symbol, step)"},               \
     [TARE__STORAGE] = {"pool", "pool malloc", "a plan needs a captured graph (symbol, step, kernels)"},                \
@@ -53,17 +57,20 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__DEVICE] = {"cpu", "cpu", ""}, QUEUED, [TARE__DCE] = {"off", "off", NO_PASS},                                \
     [TARE__IN_PLACE] = {"off", "off", NO_PASS}, [TARE__PLACEMENT] = {"off", "off", NO_PASS},                           \
     [TARE__ORDER] = {"program", "program", "operators run as the program meets them (symbol, step and kernels)"},      \
-    [TARE__RECOMPUTE] = {"off", "off", NO_PASS},                                                                       \
+    [TARE__FUSION] = {"off", "off", NO_PASS}, [TARE__RECOMPUTE] = {"off", "off", NO_PASS},                             \
     [TARE__UPDATE] = {"parameter", "parameter multi", "an update in the plan needs a plan (the rung step)"}
 #define UNCAPTURED                                                                                                     \
     [TARE__CAPTURE] = {"none", "none", "capturing each layer belongs to hybridblock, the net to hybridized"}
 #define APIS    "functional block hybridblock invoke"
 #define NO_BARE "bare calls need bound addresses (the rung kernels)"
 
+#define WHOLE_NET                                                                                                      \
+    [TARE__CAPTURE] = {"net", "net broken child", "without capture it is functional, with the whole step symbol"}
 /* Cells of a net captured as one operator of an imperative step. */
 #define CAPTURED                                                                                                       \
     [TARE__API] = {"functional", "functional", "inside the captured operator no layer is called"},                     \
-    [TARE__CAPTURE] = {"net", "net broken", "without capture it is functional, with the whole step symbol"},           \
+    [TARE__SHAPE] = {"guarded", "guarded",                                                                             \
+                     "its guard compares the inputs' signature (functional infers, symbol not)"},                      \
     [TARE__EXECUTION] = {"replay", "replay", "running each operator as it is met is functional"},                      \
     [TARE__STORAGE] = {"planned", "planned", "the captured operator's values lie in its plan's arena"},                \
     [TARE__JOINT] = {"split", "split", "the backward is planned when its heads arrive (symbol plans both)"},           \
@@ -73,6 +80,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__IN_PLACE] = {"on", "on", "a captured operator has all its passes"},                                         \
     [TARE__PLACEMENT] = {"on", "on", "a captured operator has all its passes"},                                        \
     [TARE__ORDER] = {"program", "program", "a captured operator runs in the order of its program"},                    \
+    [TARE__FUSION] = {"off", "off on", ""},                                                                            \
     [TARE__RECOMPUTE] = {"off", "off", "its backward is planned apart and reads what the forward kept (symbol)"},      \
     [TARE__UPDATE] = {"parameter", "parameter multi", "an update in the plan needs a plan (the rung step)"}
 
@@ -115,6 +123,7 @@ const tare__rung tare__rungs[] = {
         .cell = {[TARE__DISPATCH] = {"call", "call", "bound calls need a kept arena (static_shape)"},
                  [TARE__KEEP] = {"retaken", "retaken kept", ""},
                  [TARE__SOURCE] = {"file", "file traced", ""},
+                 [TARE__CAPTURE] = {"net", "net broken", "layers of a graph file cannot be captured one by one"},
                  CAPTURED},
     },
     {
@@ -125,6 +134,7 @@ const tare__rung tare__rungs[] = {
         .cell = {[TARE__DISPATCH] = {"call", "call", "bound calls need a kept arena (static_shape)"},
                  [TARE__KEEP] = {"retaken", "retaken kept", ""},
                  [TARE__SOURCE] = {"traced", "traced file", ""},
+                 WHOLE_NET,
                  CAPTURED},
     },
     {
@@ -135,6 +145,7 @@ const tare__rung tare__rungs[] = {
         .cell = {[TARE__DISPATCH] = {"call", "call bound", ""},
                  [TARE__KEEP] = {"kept", "kept retaken", ""},
                  [TARE__SOURCE] = {"traced", "traced file", ""},
+                 WHOLE_NET,
                  CAPTURED},
     },
     {
@@ -146,6 +157,7 @@ const tare__rung tare__rungs[] = {
         .cell = {[TARE__DISPATCH] = {"bound", "bound call", ""},
                  [TARE__KEEP] = {"kept", "kept", "bound calls need a kept arena"},
                  [TARE__SOURCE] = {"traced", "traced file", ""},
+                 WHOLE_NET,
                  CAPTURED},
     },
     {
@@ -193,8 +205,64 @@ const tare__rung tare__rungs[] = {
                 [TARE__UPDATE] = {"parameter", "parameter", "it has the plan of symbol, or of step with an optimizer"},
             },
     },
+    {
+        .name = "carrier",
+        .mirrors = {"nothing", "nothing", "nothing", "nothing"},
+        .pays = "the net's calls and a cursor in its captured program; each mechanism between imperative and static is "
+                "switched by itself",
+        .cell =
+            {
+                [TARE__API] = {"functional", "functional invoke", "layer objects are not carried (block)"},
+                [TARE__CAPTURE] = {"step", "step", "it goes along the captured step"},
+                [TARE__SOURCE] = {"traced", "traced", "a graph file belongs to a captured net (symbolblock)"},
+                [TARE__DISPATCH] = {"bound", "bound call", ""},
+                [TARE__SHAPE] = {"frozen", "frozen inferred", "nothing is guarded: it was captured for these shapes"},
+                [TARE__KEEP] = {"kept", "kept", "its arena is kept (hybridized takes one a call)"},
+                [TARE__EXECUTION] = {"carried", "carried", "replaying is symbol, running as it is met functional"},
+                [TARE__STORAGE] = {"planned", "planned pool", "a plan or a pool (functional has storage=malloc)"},
+                [TARE__JOINT] = {"joint", "joint", "it has the plan of symbol"},
+                [TARE__AUTOGRAD] = {"graph", "graph tape", "the work decides whether there is a gradient (--forward)"},
+                [TARE__KERNELS] = {"native", ALL_KERNELS, ""},
+                [TARE__THREADS] = {"1", "1..64", ""},
+                [TARE__DEVICE] = {"cpu", "cpu", ""},
+                QUEUED,
+                [TARE__DCE] = {"off", "off", "the net applies all of the program's nodes"},
+                [TARE__IN_PLACE] = {"on", "on off", ""},
+                [TARE__PLACEMENT] = {"off", "off", "the net applies all of the program's nodes"},
+                [TARE__ORDER] = {"program", "program", "the net applies them in the program's order"},
+                [TARE__FUSION] = {"off", "off", "the net applies all of the program's nodes"},
+                [TARE__RECOMPUTE] = {"off", "off", "the net applies each of the program's nodes once"},
+                [TARE__UPDATE] = {"parameter", "parameter multi", "an update in the plan needs a plan (the rung step)"},
+            },
+    },
     {0},
 };
+
+/* What is around a step, and the switches: the same on every rung; `flips` NULL: all levels. */
+static const tare__cell everywhere[TARE__FACTOR_COUNT] = {
+    [TARE__INPUT] = {"resident", NULL, ""},
+    [TARE__WORKERS] = {"0", NULL, ""},
+    [TARE__PREFETCH] = {"2", NULL, ""},
+    [TARE__READBACK] = {"end", NULL, ""},
+    [TARE__FEED] = {"bound", NULL, ""},
+    [TARE__INPUT_GRADIENT] = {"off", NULL, ""},
+    [TARE__WARM_UP] = {"on", NULL, ""},
+    [TARE__SEQUENCE] = {"usual", NULL, ""},
+    [TARE__SYNC] = {"step", "step", "kernels have run when a step returns: nothing is left to be waited for"},
+    [TARE__CLOCK] = {"wall", NULL, ""},
+    [TARE__INIT] = {"net", NULL, ""},
+    [TARE__LOOP] = {"bare", NULL, ""},
+    [TARE__RESCALE] = {"mean", NULL, ""},
+    [TARE__VALIDATION] = {"outside", NULL, ""},
+    [TARE__ITERATOR] = {"fresh", NULL, ""},
+    [TARE__LOSS] = {"net", NULL, ""},
+    [TARE__EPSILON] = {"usual", NULL, ""},
+};
+
+const tare__cell *tare__rung_cell(const tare__rung *rung, int f)
+{
+    return f < TARE__LADDER_COUNT ? &rung->cell[f] : &everywhere[f];
+}
 
 /* ---- reading it ----------------------------------------------------------------------------------------------*/
 
@@ -228,14 +296,14 @@ static int word_index(const char *words, const char *word, size_t length)
     return -1;
 }
 
-/* N of the levels 1..N; 0: they are words. */
+/* N of the levels M..N; 0: they are words. */
 static int most_of(const char *levels)
 {
-    return strncmp(levels, "1..", 3) == 0 ? atoi(levels + 3) : 0;
+    return strncmp(levels + 1, "..", 2) == 0 ? atoi(levels + 3) : 0;
 }
 
-/* What `length` letters say where levels are whole numbers up to `most`; -1: none of them. */
-static int number_index(int most, const char *level, size_t length)
+/* What `length` letters say where levels are whole numbers from `least` to `most`; -1: none of them. */
+static int number_index(int least, int most, const char *level, size_t length)
 {
     int n = 0;
     for (size_t i = 0; i < length; ++i) {
@@ -243,7 +311,7 @@ static int number_index(int most, const char *level, size_t length)
             return -1;
         n = 10 * n + level[i] - '0';
     }
-    return n < 1 || n > most || *level == '0' ? -1 : n;
+    return length == 0 || n < least || n > most || (*level == '0' && length > 1) ? -1 : n;
 }
 
 /* Units of a number of bytes, as shifts of a KiB. */
@@ -279,7 +347,12 @@ static int level_index(const char *levels, const char *level, size_t length)
     if (strcmp(levels, BYTES) == 0)
         return bytes_index(level, length);
     int most = most_of(levels);
-    return most ? number_index(most, level, length) : word_index(levels, level, length);
+    return most ? number_index(*levels - '0', most, level, length) : word_index(levels, level, length);
+}
+
+bool tare__level_in(const char *levels, const char *level)
+{
+    return level_index(levels, level, strlen(level)) >= 0;
 }
 
 int tare__level_find(int factor, const char *level, size_t length)
@@ -321,10 +394,10 @@ tare__setting tare__setting_of(const tare__rung *rung, bool with_update)
 
 const tare__cell *tare__setting_cell(const tare__setting *setting, int f)
 {
-    return &(f == TARE__JOINT || f == TARE__UPDATE ? setting->updated : setting->rung)->cell[f];
+    return tare__rung_cell(f == TARE__JOINT || f == TARE__UPDATE ? setting->updated : setting->rung, f);
 }
 
-static int unknown_factor(const tare__line *line, const char *name)
+int tare__factor_unknown(const tare__line *line, const char *name)
 {
     const char *names[TARE__FACTOR_COUNT];
     for (int f = 0; f < TARE__FACTOR_COUNT; ++f)
@@ -345,7 +418,7 @@ static int apply_flip(tare__setting *setting, const tare__line *line, const char
     while (f < TARE__FACTOR_COUNT && strcmp(tare__factors[f].name, name) != 0)
         ++f;
     if (f == TARE__FACTOR_COUNT)
-        return unknown_factor(line, name);
+        return tare__factor_unknown(line, name);
     const char *level = equals + 1;
     int index = tare__level_find(f, level, strlen(level));
     if (index < 0)
@@ -358,7 +431,7 @@ static int apply_flip(tare__setting *setting, const tare__line *line, const char
                                      "bulk=%s means nothing with engine=direct: nothing is handed over "
                                      "(engine=queue,bulk=%s)",
                                      level, level);
-    if (index == setting->level[f] || level_index(cell->flips, level, strlen(level)) >= 0)
+    if (index == setting->level[f] || !cell->flips || level_index(cell->flips, level, strlen(level)) >= 0)
         setting->level[f] = index;
     else if (!lenient)
         return tare__usage(line, "%s=%s means nothing on %s: %s", name, level, setting->rung->name, cell->why);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../imperative/imperative.h"
+#include "around.h"
 #include "clock.h"
 #include "facts.h"
 
@@ -32,7 +33,7 @@ static int64_t median(int64_t *x, int n)
     return x[n / 2];
 }
 
-static void shape_of(const tare_node *n, char *text, size_t bytes)
+void tare__node_shape(const tare_node *n, char *text, size_t bytes)
 {
     text[0] = 0;
     const tare_value *v = NULL;
@@ -60,7 +61,7 @@ static void describe(recorder *r, tare_event event, const tare_node *n, int64_t 
                        .variant = n->variant && event == TARE_EVENT_KERNEL ? n->variant->name : NULL,
                        .path = n->path,
                        .bytes = bytes};
-    shape_of(n, e->shape, sizeof e->shape);
+    tare__node_shape(n, e->shape, sizeof e->shape);
 }
 
 static void on_event(void *owner, tare_event event, const tare_node *n)
@@ -79,39 +80,47 @@ static void on_event(void *owner, tare_event event, const tare_node *n)
     r->last_ns = tare__clock_ns();
 }
 
-static void trace(tare__arm *a, recorder *r)
+void tare__arm_tell(tare__arm *a, tare_trace trace)
 {
-    a->rt->trace = r ? (tare_trace){on_event, r} : (tare_trace){0};
+    a->rt->trace = trace;
     if (a->mode)
         tare_imperative_retrace(a->mode);
 }
 
 /* The bound calls one by one, then an update outside the plan. */
-static tare_status replay(tare__arm *a, recorder *r)
+static tare_status replay(tare__arm *a)
 {
+    const tare_trace *trace = &a->rt->trace;
     const tare_call *call;
     const tare_node *const *node;
     int n = tare_instance_calls(a->instance, &call), failed;
     (void)tare_plan_calls(a->plan, &node);
     tare_device *d = a->rt->device;
-    tare_status status = a->scheduled ? tare_optimizer_advance(a->optimizer) : TARE_OK;
+    tare_status status = tare__around_begin(a);
     for (int i = 0; i < n && status == TARE_OK; ++i) {
+        if (trace->fine)
+            tare_trace_tell(trace, TARE_EVENT_SCHEDULE, node[i]);
         status = d->run(d, &call[i], 1, &failed);
-        on_event(r, TARE_EVENT_KERNEL, node[i]);
+        tare_trace_tell(trace, TARE_EVENT_KERNEL, node[i]);
     }
-    if (status != TARE_OK || !a->mode)
-        return status;
-    a->mode->scope_begin(a->mode, NULL);
-    (void)tare_optimizer_step(a->optimizer, a->mode);
-    status = a->mode->error;
-    a->mode->scope_end(a->mode, NULL, 0);
-    return status;
+    if (status == TARE_OK && a->mode) {
+        a->mode->scope_begin(a->mode, NULL);
+        (void)tare_optimizer_step(a->optimizer, a->mode);
+        status = a->mode->error;
+        a->mode->scope_end(a->mode, NULL, 0);
+    }
+    return status == TARE_OK ? tare__around_end(a) : status;
+}
+
+tare_status tare__arm_step_told(tare__arm *a)
+{
+    return tare__arm_replays(a) ? replay(a) : a->step(a);
 }
 
 static tare_status record(tare__arm *a, recorder *r)
 {
     tare_status status = TARE_OK;
-    trace(a, r);
+    tare__arm_tell(a, (tare_trace){.event = on_event, .owner = r});
     /* the first two steps warm the traced functions up: what they found is written over */
     for (int k = -2; k < STEPS && status == TARE_OK; ++k) {
         r->step = k < 0 ? 0 : k;
@@ -120,12 +129,12 @@ static tare_status record(tare__arm *a, recorder *r)
         r->at = 0;
         r->last_bytes = a->rt->work_bytes_live;
         r->last_ns = tare__clock_ns();
-        status = a->graph ? replay(a, r) : a->step(a);
+        status = tare__arm_step_told(a);
         if (status == TARE_OK)
             status = tare_runtime_wait(a->rt);
         r->differs |= r->at != r->out->n;
     }
-    trace(a, NULL);
+    tare__arm_tell(a, (tare_trace){0});
     if (status == TARE_OK && r->differs)
         status = tare_error(TARE_IMPOSSIBLE, "%s: its steps do not have the same events", a->name);
     return status;

@@ -23,6 +23,13 @@ typedef struct {
     tare_counts counts; /* of an untraced step */
 } tare__events;
 
+/* From now on the arm's events are told; {0}: no more. */
+void tare__arm_tell(tare__arm *, tare_trace);
+/* One step of an arm whose events are told, a plan call by call. */
+tare_status tare__arm_step_told(tare__arm *);
+/* The shape of an event's node, of its first result or else its first operand; empty where there is none. */
+void tare__node_shape(const tare_node *, char *text, size_t bytes);
+
 /* Records a prepared arm, warm. */
 tare_status tare__events_take(tare__arm *, tare__events *);
 void tare__events_free(tare__events *);

@@ -153,6 +153,8 @@ static void print_totals(const session *s)
         printf("  %14.14s       ns  less probes", s->specs.spec[k].name);
     printf("\n");
     for (int e = 0; e <= TARE_EVENT_COUNT; ++e) {
+        if (e < TARE_EVENT_COUNT && e >= TARE_EVENT_CHECK)
+            continue; /* the finer ones are not asked for */
         printf("%-22s", e < TARE_EVENT_COUNT ? event_names[e] : "sum");
         for (int k = 0; k < s->n; ++k) {
             const total *t = e < TARE_EVENT_COUNT ? &by[k][e] : &sum[k];

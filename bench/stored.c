@@ -10,12 +10,13 @@
 
 /* ---- lines ---------------------------------------------------------------------------------------------------*/
 
-static int take_text(const tare__line *line, const char *path, int number, const char *text, bool whole, bool partial,
+static int take_text(const tare__line *line, const char *path, int number, const char *text, size_t bytes, bool partial,
                      tare__take_record *take, void *owner)
 {
     json_error_t error;
-    json_t *record = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    json_t *record = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
     int code = TARE__RAN;
+    bool whole = text[bytes - 1] == '\n';
     if (!record && !whole && partial)
         return TARE__RAN;
     if (!record && !whole)
@@ -43,8 +44,8 @@ int tare__records_read(const tare__line *line, const char *path, bool partial, t
     ssize_t bytes;
     int code = TARE__RAN;
     for (int number = 1; !code && (bytes = getline(&text, &capacity, file)) > 0; ++number) {
-        if (text[strspn(text, " \t\r\n")])
-            code = take_text(line, path, number, text, text[bytes - 1] == '\n', partial, take, owner);
+        if (strspn(text, " \t\r\n") < (size_t)bytes)
+            code = take_text(line, path, number, text, (size_t)bytes, partial, take, owner);
     }
     if (!code && ferror(file))
         code = tare__failed(line, "%s: %s", path, strerror(errno));

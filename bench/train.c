@@ -148,6 +148,8 @@ static int read_training(session *s)
     if (!code)
         code = tare__integer(line, "checkpoint-every", 1, INT64_MAX, &t->checkpoint_every);
     t->order_seed = (uint64_t)order_seed;
+    if (s->setting.level[TARE__SEQUENCE] != TARE__SEQUENCE_USUAL)
+        t->shuffle = s->setting.level[TARE__SEQUENCE] == TARE__SEQUENCE_SHUFFLED;
     if (!code && t->checkpoint_every && !t->checkpoint)
         code = tare__usage(line, "--checkpoint-every needs --checkpoint FILE");
     if (!code && t->patience && !t->validation)

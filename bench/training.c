@@ -87,6 +87,11 @@ static tare_status end_epoch(tare__training *t)
                      .time_ns = t->time_ns,
                      .cpu_ns = t->cpu_ns};
     tare_status status = evaluate(t, &e);
+    if (t->arm->setting.level[TARE__VALIDATION] == TARE__VALIDATION_INSIDE) {
+        lap(t);
+        e.time_ns = t->time_ns;
+        e.cpu_ns = t->cpu_ns;
+    }
     if (status != TARE_OK || t->broken_off)
         return status;
     tare_batches_next(&t->batches, &none); /* to the next epoch's start */

@@ -37,10 +37,18 @@ static int64_t held_by(const tare__session *s, int i)
     return (int64_t)s->arm[i].rt->reserved_bytes + (int64_t)counts.captures + (int64_t)counts.plans;
 }
 
+/* warm-up=off: nothing is to be steady. */
+static bool cold(const tare__session *s, int i)
+{
+    return i < s->wire.specs.n && s->wire.specs.spec[i].setting.level[TARE__WARM_UP] == TARE__OFF;
+}
+
 static tare_status warm_round(tare__session *s, tare__steadiness *state)
 {
     for (int i = 0; i < s->n; ++i) {
         tare__block b;
+        if (cold(s, i))
+            continue;
         tare_status status = tare__block_run(s, i, TARE__BLOCK_NS / 4, &b);
         if (status != TARE_OK)
             return status;
@@ -54,7 +62,7 @@ static tare_status warm_round(tare__session *s, tare__steadiness *state)
 static const char *first_unsteady(const tare__session *s, const tare__steadiness *state)
 {
     for (int i = 0; i < s->n; ++i)
-        if (!tare__steady(&state[i]))
+        if (!cold(s, i) && !tare__steady(&state[i]))
             return tare__session_name(s, i);
     return NULL;
 }
@@ -74,7 +82,8 @@ tare_status tare__warm_up(tare__session *s, tare__warmth *w)
         w->unsteady = first_unsteady(s, state);
     }
     for (int i = 0; i < s->n && status == TARE_OK; ++i)
-        s->steps[i] = (int64_t)(TARE__BLOCK_NS * 1.02 / state[i].window[TARE__WARM_WINDOW - 1]) + 1;
+        s->steps[i] = cold(s, i) ? TARE__COLD_STEPS
+                                 : (int64_t)(TARE__BLOCK_NS * 1.02 / state[i].window[TARE__WARM_WINDOW - 1]) + 1;
     free(state);
     return status;
 }

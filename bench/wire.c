@@ -14,8 +14,8 @@ json_t *tare__wire_write(const tare__task *task, const tare__specs *specs, const
     json_t *arms = json_array();
     for (int i = 0; i < specs->n; ++i) {
         const tare__spec *spec = &specs->spec[i];
-        json_array_append_new(arms, json_pack("{s:s,s:s,s:o}", "name", spec->name, "rung", spec->setting.rung->name,
-                                              "levels", tare__setting_json(&spec->setting)));
+        json_array_append_new(arms, json_pack("{s:s,s:s,s:o,s:b}", "name", spec->name, "rung", spec->setting.rung->name,
+                                              "levels", tare__setting_json(&spec->setting), "spans", (int)spec->spans));
     }
     json_t *plugins = json_array();
     for (int i = 0; i < task->plugins.n; ++i)
@@ -54,6 +54,7 @@ static bool read_arms(const json_t *arms, tare__specs *specs)
         if (!name || !spec->setting.rung || !read_levels(json_object_get(arm, "levels"), &spec->setting))
             return false;
         spec->name = tare__copy_text(name);
+        spec->spans = json_is_true(json_object_get(arm, "spans"));
         ++specs->n;
     }
     return specs->n > 0;

@@ -24,6 +24,7 @@ typedef struct {
     bool keep;           /* arenas stay with the function between calls, for any signature (static_alloc) */
     bool bound;          /* calls are replayed as bound, not dispatched one by one (static_shape); needs keep */
     bool broken;         /* cut between layers too, not at breaks alone */
+    bool fuse;           /* plans run rows of nodes as one call (graph.h) */
     int most_signatures; /* kept plans, least recently used goes first; 0 = 16 */
     int most_instances;  /* busy at once for one signature, then TARE_BUSY; 0 = 64 */
 } tare_capture_options;

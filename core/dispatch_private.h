@@ -14,7 +14,13 @@
 enum {
     TARE_DISPATCH_RUN = 1,
     TARE_DISPATCH_TRACED = 2,
-    TARE_DISPATCH_PLAIN = 4 /* tare_kernels.plain: the loops and tests for all else are not in the code */
+    TARE_DISPATCH_PLAIN = 4, /* tare_kernels.plain: the loops and tests for all else are not in the code */
+    /* What a captured program has decided before, node by node (tare__given): */
+    TARE_DISPATCH_FROZEN = 8,   /* shapes and dtypes are the captured ones, nothing is inferred */
+    TARE_DISPATCH_BOUND = 16,   /* so are variant, geometry and pieces, nothing is chosen or prepared */
+    TARE_DISPATCH_PLANNED = 32, /* results and scratch lie where the plan has them, nothing is taken */
+    TARE_DISPATCH_QUEUED = 64,  /* calls are handed to the device, whatever its kind */
+    TARE_DISPATCH_SLOTS = 128   /* operands are kept in slots for captured gradient nodes, and no tape is written */
 };
 
 /* Operands of an operator with a kernel at the most; one made at run time may have more. */
@@ -29,6 +35,15 @@ typedef struct {
     tare_value **operand;
     void **ptr;
 } tare__apply;
+
+/* The captured node that a dispatch repeats, where flags ask for it. */
+typedef struct {
+    const tare_node *node;
+    const tare_call *call; /* of the plan's instance: ptr has its addresses; NULL: a view */
+    tare_storage *arena;   /* that they lie in */
+    tare_value **slot;     /* by value id, each a handle; NULL: not there */
+    int32_t first_copy;    /* nodes of the program from here up to `node` are copies that its inputs need */
+} tare__given;
 
 /* The rare paths (mode.c). failed: sets the mode's first error and fills out[] with poison. inputs: the sentence for an
  * input that cannot be used, or OK after all. copies: a further apply of `copy` for each input in the set. tied_views:
@@ -45,6 +60,8 @@ tare_status tare__dispatch_run(tare_mode *, const tare__apply *, tare_call *, ta
 void tare__dispatch_ties(const tare__apply *);
 tare_status tare__dispatch_block(tare_mode *, tare__apply *);
 tare_status tare__dispatch_execute(tare_mode *, const tare__apply *);
+/* The declared copies that the captured node read. */
+tare_status tare__dispatch_given_copies(tare_mode *, const tare__given *, tare__apply *);
 
 /* With strided inputs, or outputs whose rows are apart (`apart`, by bit): of the set that contiguous ones would have
  * (ours, BLAS, reference), the first variant that takes them as they are; else the one that contiguous ones would have,
@@ -58,6 +75,33 @@ static inline const tare_variant *tare__choose(const tare_kernels *k, const tare
         if ((v->dtypes & dtype) && (!v->fits || v->fits(a)))
             return v;
     return NULL;
+}
+
+/* Fills a node from the call; it borrows the call's operands. */
+static inline void tare__describe(const tare__apply *c, tare_node *n)
+{
+    n->op = c->args.op;
+    n->variant = c->variant;
+    n->path = c->args.path;
+    n->n_in = (int16_t)c->args.n_in;
+    n->n_out = (int16_t)c->n_out;
+    n->n_aux = (int16_t)c->n_aux;
+    n->absent = c->args.absent;
+}
+
+static inline __attribute__((always_inline)) void tare__trace(tare_mode *m, tare__apply *c, tare_event event,
+                                                              const int flags)
+{
+    if (!(flags & TARE_DISPATCH_TRACED))
+        return;
+    const tare_trace *trace = &m->runtime->trace;
+    if (event >= TARE_EVENT_CHECK && !trace->fine)
+        return;
+    for (int k = 0; k <= trace->again; ++k) { /* all of a probe is repeated */
+        tare_node n = {.attr = c->args.attr, .operand = c->operand};
+        tare__describe(c, &n);
+        trace->event(trace->owner, event, &n);
+    }
 }
 
 /* The variant for the operands, with declared copies put in for those whose strides it does not take. */
@@ -80,8 +124,8 @@ tare__variant_for(tare_mode *m, tare__apply *c, const tare_kernels *k, uint32_t 
 
 /* Gives output o its flags and, when running, its bytes: its own, or those of the input that it is tied to or a view
  * of. */
-static inline __attribute__((always_inline)) bool tare__output_take(tare_mode *m, tare__apply *c, int o,
-                                                                    const int flags)
+static inline __attribute__((always_inline)) bool tare__output_take(tare_mode *m, tare__apply *c, const tare__given *g,
+                                                                    int o, const int flags)
 {
     const tare_op *op = c->args.op;
     int at = c->args.n_in + o;
@@ -104,6 +148,10 @@ static inline __attribute__((always_inline)) bool tare__output_take(tare_mode *m
         v->storage = base->storage;
         ++v->storage->refs;
         v->address = (char *)base->address + offset * (int64_t)tare_dtype_bytes((tare_dtype)v->d.dtype);
+    } else if (flags & TARE_DISPATCH_PLANNED) {
+        v->storage = g->arena;
+        ++g->arena->refs;
+        v->address = g->call->ptr[at];
     } else {
         tare_storage *s = tare__storage_take_work(m->runtime, tare_desc_bytes(&v->d));
         if (__builtin_expect(!s, 0))
@@ -115,57 +163,46 @@ static inline __attribute__((always_inline)) bool tare__output_take(tare_mode *m
     return true;
 }
 
-/* Prepares and runs the kernel on this thread's stack; scratch comes from the pool for the time of the call. */
-static inline __attribute__((always_inline)) tare_status tare__run(tare_mode *m, tare__apply *c)
+/* Runs the kernel, prepared on this thread's stack or by the captured program; scratch comes from the pool for the time
+ * of the call, or is the plan's. */
+static inline __attribute__((always_inline)) tare_status tare__run(tare_mode *m, tare__apply *c, const tare__given *g,
+                                                                   const int flags)
 {
     tare_runtime *rt = m->runtime;
     const tare_variant *v = c->variant;
     int total = c->args.n_in + c->n_out + c->n_aux;
-    tare_work w;
-    w.n_g = 0;
-    w.n_pieces = 1;
-    w.piece_bytes = w.worker_bytes = 0;
-    v->prepare(&c->args, (const tare_desc_ref *)(c->operand + c->args.n_in), &w);
+    tare_work prepared;
+    const tare_work *w = &prepared;
+    if (flags & TARE_DISPATCH_BOUND) {
+        w = g->node->work;
+    } else {
+        prepared.n_g = 0;
+        prepared.n_pieces = 1;
+        prepared.piece_bytes = prepared.worker_bytes = 0;
+        v->prepare(&c->args, (const tare_desc_ref *)(c->operand + c->args.n_in), &prepared);
+    }
     c->ptr[total] = c->ptr[total + 1] = NULL;
     tare_storage *scratch = NULL;
-    if (__builtin_expect((w.piece_bytes | w.worker_bytes) != 0, 0)) {
-        size_t pieces = tare_work_piece_scratch(&w);
-        scratch = tare__storage_take_work(rt, pieces + tare_work_worker_scratch(&w, rt->options.threads));
+    if (flags & TARE_DISPATCH_PLANNED) {
+        c->ptr[total] = g->call->ptr[total];
+        c->ptr[total + 1] = g->call->ptr[total + 1];
+    } else if (__builtin_expect((w->piece_bytes | w->worker_bytes) != 0, 0)) {
+        size_t pieces = tare_work_piece_scratch(w);
+        scratch = tare__storage_take_work(rt, pieces + tare_work_worker_scratch(w, rt->options.threads));
         if (!scratch)
             return TARE_NO_MEMORY;
-        c->ptr[total] = w.piece_bytes ? scratch->base : NULL;
-        c->ptr[total + 1] = w.worker_bytes ? (char *)scratch->base + pieces : NULL;
+        c->ptr[total] = w->piece_bytes ? scratch->base : NULL;
+        c->ptr[total + 1] = w->worker_bytes ? (char *)scratch->base + pieces : NULL;
     }
-    tare_call call = {v->run, v->combine, c->ptr, w.g, w.n_pieces, (int16_t)(total + 2), (int16_t)w.n_g, -1};
-    if (!rt->device->direct || w.n_pieces != 1)
+    tare_call call = {v->run, v->combine, c->ptr, w->g, w->n_pieces, (int16_t)(total + 2), (int16_t)w->n_g, -1};
+    tare__trace(m, c, TARE_EVENT_PREPARE, flags);
+    if ((flags & TARE_DISPATCH_QUEUED) || !rt->device->direct || w->n_pieces != 1)
         return tare__dispatch_run(m, c, &call, scratch);
     ++rt->counts.kernel_calls;
     int error = v->run(&call, 0, 0);
     if (scratch)
         tare_storage_drop(scratch);
     return __builtin_expect(error, 0) ? tare__data_error(c->args.op->name, m->path) : TARE_OK;
-}
-
-/* Fills a node from the call; it borrows the call's operands. */
-static inline void tare__describe(const tare__apply *c, tare_node *n)
-{
-    n->op = c->args.op;
-    n->variant = c->variant;
-    n->path = c->args.path;
-    n->n_in = (int16_t)c->args.n_in;
-    n->n_out = (int16_t)c->n_out;
-    n->n_aux = (int16_t)c->n_aux;
-    n->absent = c->args.absent;
-}
-
-static inline __attribute__((always_inline)) void tare__trace(tare_mode *m, tare__apply *c, tare_event event,
-                                                              const int flags)
-{
-    if (!(flags & TARE_DISPATCH_TRACED))
-        return;
-    tare_node n = {.attr = c->args.attr, .operand = c->operand};
-    tare__describe(c, &n);
-    m->runtime->trace.event(m->runtime->trace.owner, event, &n);
 }
 
 /* Appends the node; each operand gets a ref, and on a tape those that the gradient needs a hold. */
@@ -196,6 +233,14 @@ static inline bool tare__record(tare_mode *m, const tare__apply *c, bool tape)
     return true;
 }
 
+/* Puts what was made into the captured values' slots. */
+static inline void tare__keep_in_slots(const tare__apply *c, const tare__given *g)
+{
+    for (int i = c->args.n_in; i < c->args.n_in + c->n_out + c->n_aux; ++i)
+        if (c->operand[i] && g->node->operand[i])
+            g->slot[g->node->operand[i]->id] = tare_record_share(c->operand[i]);
+}
+
 /* A value whose last use this was gives its bytes up; the scope's list keeps the record. */
 static inline void tare__give_up(tare_mode *m, tare_value *v, const int flags)
 {
@@ -206,11 +251,12 @@ static inline void tare__give_up(tare_mode *m, tare_value *v, const int flags)
     }
 }
 
-/* own(m, v) takes the handle of a new value over (imperative: the scope's list; graph: the program's table); false: no
- * memory. */
+/* g: the captured node, for the flags that ask for it. own(m, v) takes the handle of a new value over (imperative: the
+ * scope's list; graph: the program's table); false: no memory. */
 static inline __attribute__((always_inline)) tare_status
 tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const void *attr, tare_value *const *given,
-               int n_in, tare_value **out, uint32_t absent, const int flags, bool (*own)(tare_mode *, tare_value *))
+               int n_in, tare_value **out, uint32_t absent, const int flags, bool (*own)(tare_mode *, tare_value *),
+               const tare__given *g)
 {
     const bool plain = flags & TARE_DISPATCH_PLAIN, run = flags & TARE_DISPATCH_RUN;
     tare_runtime *rt = m->runtime;
@@ -284,13 +330,31 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
             return tare__dispatch_undo(m, &c, o, out, TARE_NO_MEMORY);
         c.operand[n_in + o] = v;
     }
-    ++rt->counts.infers;
-    status = op->infer(&c.args, (const tare_desc_out *)(c.operand + n_in));
+    tare__trace(m, &c, TARE_EVENT_CHECK, flags);
+    if (flags & TARE_DISPATCH_FROZEN) {
+        for (int o = 0; o < made; ++o)
+            if (g->node->operand[n_in + o])
+                c.operand[n_in + o]->d = g->node->operand[n_in + o]->d;
+    } else {
+        ++rt->counts.infers;
+        status = op->infer(&c.args, (const tare_desc_out *)(c.operand + n_in));
+    }
     tare__trace(m, &c, TARE_EVENT_INFER, flags);
-    if (__builtin_expect(status == TARE_OK, 1) && (plain || (!op->view && !op->execute)))
-        status = tare__variant_for(m, &c, k, strided, flags);
+    if (__builtin_expect(status == TARE_OK, 1) && (plain || (!op->view && !op->execute))) {
+        if (flags & TARE_DISPATCH_BOUND) {
+            c.variant = g->node->variant;
+            if (!plain && !(flags & TARE_DISPATCH_FROZEN) && c.variant->opaque)
+                c.variant->opaque(&c.args, (const tare_desc_out *)(c.operand + n_in + c.n_out));
+            if (__builtin_expect(g->first_copy >= 0, 0))
+                status = tare__dispatch_given_copies(m, g, &c);
+        } else {
+            status = tare__variant_for(m, &c, k, strided, flags);
+        }
+    }
     if (__builtin_expect(status != TARE_OK, 0))
         return tare__dispatch_undo(m, &c, made, out, status);
+
+    tare__trace(m, &c, TARE_EVENT_CHOOSE, flags);
 
     /* bytes, run */
     if (!plain && op->execute && run && tare__dispatch_block(m, &c) != TARE_OK)
@@ -300,14 +364,14 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
             tare_record_drop(c.operand[n_in + o]);
             c.operand[n_in + o] = NULL;
             c.ptr[n_in + o] = NULL;
-        } else if (__builtin_expect(!tare__output_take(m, &c, o, flags), 0)) {
+        } else if (__builtin_expect(!tare__output_take(m, &c, g, o, flags), 0)) {
             return tare__dispatch_undo(m, &c, made, out, TARE_NO_MEMORY);
         }
     }
     tare__trace(m, &c, TARE_EVENT_ALLOCATE, flags);
     if (run) {
         if (plain || c.variant)
-            status = tare__run(m, &c);
+            status = tare__run(m, &c, g, flags);
         else if (op->execute)
             status = tare__dispatch_execute(m, &c);
         if (__builtin_expect(status != TARE_OK, 0))
@@ -319,7 +383,9 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
     }
 
     /* record, hand over */
-    if (c.wants || !run) {
+    if (flags & TARE_DISPATCH_SLOTS) {
+        tare__keep_in_slots(&c, g);
+    } else if (c.wants || !run) {
         if (__builtin_expect(!tare__record(m, &c, run), 0))
             return tare__dispatch_undo(m, &c, made, out, TARE_NO_MEMORY);
         rt->counts.tape_nodes += run;
@@ -342,6 +408,7 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
         if (given[i] && given[i]->moved)
             tare__give_up(m, given[i], flags);
     }
+    tare__trace(m, &c, TARE_EVENT_HAND, flags);
     return __builtin_expect(status == TARE_OK, 1) ? TARE_OK : tare__dispatch_failed(m, op, attr, out, status);
 }
 

@@ -306,7 +306,7 @@ static inline __attribute__((always_inline)) void release(const tare_mode *m, ta
     const tare_node told = {.op = at->op, .path = at->path};
     tare_node_release(at);
     if (traced)
-        m->runtime->trace.event(m->runtime->trace.owner, TARE_EVENT_FREE, &told);
+        tare_trace_tell(&m->runtime->trace, TARE_EVENT_FREE, &told);
 }
 
 static inline __attribute__((always_inline)) tare_status

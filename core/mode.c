@@ -121,6 +121,15 @@ const tare_variant *tare__choose_strided(const tare_kernels *k, const tare_args 
     return best;
 }
 
+tare_status tare__dispatch_given_copies(tare_mode *m, const tare__given *g, tare__apply *c)
+{
+    uint32_t copies = 0;
+    for (int i = 0; i < c->args.n_in; ++i)
+        if (g->node->operand[i] && g->node->operand[i]->node >= g->first_copy)
+            copies |= 1u << (i & 31);
+    return tare__dispatch_copies(m, copies, c);
+}
+
 tare_status tare__dispatch_no_kernel(const tare_args *a, bool registered)
 {
     if (!registered)

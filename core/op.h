@@ -143,6 +143,11 @@ typedef enum { TARE_STRIDES_CONTIGUOUS, TARE_STRIDES_OUTER, TARE_STRIDES_FORWARD
 
 #define TARE_BIT(dtype) (1u << (dtype))
 
+/* The rectangle of output 0, a matrix, that a piece writes. */
+typedef struct {
+    int64_t row, rows, column, columns;
+} tare_tile;
+
 typedef struct {
     const char *name; /* unique in its operator */
     tare_isa isa;
@@ -157,6 +162,13 @@ typedef struct {
      * it gives on copies: capturing a function, or another layout, must change none. NULL: always */
     bool (*fits_strides)(const tare_args *);
     void (*prepare)(const tare_args *, const tare_desc_ref *out, tare_work *);
+    /* Bit i: input i, where it has as many elements as the outputs, is read element by element, as all outputs are
+     * written: on contiguous operands the kernel, called with one piece, g[0] = n and addresses moved by the same
+     * number of elements, makes those n alone. What has one element, or no bit, is read whole. 0: it is no such kernel
+     */
+    uint32_t elementwise;
+    /* Of a kernel whose pieces write rectangles of a matrix: which; NULL: it says nothing */
+    void (*tile)(const tare_call *, int piece, tare_tile *);
     /* sizes opaque auxiliaries (dtype BYTES) that infer left with dim -1; NULL: none */
     void (*opaque)(const tare_args *, const tare_desc_out *aux);
     tare_kernel *run, *combine;

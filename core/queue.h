@@ -26,7 +26,7 @@ struct tare_job {
 typedef struct {
     tare_job job;
     tare_call call;
-    void *ptr[]; /* call.n_ptr addresses, then call.n_g words */
+    void *ptr[1]; /* call.n_ptr addresses, then call.n_g words */
 } tare_call_job;
 
 /* A ring of `bytes` (a power of two; a job may have a quarter of it) and its worker, which runs with the runtime's
@@ -42,7 +42,7 @@ tare_job *tare__queue_room(tare_queue *, size_t bytes, tare_job_run *);
 tare_call_job *tare__queue_room_call(tare_queue *, const tare_call *, tare_job_run *);
 static inline size_t tare__queue_call_bytes(const tare_call *call)
 {
-    return sizeof(tare_call_job) + (size_t)call->n_ptr * sizeof(void *) + (size_t)call->n_g * sizeof(int64_t);
+    return offsetof(tare_call_job, ptr) + (size_t)call->n_ptr * sizeof(void *) + (size_t)call->n_g * sizeof(int64_t);
 }
 /* Puts the job at the end of the queue. */
 void tare__queue_put(tare_queue *, const tare_job *);

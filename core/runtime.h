@@ -52,7 +52,12 @@ typedef struct {
     X(BIND, "bind")                                                                                                    \
     X(KERNEL, "kernel")                                                                                                \
     X(APPEND, "append")                                                                                                \
-    X(FREE, "free")
+    X(FREE, "free")                                                                                                    \
+    X(CHECK, "check")                                                                                                  \
+    X(CHOOSE, "choose")                                                                                                \
+    X(PREPARE, "prepare")                                                                                              \
+    X(SCHEDULE, "schedule")                                                                                            \
+    X(HAND, "hand over")
 typedef enum {
 #define TARE_EVENT_ENUM(name, text) TARE_EVENT_##name,
     TARE_EVENTS(TARE_EVENT_ENUM)
@@ -65,10 +70,21 @@ typedef struct {
      * phases: call: what came before the operator was reached (layer, scope, walk); look-up, parse: by name; infer:
      * records and inference; allocate: variant and storage; bind: of a captured function, its instance and addresses;
      * kernel: geometry and the kernel; append: to the tape; free: a scope's end, or a node that backward has walked (op
-     * and path alone, op NULL for a scope). */
+     * and path alone, op NULL for a scope). Finer ones, told where `fine`, split what the next of those above would
+     * hold: check: operands looked at, records taken; choose: the variant; prepare: geometry and scratch; schedule: the
+     * way from one call of a plan to the next; hand over: of results to their scope, of what was given up. */
     void (*event)(void *owner, tare_event, const tare_node *);
     void *owner;
+    bool fine;
+    int again; /* each event is told so many times more, so that what telling costs can be found; 0 */
 } tare_trace;
+
+/* Tells an event of a runtime that is traced. */
+static inline void tare_trace_tell(const tare_trace *trace, tare_event event, const tare_node *n)
+{
+    for (int k = 0; k <= trace->again; ++k)
+        trace->event(trace->owner, event, n);
+}
 
 /* ---- catalogue: named const records of each kind ----------------------------------------------------------------
  * Every record begins with its name. Operators register under TARE_KIND_OPERATOR; other layers register theirs. */

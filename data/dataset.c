@@ -7,21 +7,29 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cifar.h"
 #include "formats.h"
 
 enum { N_FILES = 4, SPELLINGS = 2, PATH_BYTES = 4096, FILE_BYTES = PATH_BYTES + 64 };
 
-/* The files of a data set: training x and y, test x and y. */
+/* The files of a data set: training x and y, test x and y; NULL: there is none of this kind, or of this spelling. */
 static const struct layout {
     const char *name;
     int64_t n_classes;
-    const char *files[SPELLINGS][N_FILES]; /* NULL: the layout has one spelling */
+    const char *files[SPELLINGS][N_FILES];
+    bool records; /* x and y in one file (cifar.h); those of the training part follow the first by number */
 } layouts[] = {
-    {"mnist",
-     10,
-     {{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"},
-      {"train-images.idx3-ubyte", "train-labels.idx1-ubyte", "t10k-images.idx3-ubyte", "t10k-labels.idx1-ubyte"}}},
-    {"npy", 0, {{"X_train.npy", "Y_train.npy", "X_test.npy", "Y_test.npy"}}},
+    {.name = "mnist",
+     .n_classes = 10,
+     .files = {{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
+                "t10k-labels-idx1-ubyte"},
+               {"train-images.idx3-ubyte", "train-labels.idx1-ubyte", "t10k-images.idx3-ubyte",
+                "t10k-labels.idx1-ubyte"}}},
+    {.name = "cifar",
+     .n_classes = TARE_CIFAR_CLASSES,
+     .files = {{"data_batch_1.bin", NULL, "test_batch.bin", NULL}},
+     .records = true},
+    {.name = "npy", .files = {{"X_train.npy", "Y_train.npy", "X_test.npy", "Y_test.npy"}}},
 };
 enum { N_LAYOUTS = sizeof layouts / sizeof *layouts };
 
@@ -37,9 +45,9 @@ static bool is_wanted(unsigned parts, int file)
     return parts & (file < 2 ? TARE_DATASET_TRAIN : TARE_DATASET_TEST);
 }
 
-static bool is_needed(unsigned parts, int file)
+static bool is_needed(const struct layout *layout, unsigned parts, int file)
 {
-    return is_wanted(parts, file) && !(file % 2 && parts & TARE_DATASET_UNLABELLED);
+    return layout->files[0][file] && is_wanted(parts, file) && !(file % 2 && parts & TARE_DATASET_UNLABELLED);
 }
 
 static tare_status place_set(place *at, const char *path)
@@ -108,7 +116,7 @@ static int look_for(place *at, const struct layout *layout, unsigned parts)
     for (int i = 0; i < N_FILES; ++i) {
         at->path[i][0] = 0;
         if (is_wanted(parts, i) && look_for_one(at->folder, layout, i, at->path[i]))
-            n_found += is_needed(parts, i);
+            n_found += is_needed(layout, parts, i);
     }
     return n_found;
 }
@@ -116,15 +124,15 @@ static int look_for(place *at, const struct layout *layout, unsigned parts)
 static tare_status tell_missing(place *at, const struct layout *layout, unsigned parts, int n_found)
 {
     if (at->file && !layout)
-        return tare_error(TARE_NOT_FOUND, "%s/%s: not the name of a file of a data set (%s, %s, ...)", at->folder,
-                          at->file, layouts[0].files[0][0], layouts[1].files[0][0]);
+        return tare_error(TARE_NOT_FOUND, "%s/%s: not the name of a file of a data set (%s, %s, %s, ...)", at->folder,
+                          at->file, layouts[0].files[0][0], layouts[1].files[0][0], layouts[2].files[0][0]);
     if (!layout)
-        return tare_error(TARE_NOT_FOUND, "%s: no data set here: neither %s nor %s (or .gz)", at->folder,
-                          layouts[0].files[0][0], layouts[1].files[0][0]);
+        return tare_error(TARE_NOT_FOUND, "%s: no data set here: neither %s nor %s nor %s (or .gz)", at->folder,
+                          layouts[0].files[0][0], layouts[1].files[0][0], layouts[2].files[0][0]);
     const char *there = "", *missing = "";
     look_for(at, layout, parts);
     for (int i = N_FILES - 1; i >= 0; --i)
-        if (is_needed(parts, i))
+        if (is_needed(layout, parts, i))
             *(at->path[i][0] ? &there : &missing) = layout->files[0][i];
     return tare_error(TARE_NOT_FOUND,
                       "%s: an incomplete data set: %s is here (%d of its files are), %s (or .gz) is not", at->folder,
@@ -135,11 +143,12 @@ static tare_status tell_missing(place *at, const struct layout *layout, unsigned
 static tare_status recognise(place *at, unsigned parts, const struct layout **layout)
 {
     const struct layout *partial = NULL;
-    int n_needed = 0, n_partial = 0;
-    for (int i = 0; i < N_FILES; ++i)
-        n_needed += is_needed(parts, i);
+    int n_partial = 0;
     *layout = NULL;
     for (const struct layout *l = layouts; l < layouts + N_LAYOUTS; ++l) {
+        int n_needed = 0;
+        for (int i = 0; i < N_FILES; ++i)
+            n_needed += is_needed(l, parts, i);
         int n_found = is_named(at->file, l) ? look_for(at, l, parts) : 0;
         if (n_found == n_needed && *layout)
             return tare_error(TARE_BAD_ARGUMENT, "%s: two data sets are here: name %s or %s", at->folder,
@@ -193,9 +202,8 @@ static bool are_alike(const tare_array *a, const tare_array *b)
     return alike;
 }
 
-static tare_status read_all(tare_memory *memory, place *at, tare_dataset *made)
+static tare_status read_arrays(tare_memory *memory, const place *at, tare_array *const *arrays)
 {
-    tare_array *arrays[N_FILES] = {&made->train.x, &made->train.y, &made->test.x, &made->test.y};
     for (int i = 0; i < N_FILES; ++i) {
         if (!at->path[i][0])
             continue;
@@ -204,6 +212,44 @@ static tare_status read_all(tare_memory *memory, place *at, tare_dataset *made)
         if (status)
             return status;
     }
+    return TARE_OK;
+}
+
+/* The paths of all training batches, `first` being that of number 1, in one block; NULL: no memory. */
+static char (*name_batches(tare_memory *memory, const char *first, const char **path))[FILE_BYTES]
+{
+    char(*text)[FILE_BYTES] = tare_memory_take(memory, TARE_MEMORY_INPUT, TARE_CIFAR_BATCHES * sizeof *text);
+    const char *number = strrchr(first, '_') + 1;
+    for (int i = 0; text && i < TARE_CIFAR_BATCHES; ++i) {
+        strcpy(text[i], first);
+        text[i][number - first] = (char)('1' + i);
+        path[i] = text[i];
+    }
+    return text;
+}
+
+static tare_status read_records(tare_memory *memory, const place *at, tare_dataset *made)
+{
+    const char *path[TARE_CIFAR_BATCHES] = {at->path[2]};
+    tare_status status = TARE_OK;
+    if (at->path[2][0])
+        status = tare_cifar_read(memory, path, 1, &made->test.x, &made->test.y);
+    if (status || !at->path[0][0])
+        return status;
+    char(*text)[FILE_BYTES] = name_batches(memory, at->path[0], path);
+    if (!text)
+        return TARE_NO_MEMORY;
+    status = tare_cifar_read(memory, path, TARE_CIFAR_BATCHES, &made->train.x, &made->train.y);
+    tare_memory_give(memory, TARE_MEMORY_INPUT, text, TARE_CIFAR_BATCHES * sizeof *text);
+    return status;
+}
+
+static tare_status read_all(tare_memory *memory, place *at, const struct layout *layout, tare_dataset *made)
+{
+    tare_array *arrays[N_FILES] = {&made->train.x, &made->train.y, &made->test.x, &made->test.y};
+    tare_status read = layout->records ? read_records(memory, at, made) : read_arrays(memory, at, arrays);
+    if (read)
+        return read;
     for (int i = 0; i < N_FILES; i += 2) {
         tare_status status = TARE_OK;
         if (at->path[i][0])
@@ -234,7 +280,7 @@ tare_status tare_dataset_open(tare_memory *memory, const char *path, unsigned pa
     if (status == TARE_OK) {
         made.layout = layout->name;
         made.n_classes = layout->n_classes;
-        status = read_all(memory, at, &made);
+        status = read_all(memory, at, layout, &made);
     }
     tare_memory_give(memory, TARE_MEMORY_INPUT, at, sizeof *at);
     if (status)

@@ -1,9 +1,10 @@
 /* dataset.h - a folder of files as something to train on.
  *
  * Recognised are the four IDX files of MNIST (images and labels, 10 classes; train-images-idx3-ubyte or
- * train-images.idx3-ubyte, as different mirrors have them) and X_train, Y_train, X_test, Y_test as .npy (inputs and
- * targets); each file plain or .gz. What comes out has been checked: counts agree, training and test rows are alike,
- * labels are in range. */
+ * train-images.idx3-ubyte, as different mirrors have them), CIFAR-10's binary files (data_batch_1.bin to
+ * data_batch_5.bin, test_batch.bin; images and labels in one, 10 classes) and X_train, Y_train, X_test, Y_test as .npy
+ * (inputs and targets); each file plain or .gz. What comes out has been checked: counts agree, training and test rows
+ * are alike, labels are in range. */
 #ifndef TARE_DATA_DATASET_H
 #define TARE_DATA_DATASET_H
 
@@ -22,7 +23,7 @@ typedef struct {
 } tare_dataset_part;
 
 typedef struct {
-    const char *layout;            /* "mnist" or "npy" */
+    const char *layout;            /* "mnist", "cifar" or "npy" */
     int64_t n_classes;             /* 0: y are targets, not labels */
     tare_dataset_part train, test; /* one that was not asked for holds nothing */
 } tare_dataset;

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "../core/random.h"
+#include "draws.h"
 #include "payload.h"
 #include "writer.h"
 
@@ -61,35 +61,6 @@ static const double pen_low = 0.7, pen_high = 1.5;     /* half a stroke's thickn
 static const double edge = 0.6;                        /* half the width over which a stroke fades */
 static const double ink_low = 170, ink_high = 255;
 static const double fade_spread = 0.02; /* of the ink, a pixel to the right or down */
-
-/* A sequence of random numbers for one image. */
-typedef struct {
-    uint64_t seed, stream, counter;
-    uint32_t word[4];
-    int n_left;
-} draws;
-
-static uint32_t draw_word(draws *d)
-{
-    if (d->n_left == 0) {
-        tare_philox(d->seed, d->stream, d->counter++, d->word);
-        d->n_left = 4;
-    }
-    return d->word[--d->n_left];
-}
-
-static double draw_between(draws *d, double low, double high)
-{
-    return low + (high - low) * (draw_word(d) * 0x1p-32);
-}
-
-/* About normal, standard deviation 1: the sum of four uniform bytes. */
-static double draw_bell(draws *d)
-{
-    uint32_t word = draw_word(d);
-    int sum = (int)((word & 255) + (word >> 8 & 255) + (word >> 16 & 255) + (word >> 24));
-    return (sum - 510) * (1 / 147.8);
-}
 
 typedef struct {
     double x, y;

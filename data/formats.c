@@ -9,6 +9,7 @@
 #include "idx.h"
 #include "npy.h"
 #include "regression.h"
+#include "shapes.h"
 
 static const tare_format formats[] = {
     {"idx", "MNIST's format: a header of type and dimensions, then the elements, big-endian",
@@ -21,6 +22,9 @@ enum { N_FORMATS = sizeof formats / sizeof *formats };
 static const tare_data_kind kinds[] = {
     {"digits", "rendered digits in MNIST's four IDX files; count = images to train on, and a sixth more to test", 60000,
      1, tare_digits_write},
+    {"cifar",
+     "rendered shapes with a texture in CIFAR-10's binary files; count = images to train on, a fifth more to test",
+     50000, 1, tare_shapes_write},
     {"regression", "1000 normal inputs, one linear target, in four npy files; count = rows, a tenth of them to test",
      100000, 43, tare_regression_write},
 };

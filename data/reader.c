@@ -149,19 +149,20 @@ static tare_status pull_gzip(tare__reader *reader, unsigned char *out, size_t n,
     return TARE_OK;
 }
 
-static tare_status pull(tare__reader *reader, void *out, size_t n, size_t *got)
+tare_status tare__reader_some(tare__reader *reader, void *out, size_t n, size_t *got)
 {
     *got = 0;
-    return reader->inflate ? pull_gzip(reader, out, n, got) : pull_plain(reader, out, n, got);
+    tare_status status = reader->inflate ? pull_gzip(reader, out, n, got) : pull_plain(reader, out, n, got);
+    reader->offset += status ? 0 : (int64_t)*got;
+    return status;
 }
 
 tare_status tare__reader_get(tare__reader *reader, void *out, size_t n, const char *what)
 {
     size_t got;
-    tare_status status = pull(reader, out, n, &got);
+    tare_status status = tare__reader_some(reader, out, n, &got);
     if (status)
         return status;
-    reader->offset += (int64_t)got;
     if (got < n)
         return tare__reader_reject(reader, reader->offset, "the file ends inside %s", what);
     return TARE_OK;
@@ -171,10 +172,10 @@ tare_status tare__reader_end(tare__reader *reader)
 {
     unsigned char next;
     size_t got;
-    tare_status status = pull(reader, &next, 1, &got);
+    tare_status status = tare__reader_some(reader, &next, 1, &got);
     if (status)
         return status;
     if (got)
-        return tare__reader_reject(reader, reader->offset, "bytes follow where the file should end");
+        return tare__reader_reject(reader, reader->offset - 1, "bytes follow where the file should end");
     return TARE_OK;
 }

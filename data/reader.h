@@ -33,6 +33,9 @@ tare_status tare__reader_open(tare__reader *reader, tare_memory *memory, const c
 /* Reads exactly n bytes; TARE_BAD_FILE "... ends inside WHAT" where there are fewer. */
 tare_status tare__reader_get(tare__reader *reader, void *out, size_t n, const char *what);
 
+/* Reads up to n bytes: *got is fewer only where the file ends. */
+tare_status tare__reader_some(tare__reader *reader, void *out, size_t n, size_t *got);
+
 /* TARE_BAD_FILE if anything follows. */
 tare_status tare__reader_end(tare__reader *reader);
 

@@ -164,7 +164,7 @@ static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare
                           sizeof *p->value))
         return tare__dispatch_failed(m, op, attr, out, m->error ? m->error : TARE_NO_MEMORY);
     const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
-    tare_status status = tare__dispatch(m, k, op, attr, mapped, n_in, out, absent, 0, own);
+    tare_status status = tare__dispatch(m, k, op, attr, mapped, n_in, out, absent, 0, own, NULL);
     for (int o = 0; status == TARE_OK && o < op->n_out && o < TARE_OPERANDS && p->n_before_ties == 0; ++o)
         p->n_before_ties = op->ties[o] ? p->n - 1 : 0;
     return status == TARE_OK ? check_sizes(m, op, attr, out) : status;
@@ -324,4 +324,19 @@ int tare_graph_nodes(const tare_graph *g)
 const tare_program *tare_graph_program(const tare_graph *g)
 {
     return &g->program;
+}
+
+tare_value *tare_graph_concrete(const tare_graph *g, const tare_value *symbol)
+{
+    for (int32_t k = 0; k < g->n_external; ++k)
+        if (g->external[k].symbol == symbol)
+            return g->external[k].concrete;
+    return NULL;
+}
+
+int tare_graph_results(const tare_graph *g, int32_t *id)
+{
+    for (int32_t k = 0; id && k < g->n_output; ++k)
+        id[k] = g->output[k];
+    return g->n_output;
 }

@@ -255,7 +255,7 @@ static tare_status build(tare_entry *e, tare_backward *w)
     part.to = g->program.n;
     part.n_patched = part.n_result;
     if (status == TARE_OK)
-        status = tare__plan_part(g, &part, NULL, &w->plan);
+        status = tare__plan_part(g, &part, &(tare_plan_options){.fuse = e->captured->options.fuse}, &w->plan);
     if (status == TARE_OK)
         status = tare__instance_make(w->plan, false, &w->instance);
     if (status == TARE_OK)

@@ -84,8 +84,14 @@ void tare__captured_leases_free(tare_entry *e)
 
 /* ---- replay
  * ------------------------------------------------------------------------------------------------------------------*/
+static inline void tell_finely(const tare_trace *trace, tare_event event, const tare_node *n)
+{
+    if (trace->fine)
+        tare_trace_tell(trace, event, n);
+}
+
 /* A node as the imperative mode would run it, but for inference and storage. */
-static tare_status dispatch_call(tare_instance *r, int32_t c)
+static inline __attribute__((always_inline)) tare_status dispatch_call(tare_instance *r, int32_t c, const bool traced)
 {
     tare_runtime *rt = r->plan->runtime;
     const tare_node *n = r->plan->node[c];
@@ -99,6 +105,8 @@ static tare_status dispatch_call(tare_instance *r, int32_t c)
     const tare_call *b = &r->call[c];
     tare_call call = {v->run, v->combine, b->ptr, w.g, w.n_pieces, b->n_ptr, (int16_t)w.n_g, b->site};
     int failed;
+    if (traced)
+        tell_finely(&rt->trace, TARE_EVENT_PREPARE, n);
     return rt->device->run(rt->device, &call, 1, &failed);
 }
 
@@ -107,7 +115,7 @@ static tare_status dispatch_calls(tare_instance *r, int *failed)
 {
     tare_status status = TARE_OK;
     for (*failed = 0; *failed < r->plan->n_calls; ++*failed) {
-        status = dispatch_call(r, *failed);
+        status = dispatch_call(r, *failed, false);
         if (status != TARE_OK)
             break;
     }
@@ -121,13 +129,14 @@ static tare_status replay_traced(tare_instance *r, const tare_node *captured, bo
     tare_device *d = p->runtime->device;
     const tare_trace *trace = &p->runtime->trace;
     tare_status status = TARE_OK;
-    trace->event(trace->owner, TARE_EVENT_BIND, captured);
+    tare_trace_tell(trace, TARE_EVENT_BIND, captured);
     for (*failed = 0; *failed < p->n_calls; ++*failed) {
         int one;
-        status = bound ? d->run(d, &r->call[*failed], 1, &one) : dispatch_call(r, *failed);
+        tell_finely(trace, TARE_EVENT_SCHEDULE, p->node[*failed]);
+        status = bound ? d->run(d, &r->call[*failed], 1, &one) : dispatch_call(r, *failed, true);
         if (status != TARE_OK)
             break;
-        trace->event(trace->owner, TARE_EVENT_KERNEL, p->node[*failed]);
+        tare_trace_tell(trace, TARE_EVENT_KERNEL, p->node[*failed]);
     }
     return status;
 }

@@ -51,7 +51,7 @@ static tare_status plan_forward(tare_entry *e)
     part.n_result = list_results(e, result);
     if (!e->captured->options.keep)
         part.n_patched = part.n_result;
-    return tare__plan_part(e->graph, &part, NULL, &e->plan);
+    return tare__plan_part(e->graph, &part, &(tare_plan_options){.fuse = e->captured->options.fuse}, &e->plan);
 }
 
 /* Inputs first, then the concrete values met inside that are none: those of a tape, then leaves. */

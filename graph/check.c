@@ -328,6 +328,8 @@ tare_status tare__plan_check(const tare_plan *p)
         if (status == TARE_OK)
             status = tare__check_homes(&k);
         if (status == TARE_OK)
+            status = tare__check_fused(&k);
+        if (status == TARE_OK)
             status = tare__check_joins(&k);
         tare__check_cut(&k);
         find_lifetimes(&k);

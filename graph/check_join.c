@@ -1,6 +1,7 @@
 /* check_join.c - the checker's view of placement: a value whose joining node is not run is made by its parts, and who
  * touches a part takes it as it lies. */
 #include "check_private.h"
+#include "fused_private.h"
 
 /* ---- operands
  * ----------------------------------------------------------------------------------------------------------------*/
@@ -20,8 +21,9 @@ bool tare__check_operands(const tare_check *k, int32_t call)
     const tare_node *n = p->node[call], *is = &p->program->node[tare__check_index(n)];
     const tare_variant *v = n->variant;
     const tare_kernels *usable = tare_runtime_kernels(p->runtime, n->op);
-    bool right =
-        n->op == is->op && v >= usable->variant && v < usable->variant + usable->n && v->set == is->variant->set;
+    const bool own = tare__fused_of(n) != NULL; /* its one variant is its own */
+    bool right = n->op == is->op && v->set == is->variant->set &&
+                 (own ? v == n->op->variants : v >= usable->variant && v < usable->variant + usable->n);
     for (int i = 0; i < n->n_in + n->n_out + n->n_aux && right; ++i) {
         const tare_value *x = n->operand[i], *wanted = is->operand[i];
         wanted = wanted && p->placed[wanted->id] ? p->placed[wanted->id] : wanted;

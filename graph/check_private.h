@@ -111,6 +111,9 @@ tare_status tare__check_order(tare_check *, int32_t call);
 /* ---- check_repeat.c: that the plan's own nodes repeat the graph's. */
 tare_status tare__check_repeats(tare_check *);
 
+/* ---- check_fused.c: that fused nodes do what the graph's do; home is known. */
+tare_status tare__check_fused(const tare_check *);
+
 /* ---- check_cells.c */
 /* Fills home; NO_MEMORY. */
 tare_status tare__check_homes(tare_check *);

@@ -5,6 +5,7 @@
  * makes is what the first made; that its operands had not been written again when it ran is a matter of order. The
  * graph's own nodes read the same values, or repetitions of them. */
 #include "check_private.h"
+#include "fused_private.h"
 
 static tare_status wrong_repeat(const tare_node *n)
 {
@@ -67,7 +68,8 @@ tare_status tare__check_repeats(tare_check *k)
             status = check_results(k, same, first, n, i);
     }
     for (int32_t i = 0; i < p->n_nodes && status == TARE_OK; ++i)
-        status = check_inputs(same, &p->graph->program.node[i], &p->program->node[i]);
+        if (!tare__fused_of(&p->program->node[i])) /* check_fused.c */
+            status = check_inputs(same, &p->graph->program.node[i], &p->program->node[i]);
     tare_arena_fini(&arena);
     return status;
 }

@@ -39,6 +39,10 @@ TARE_API tare_status tare_graph_output(tare_graph *, tare_value *);
 /* Operators with a kernel in the program so far (views are not counted). */
 TARE_API int tare_graph_nodes(const tare_graph *);
 TARE_API const tare_program *tare_graph_program(const tare_graph *);
+/* The concrete value that a symbol of the graph stands for, borrowed; NULL: a placeholder, or made by the program. */
+TARE_API tare_value *tare_graph_concrete(const tare_graph *, const tare_value *symbol);
+/* The results' value ids, in order; how many there are. NULL: only counts. */
+TARE_API int tare_graph_results(const tare_graph *, int32_t *id);
 
 /* ---- plan -----------------------------------------------------------------------------------------------------*/
 /* In which order a plan runs its nodes: that of the program; updates as soon as their gradients are ready; what makes
@@ -48,6 +52,9 @@ typedef enum { TARE_ORDER_PROGRAM, TARE_ORDER_EAGER_UPDATE, TARE_ORDER_LEAST_PEA
 
 typedef struct {
     bool no_dce, no_in_place, no_placement; /* switch a pass off */
+    /* Rows of nodes that hand one value on are run as one call: a product with the activation or the update behind it,
+     * elementwise nodes. A plan that makes values again for the backward part is not fused. */
+    bool fuse;
     tare_plan_order order;
     /* A budget of bytes for the arena; 0: off. Where it would be larger, values are made again for the backward part:
      * of the plans within the budget the one that repeats least is taken, else the smallest, which is the plain one
@@ -107,6 +114,8 @@ TARE_API tare_value *tare_instance_output(tare_instance *, int i);
 /* The bound calls as a flat array: the floor that `kernels` measures, and what a device captures. Valid as long as the
  * instance and its binding. */
 TARE_API int tare_instance_calls(const tare_instance *, const tare_call **out);
+/* The storage that it lays values in, borrowed. */
+TARE_API tare_storage *tare_instance_storage(const tare_instance *);
 
 /* Graphviz dot of the graph's program, to an open stream. */
 TARE_API tare_status tare_graph_dot(const tare_graph *, void *file);

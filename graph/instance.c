@@ -338,3 +338,8 @@ int tare_instance_calls(const tare_instance *r, const tare_call **out)
     *out = r->call;
     return r->plan->n_calls;
 }
+
+tare_storage *tare_instance_storage(const tare_instance *r)
+{
+    return r->arena;
+}

@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "graph_private.h"
+#include "fused_private.h"
 
 typedef struct {
     tare_plan *p;
@@ -43,6 +43,8 @@ const tare_variant *tare__plan_variant(tare_runtime *rt, const tare_node *n)
     const tare_variant *v = strided || apart
                                 ? tare__choose_strided(k, &a, TARE_BIT(first->dtype), strided, apart, &copies)
                                 : tare__choose(k, &a, TARE_BIT(first->dtype));
+    if (!v && tare__fused_of(n)) /* it has one variant, its own */
+        return n->variant;
     return copies ? NULL : v;
 }
 
@@ -52,6 +54,8 @@ static bool runs(const pass *s, const tare_node *n, const tare_value *v, const t
     int total = n->n_in + n->n_out + n->n_aux;
     tare_value *operand[total + 1], as_part = *v;
     tare_node placed = *n;
+    if (tare__fused_of(n)) /* its steps were made for what has no gaps */
+        return part->contiguous;
     as_part.d = *part;
     for (int k = 0; k < total; ++k) {
         tare_value *x = n->operand[k];

@@ -4,7 +4,7 @@
  * call, which buffer and where in it, so that an instance is an arena and one resolved table. */
 #include <string.h>
 
-#include "graph_private.h"
+#include "fused_private.h"
 
 /* ---- packing
  * ---------------------------------------------------------------------------------------------------------------*/
@@ -195,7 +195,9 @@ static tare_status make(tare_plan *p, const tare_plan_options *o, tare_recompute
     memset(live, true, 2 * nodes);
     if (!o->no_dce)
         tare__plan_dce(p->program, &p->part, live);
-    tare_status status = how.n_segments ? tare__plan_recompute(p, live, how) : TARE_OK;
+    tare_status status = how.n_segments ? tare__plan_recompute(p, live, how)
+                         : o->fuse      ? tare__plan_fuse(p, live)
+                                        : TARE_OK;
     if (status == TARE_OK)
         status = lay(p, live, o);
     lap(&then, &p->times.passes_ns);

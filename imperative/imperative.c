@@ -5,29 +5,10 @@
  * handle it is stands in value->depth. */
 #include "imperative.h"
 
-#include "../core/dispatch_private.h"
 #include "../core/gradient.h"
+#include "imperative_private.h"
 
-typedef struct {
-    int32_t mark;
-    const char *path; /* of the scope around */
-} scope;
-
-typedef struct {
-    tare_mode mode; /* first */
-    tare_program tape;
-    tare_value **owned;
-    int32_t n_owned, capacity_owned;
-    scope *scopes; /* by depth; depth d's is scopes[d - 1] */
-    int32_t capacity_scopes;
-    int32_t refused; /* begun without memory: their values belong to the scope around */
-    uint64_t float_before;
-    bool by_name;
-    /* reached directly; and after a look-up by name, which has told of the call already */
-    tare_status (*direct)(tare_mode *, const tare_op *, const void *, tare_value *const *, int, tare_value **,
-                          uint32_t);
-    tare_status (*found)(tare_mode *, const tare_op *, const void *, tare_value *const *, int, tare_value **, uint32_t);
-} imperative;
+typedef tare__imperative imperative;
 
 static imperative *of(tare_mode *m)
 {
@@ -36,7 +17,7 @@ static imperative *of(tare_mode *m)
 
 /* ---- the list of handles
  * --------------------------------------------------------------------------------------------*/
-static __attribute__((noinline)) bool grow(tare_mode *m, void **list, int32_t *capacity, size_t item)
+bool tare__imperative_grow(tare_mode *m, void **list, int32_t *capacity, size_t item)
 {
     int32_t wanted = *capacity ? *capacity * 2 : 64;
     void *grown = tare_memory_resize(&m->runtime->memory, TARE_MEMORY_RECORD, *list, (size_t)*capacity * item,
@@ -45,16 +26,6 @@ static __attribute__((noinline)) bool grow(tare_mode *m, void **list, int32_t *c
         return false;
     *list = grown;
     *capacity = wanted;
-    return true;
-}
-
-static inline bool own(tare_mode *m, tare_value *v)
-{
-    imperative *im = of(m);
-    if (__builtin_expect(im->n_owned == im->capacity_owned, 0) &&
-        !grow(m, (void **)&im->owned, &im->capacity_owned, sizeof *im->owned))
-        return false;
-    im->owned[im->n_owned++] = v;
     return true;
 }
 
@@ -74,15 +45,16 @@ static tare_status apply(tare_mode *m, const tare_op *op, const void *attr, tare
         return refuse_outside(m, op, attr, out);
     const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
     if (__builtin_expect(k->plain, 1))
-        return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN | TARE_DISPATCH_PLAIN, own);
-    return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN, own);
+        return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN | TARE_DISPATCH_PLAIN,
+                              tare__imperative_own, NULL);
+    return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN, tare__imperative_own, NULL);
 }
 
 static void tell(const tare_mode *m, tare_event event, const tare_op *op, const char *path)
 {
     const tare_trace *trace = &m->runtime->trace;
     if (trace->event)
-        trace->event(trace->owner, event, &(tare_node){.op = op, .path = path});
+        tare_trace_tell(trace, event, &(tare_node){.op = op, .path = path});
 }
 
 static tare_status apply_told(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
@@ -91,7 +63,8 @@ static tare_status apply_told(tare_mode *m, const tare_op *op, const void *attr,
     if (__builtin_expect(m->depth == 0, 0))
         return refuse_outside(m, op, attr, out);
     const tare_kernels *k = tare_runtime_kernels(m->runtime, op);
-    return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN | TARE_DISPATCH_TRACED, own);
+    return tare__dispatch(m, k, op, attr, in, n_in, out, absent, TARE_DISPATCH_RUN | TARE_DISPATCH_TRACED,
+                          tare__imperative_own, NULL);
 }
 
 static tare_status apply_traced(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
@@ -101,27 +74,33 @@ static tare_status apply_traced(tare_mode *m, const tare_op *op, const void *att
     return apply_told(m, op, attr, in, n_in, out, absent);
 }
 
-enum { ATTRIBUTE_TEXT = 512, ATTRIBUTE_BYTES = 512 };
-
-static tare_status apply_by_name(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
-                                 tare_value **out, uint32_t absent)
+const tare_op *tare__imperative_find(tare_mode *m, const tare_op *op, const void *attr, void *parsed)
 {
-    char text[ATTRIBUTE_TEXT];
-    _Alignas(16) char parsed[ATTRIBUTE_BYTES];
+    char text[TARE__ATTRIBUTE_TEXT];
     tare_runtime *rt = m->runtime;
-    if (m->error || op->execute || op->attr_bytes > sizeof parsed)
-        return of(m)->direct(m, op, attr, in, n_in, out, absent);
     tell(m, TARE_EVENT_CALL, op, m->path);
     tare_attr_print(op->attrs, op->n_attrs, attr, text, sizeof text);
     const tare_op *found = tare_find(rt, TARE_KIND_OPERATOR, op->name);
     tell(m, TARE_EVENT_LOOKUP, op, m->path);
-    if (!found)
-        return tare__dispatch_failed(m, op, attr, out, TARE_NOT_FOUND);
+    if (!found) {
+        m->error = TARE_NOT_FOUND;
+        return NULL;
+    }
     ++rt->counts.parses;
-    tare_status status = tare_attr_parse(found->name, found->attrs, found->n_attrs, text, parsed);
+    m->error = tare_attr_parse(found->name, found->attrs, found->n_attrs, text, parsed);
     tell(m, TARE_EVENT_PARSE, op, m->path);
-    if (status != TARE_OK)
-        return tare__dispatch_failed(m, op, attr, out, status);
+    return m->error ? NULL : found;
+}
+
+static tare_status apply_by_name(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
+                                 tare_value **out, uint32_t absent)
+{
+    _Alignas(16) char parsed[TARE__ATTRIBUTE_BYTES];
+    if (!tare__imperative_named(m, op))
+        return of(m)->direct(m, op, attr, in, n_in, out, absent);
+    const tare_op *found = tare__imperative_find(m, op, attr, parsed);
+    if (!found)
+        return tare__dispatch_failed(m, op, attr, out, m->error);
     return of(m)->found(m, found, attr ? parsed : NULL, in, n_in, out, absent);
 }
 
@@ -142,6 +121,8 @@ void tare_imperative_retrace(tare_mode *m)
     im->found = traced ? apply_told : apply;
     m->scope_end = traced ? scope_end_traced : scope_end;
     m->apply = im->by_name ? apply_by_name : im->direct;
+    if (im->carry)
+        im->carry(m);
 }
 
 void tare_imperative_by_name(tare_mode *m, bool by_name)
@@ -162,7 +143,8 @@ static void enter_outermost(tare_mode *m)
 static void scope_begin(tare_mode *m, const char *path)
 {
     imperative *im = of(m);
-    if (m->depth >= im->capacity_scopes && !grow(m, (void **)&im->scopes, &im->capacity_scopes, sizeof *im->scopes)) {
+    if (m->depth >= im->capacity_scopes &&
+        !tare__imperative_grow(m, (void **)&im->scopes, &im->capacity_scopes, sizeof *im->scopes)) {
         if (m->error == TARE_OK)
             m->error = TARE_NO_MEMORY;
         ++im->refused;
@@ -170,7 +152,7 @@ static void scope_begin(tare_mode *m, const char *path)
     }
     if (m->depth == 0)
         enter_outermost(m);
-    im->scopes[m->depth++] = (scope){im->n_owned, m->path};
+    im->scopes[m->depth++] = (tare__scope){im->n_owned, m->path};
     if (path)
         m->path = path;
 }
@@ -242,7 +224,7 @@ static void scope_end(tare_mode *m, tare_value **keep, int n)
     }
     for (int i = 0; i < n; ++i)
         promote(m, &keep[i]);
-    scope s = im->scopes[m->depth - 1];
+    tare__scope s = im->scopes[m->depth - 1];
     for (int32_t i = im->n_owned - 1; i >= s.mark; --i) {
         tare_value *v = im->owned[i];
         if (v->depth == m->depth) {
@@ -271,7 +253,7 @@ static void adopt(tare_mode *m, tare_value *const *in, int n)
         if (!v || !v->moved)
             continue;
         v->moved = false;
-        if (v->depth == m->depth - 1 && m->depth > 1 && own(m, v)) {
+        if (v->depth == m->depth - 1 && m->depth > 1 && tare__imperative_own(m, v)) {
             ++v->refs;
             v->depth = m->depth;
         }

@@ -175,7 +175,7 @@ const tare_op tare_op_adam = {
     .not_differentiable = true,
     .ties = {ADAM_W + 1, ADAM_M + 1, ADAM_V + 1},
     .effects = TARE_EFFECT_STATE,
-    TARE_USUAL_VARIANTS(adam),
+    TARE_UPDATE_VARIANTS(adam, 15),
     TARE_SAMPLES(
         {TARE_SAMPLE_CHECK, "f32[3,5] f32[3,5] f32[3,5] f32[3,5]<0,1> f32[3]<0.1,1>", NULL, NULL},
         {TARE_SAMPLE_CHECK, "f32[16411] f32[16411] f32[16411] f32[16411]<0,1> f32[3]<0.1,1>",

@@ -98,20 +98,6 @@ int TARE_KERNEL(avg_pool2d)(const tare_call *c, int piece, int worker)
     return 0;
 }
 
-/* Lanes 0 0 1 1 2 2 ..., from the lower or the upper half of v */
-static inline tare_vf twice(tare_vf v, bool upper)
-{
-#if TARE_LANES == 16
-    return upper ? __builtin_shufflevector(v, v, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15)
-                 : __builtin_shufflevector(v, v, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
-#elif TARE_LANES == 8
-    return upper ? __builtin_shufflevector(v, v, 4, 4, 5, 5, 6, 6, 7, 7)
-                 : __builtin_shufflevector(v, v, 0, 0, 1, 1, 2, 2, 3, 3);
-#else
-    return upper ? __builtin_shufflevector(v, v, 2, 2, 3, 3) : __builtin_shufflevector(v, v, 0, 0, 1, 1);
-#endif
-}
-
 /* Windows of 2x2 side by side, all inside: rows 2 oh and 2 oh + 1 of dx. */
 static inline void quarter_rows(const int64_t *g, const float *dy, float *dx)
 {

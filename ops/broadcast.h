@@ -212,13 +212,15 @@ void tare__contribute_like(tare_builder *, int i, tare_value *dy);
  * name_reference for `dtypes`, prepared on its own. */
 #define TARE_BROADCAST_VARIANTS(name_, dtypes_, prepare_)                                                              \
     .variants = (const tare_variant[]){TARE_NATIVE(name_, "", .dtypes = TARE_BIT(TARE_F32), .fits = tare__fits_same,   \
-                                                   .prepare = tare__prepare_pointwise),                                \
+                                                   .elementwise = UINT32_MAX, .prepare = tare__prepare_pointwise),     \
                                        TARE_NATIVE(name_##_broadcast, "broadcast_", .dtypes = TARE_BIT(TARE_F32),      \
-                                                   TARE_ANY_STRIDES, .prepare = tare__prepare_broadcast),              \
+                                                   TARE_ANY_STRIDES, .elementwise = UINT32_MAX,                        \
+                                                   .prepare = tare__prepare_broadcast),                                \
                                        {.name = "reference",                                                           \
                                         .set = TARE_SET_REFERENCE,                                                     \
                                         .dtypes = dtypes_,                                                             \
                                         TARE_ANY_STRIDES,                                                              \
+                                        .elementwise = UINT32_MAX,                                                     \
                                         .prepare = prepare_,                                                           \
                                         .run = name_##_reference}},                                                    \
     .n_variants = 2 * TARE_N_NATIVE + 1

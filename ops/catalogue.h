@@ -14,6 +14,9 @@
 #define TARE_POOL2D_FIELDS                                                                                             \
     int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;                                                      \
     bool ceil_mode;
+#define TARE_RESPONSE_FIELDS                                                                                           \
+    int64_t size;                                                                                                      \
+    double alpha, beta, k;
 
 #define TARE_OPERATORS(OP, OPA)                                                                                        \
     /* products (dense.c, matmul.c, dot.c) */                                                                          \
@@ -158,6 +161,10 @@
     OP(batch_norm_grad, 5)                                                                                             \
     OPA(batch_norm_inference, 5, double epsilon;)                                                                      \
     OPA(batch_norm_inference_grad, 5, double epsilon;)                                                                 \
+    /* other image operators (local_response_norm.c, upsample.c) */                                                    \
+    OPA(local_response_norm, 1, TARE_RESPONSE_FIELDS)                                                                  \
+    OPA(local_response_norm_grad, 3, TARE_RESPONSE_FIELDS)                                                             \
+    OPA(upsample_nearest2d, 1, int64_t scale_h; int64_t scale_w;)                                                      \
     /* clipping by global norm (clip.c) */                                                                             \
     OP(clip_factor, 2)
 

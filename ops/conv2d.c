@@ -33,13 +33,22 @@ void tare__conv_cut(tare_conv *v, int64_t most, tare_work *work)
     work->n_pieces = v->images ? (int32_t)((v->n + v->images - 1) / v->images) : 1;
 }
 
+bool tare__conv_small(const tare_conv_operands *o, const tare_conv_attr *at)
+{
+    enum { LOWERED_MOST = 1 << 19, TAPS_MOST = 1024 };
+    int64_t rows = o->y->dim[2] + (o->w->dim[2] - 1) * at->dilation_h / at->stride_h; /* of a phase */
+    double columns = (double)o->w->dim[1] * (double)o->w->dim[3];
+    double lowered = columns * (double)at->stride_h * (double)rows * (double)o->y->dim[3];
+    return columns * (double)o->w->dim[2] <= TAPS_MOST && lowered <= LOWERED_MOST && !tare_conv_plain(o->w, at);
+}
+
 /* ---- partial dw ------------------------------------------------------------------------------------------------*/
 int tare__conv_combine(const tare_call *c, int piece, int worker)
 {
     (void)piece;
     (void)worker;
     const tare_conv *v = tare_conv_of(c);
-    if (c->n_pieces < 2)
+    if (c->n_pieces < 2 || !c->ptr[4])
         return 0;
     int64_t n = v->k * tare_conv_taps(v), step = (n + 15) / 16 * 16;
     const float *partial = c->ptr[4];
@@ -239,16 +248,18 @@ static const tare_attr conv_attrs[] = {
 };
 #define CONV_ATTRS .attrs = conv_attrs, .n_attrs = TARE_COUNT_OF(conv_attrs), .attr_bytes = sizeof(tare_conv_attr)
 
-/* The native variants and the reference; the further fields of the native ones follow. */
-#define CONV_VARIANTS(op, ...)                                                                                         \
+/* A family of native variants that some shapes fit; further fields follow. */
+#define CONV_FAMILY(op, family, ...)                                                                                   \
+    TARE_NATIVE(op##_##family, #family "_", .dtypes = TARE_BIT(TARE_F32), .fits = tare__##op##_##family##_fits,        \
+                .prepare = tare__prepare_##op##_##family, __VA_ARGS__)
+/* The families, then what takes every shape: columns, the reference. `combine_`: im2col's. */
+#define CONV_VARIANTS(op, combine_, ...)                                                                               \
     .variants =                                                                                                        \
-        (const tare_variant[]){TARE_NATIVE(op##_lowered, "lowered_", .dtypes = TARE_BIT(TARE_F32),                     \
-                                           .fits = tare__##op##_lowered_fits, .prepare = tare__prepare_##op##_lowered, \
-                                           __VA_ARGS__),                                                               \
+        (const tare_variant[]){__VA_ARGS__,                                                                            \
                                TARE_NATIVE(op##_im2col, "im2col_", .dtypes = TARE_BIT(TARE_F32),                       \
-                                           .prepare = tare__prepare_##op##_im2col, __VA_ARGS__),                       \
+                                           .prepare = tare__prepare_##op##_im2col, .combine = combine_),               \
                                TARE_REFERENCE(tare__##op##_reference, .prepare = tare__prepare_##op##_reference)},     \
-    .n_variants = 2 * TARE_N_NATIVE + 1
+    .n_variants = TARE_COUNT_OF(((const tare_variant[]){__VA_ARGS__})) + TARE_N_NATIVE + 1
 
 /* Windows of every kind, small; `x` and `w` in the operator's order. */
 #define CONV_SAMPLES(SHAPES)                                                                                           \
@@ -266,6 +277,17 @@ static const tare_attr conv_attrs[] = {
         {TARE_SAMPLE_CHECK, SHAPES("[0,2,5,5]", "[3,2,3,3]", "[0,3,3,3]", "f32[3]"), NULL, NULL},                      \
         {TARE_SAMPLE_CHECK, SHAPES("[2,0,5,5]", "[3,0,3,3]", "[2,3,3,3]", "f32[3]"), NULL, NULL},                      \
         {TARE_SAMPLE_CHECK, SHAPES("[17,6,12,12]", "[16,6,3,3]", "[17,16,10,10]", "f32[16]"), NULL, NULL},             \
+        {TARE_SAMPLE_CHECK, SHAPES("[7,5,3,3]", "[9,5,3,3]", "[7,9,3,3]", "f32[9]"), "pad_h=1,pad_w=1", NULL},         \
+        {TARE_SAMPLE_CHECK, SHAPES("[1,90,3,5]", "[5,90,3,3]", "[1,5,3,5]", "f32[5]"), "pad_h=1,pad_w=1", NULL},       \
+        {TARE_SAMPLE_CHECK, SHAPES("[3,200,3,5]", "[9,200,1,1]", "[3,9,3,5]", "f32[9]"), NULL, NULL},                  \
+        {TARE_SAMPLE_CHECK, SHAPES("[1,2,9,75]", "[3,2,5,5]", "[1,3,3,18]", "-"), "stride_h=4,stride_w=4,pad_h=2",     \
+         NULL},                                                                                                        \
+        {TARE_SAMPLE_CHECK, SHAPES("[2,2,9,41]", "[3,2,3,3]", "[2,3,5,21]", "f32[3]"),                                 \
+         "stride_h=2,stride_w=2,pad_h=1,pad_w=1", NULL},                                                               \
+        {TARE_SAMPLE_CHECK, SHAPES("[1,3,6,6]", "[4,3,1,1]", "[1,4,3,3]", "f32[4]"), "stride_h=2,stride_w=2", NULL},   \
+        {TARE_SAMPLE_CHECK, SHAPES("[1,32,12,12]", "[72,32,3,3]", "[1,72,12,12]", "f32[72]"), "pad_h=1,pad_w=1",       \
+         NULL},                                                                                                        \
+        {TARE_SAMPLE_CHECK, SHAPES("[1,64,48,48]", "[2,64,3,3]", "[1,2,48,48]", "f32[2]"), "pad_h=1,pad_w=1", NULL},   \
         {TARE_SAMPLE_BENCH, SHAPES("[200,1,28,28]", "[6,1,5,5]", "[200,6,24,24]", "f32[6]"), NULL, NULL},              \
         {TARE_SAMPLE_BENCH, SHAPES("[200,6,12,12]", "[16,6,3,3]", "[200,16,10,10]", "f32[16]"), NULL, NULL},           \
         {TARE_SAMPLE_BENCH, SHAPES("[64,1,28,28]", "[20,1,5,5]", "[64,20,24,24]", "f32[20]"), NULL, NULL},             \
@@ -311,7 +333,7 @@ const tare_op tare_op_conv2d = {
     .gradient = conv2d_gradient,
     .needs_in = 1u << 0 | 1u << 1,
     .flops = conv2d_flops,
-    CONV_VARIANTS(conv2d, .combine = NULL),
+    CONV_VARIANTS(conv2d, NULL, CONV_FAMILY(conv2d, lowered, .combine = NULL)),
     TARE_SAMPLES(CONV_SAMPLES(FORWARD_SHAPES), CONV_REJECTS(FORWARD_SHAPES),
                  {TARE_SAMPLE_REJECT, "f32[1,1,4,4] f32[2,1,2,2] f32[3]", NULL, "need float32 [2]"},
                  {TARE_SAMPLE_REJECT, "f32[0,1,65536,65536] f32[2,1,2,2] -", NULL, "need planes below 2^31 elements"},
@@ -335,7 +357,8 @@ const tare_op tare_op_conv2d_grad_data = {
     .gradient = conv2d_grad_data_gradient,
     .needs_in = 1u << 0 | 1u << 1,
     .flops = conv2d_grad_data_flops,
-    CONV_VARIANTS(conv2d_grad_data, .combine = NULL),
+    CONV_VARIANTS(conv2d_grad_data, NULL, CONV_FAMILY(conv2d_grad_data, lowered, .combine = NULL),
+                  CONV_FAMILY(conv2d_grad_data, raised, .combine = NULL)),
     TARE_SAMPLES(CONV_SAMPLES(DATA_SHAPES), CONV_REJECTS(DATA_SHAPES),
                  {TARE_SAMPLE_REJECT, "f32[1,2,4,4] f32[2,1,2,2] f32[1,1,4,4]", NULL,
                   "dy is [1,2,4,4], the convolution's result [1,2,3,3] (need the same)"}),
@@ -355,7 +378,9 @@ const tare_op tare_op_conv2d_grad_weight = {
     .gradient = conv2d_grad_weight_gradient,
     .needs_in = 1u << 0 | 1u << 1,
     .flops = conv2d_grad_weight_flops,
-    CONV_VARIANTS(conv2d_grad_weight, .combine = tare__conv_combine),
+    CONV_VARIANTS(conv2d_grad_weight, tare__conv_combine,
+                  CONV_FAMILY(conv2d_grad_weight, panel, .combine = tare__conv_combine),
+                  CONV_FAMILY(conv2d_grad_weight, lowered, .combine = tare__conv_combine)),
     TARE_SAMPLES(CONV_SAMPLES(WEIGHT_SHAPES), CONV_REJECTS(WEIGHT_SHAPES)),
     .tolerance = 2e-6,
 };

@@ -91,6 +91,9 @@ static inline tare_conv_operands tare_conv_to_weight(const tare_args *a)
     return (tare_conv_operands){a->in[1], a->in[2], a->in[0]};
 }
 
+/* Whether the whole image, lowered, is small (conv2d_lowered.h), and there is something to lower. */
+bool tare__conv_small(const tare_conv_operands *, const tare_conv_attr *);
+
 /* conv2d_reference.c */
 int tare__conv2d_reference(const tare_call *, int piece, int worker);
 int tare__conv2d_grad_data_reference(const tare_call *, int piece, int worker);
@@ -107,18 +110,25 @@ void tare__prepare_conv2d_im2col(const tare_args *, const tare_desc_ref *out, ta
 void tare__prepare_conv2d_grad_data_im2col(const tare_args *, const tare_desc_ref *out, tare_work *);
 void tare__prepare_conv2d_grad_weight_im2col(const tare_args *, const tare_desc_ref *out, tare_work *);
 
-/* conv2d_lowered_fused.c, conv2d_lowered_weight_fused.c */
+/* conv2d_lowered_fused.c, conv2d_raised_fused.c, conv2d_panel_fused.c, conv2d_lowered_weight_fused.c */
 TARE_KERNEL_DECLARE(conv2d_lowered);
 TARE_KERNEL_DECLARE(conv2d_grad_data_lowered);
+TARE_KERNEL_DECLARE(conv2d_grad_data_raised);
+TARE_KERNEL_DECLARE(conv2d_grad_weight_panel);
 TARE_KERNEL_DECLARE(conv2d_grad_weight_lowered);
 void tare__prepare_conv2d_lowered(const tare_args *, const tare_desc_ref *out, tare_work *);
 void tare__prepare_conv2d_grad_data_lowered(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_data_raised(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_weight_panel(const tare_args *, const tare_desc_ref *out, tare_work *);
 void tare__prepare_conv2d_grad_weight_lowered(const tare_args *, const tare_desc_ref *out, tare_work *);
 bool tare__conv2d_lowered_fits(const tare_args *);
 bool tare__conv2d_grad_data_lowered_fits(const tare_args *);
+bool tare__conv2d_grad_data_raised_fits(const tare_args *);
+bool tare__conv2d_grad_weight_panel_fits(const tare_args *);
 bool tare__conv2d_grad_weight_lowered_fits(const tare_args *);
 
-/* Adds the pieces' partial dw, which lie in the pieces' scratch, in the order of the pieces. Unset for one piece. */
+/* Adds the pieces' partial dw, which lie in the pieces' scratch, in the order of the pieces; nothing
+ * where there are none, with one piece or pieces that share dw. */
 int tare__conv_combine(const tare_call *, int piece, int worker);
 
 #endif

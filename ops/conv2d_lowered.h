@@ -1,44 +1,81 @@
-/* conv2d_lowered.h - images lowered along the width alone: what the direct convolutions multiply by.
+/* conv2d_lowered.h - images lowered along the width alone: what convolutions multiply by instead of columns.
  *
  * For each channel c and each column s of the kernel, the lowered image holds what column s meets in every row of the
- * padded image, at all OW outputs of a row: element (c,s,h,ow) is x[c, h - pad_h, ow stride_w + s dilation_w - pad_w],
- * zero outside. Rows are OW long without gaps, so the outputs o = oh OW + ow of tap (c,r,s) meet one contiguous run:
+ * padded image, at all OW outputs of a row: element (c,s,h,ow) is x[c, h + first_h, ow stride_w + s dilation_w +
+ * first_w], zero outside. Rows are OW long without gaps, so the outputs o = oh OW + ow of tap (c,r,s) meet one
+ * contiguous run:
  *
  *     lowered[offset(c,r,s) + o],   offset(c,r,s) = (c S + s) plane + r OW     (stride_h = dilation_h = 1)
  *
  * which no stride, padding or dilation disturbs: with a stride the rows lie by h mod stride_h ("phases"). It is 1/R of
- * the columns of im2col. (M. Cho and D. Brand, MEC: Memory-efficient Convolution for Deep Neural Network, 2017.) */
+ * the columns of im2col. (M. Cho and D. Brand, MEC: Memory-efficient Convolution for Deep Neural Network, 2017.)
+ *
+ * Where a plane is short, several images are *joined*: row h holds theirs side by side, and what is above stays true
+ * with OW of them all, o = (oh, image, ow). Where it is long, a *band* of output rows is lowered at a time. A kernel of
+ * one tap that moves nothing meets the image itself. */
 #ifndef TARE_OPS_CONV2D_LOWERED_H
 #define TARE_OPS_CONV2D_LOWERED_H
 
 #include "conv2d.h"
-#include "gemm_isa.h"
+#include "gemm_shuffle.h"
 
-/* Follows tare_conv in the geometry. */
+/* A convolution of stride, first place and dilation: of x by w, or, for a gradient to data, of dy by w turned round. */
 typedef struct {
-    int64_t phases, rows; /* a plane (c,s) is [phases, rows, OW] */
-    int64_t plane;        /* its elements */
-    int64_t channel;      /* S planes */
-    int64_t taps;         /* C/G R S */
-    int64_t images;       /* weights: images that are lowered together */
-    int64_t channels;     /* weights: channels that are lowered together */
-    int64_t kept;         /* weights: floats of a worker's vectors of sums; 0: none are kept */
-    int64_t floats;       /* of a worker's lowered image or images, before the rest of its scratch */
+    int64_t h, w;               /* of the source */
+    int64_t r, s;               /* of the kernel */
+    int64_t oh, ow;             /* of the result */
+    int64_t stride_h, stride_w; /* from output to output */
+    int64_t first_h, first_w;   /* where tap (0,0) of output (0,0) lies: minus the padding */
+    int64_t dilation_h, dilation_w;
+    bool in_place;             /* the source is its own lowered image */
+    int64_t images, band;      /* joined; output rows at a time */
+    int64_t phases, rows, row; /* a plane (c,s) is [phases, rows, row] */
+    int64_t plane, channel;    /* elements of it, and of S planes */
 } tare_lowered;
-enum {
-    TARE_LOWERED_WORDS = sizeof(tare_lowered) / sizeof(int64_t),
-    TARE_LOWERED_GUARD = 16 /* floats behind a lowered image that a vector may read */
-};
 
-static inline const tare_lowered *tare_lowered_of(const tare_call *c)
+/* Sets what follows from how many images are joined and how many rows are lowered. */
+static inline void tare_lowered_size(tare_lowered *l, int64_t images, int64_t band)
 {
-    return (const tare_lowered *)(const void *)(c->g + TARE_CONV_WORDS);
+    const int64_t reach = (l->r - 1) * l->dilation_h; /* of the kernel's last row */
+    l->images = images;
+    l->band = band;
+    l->phases = reach < l->stride_h ? reach + 1 : l->stride_h;
+    l->rows = band + reach / l->stride_h;
+    l->row = images * l->ow;
+    l->plane = l->phases * l->rows * l->row;
+    l->channel = l->s * l->plane;
 }
 
-static inline int64_t tare_lowered_offset(const tare_conv *v, const tare_lowered *l, int64_t c, int64_t r, int64_t s)
+/* x by w; one image, all of its rows. */
+static inline tare_lowered tare_lowered_forward(const tare_conv *v)
 {
-    int64_t row = r * v->dilation_h;
-    return c * l->channel + s * l->plane + (row % v->stride_h * l->rows + row / v->stride_h) * v->ow;
+    tare_lowered l = {.h = v->h, .w = v->w, .r = v->r, .s = v->s, .oh = v->oh, .ow = v->ow};
+    l.stride_h = v->stride_h;
+    l.stride_w = v->stride_w;
+    l.first_h = -v->pad_h;
+    l.first_w = -v->pad_w;
+    l.dilation_h = v->dilation_h;
+    l.dilation_w = v->dilation_w;
+    tare_lowered_size(&l, 1, l.oh);
+    return l;
+}
+
+/* A kernel of one tap that moves nothing: planes are rows, and nothing is lowered. */
+static inline void tare_lowered_plain(tare_lowered *l)
+{
+    if (l->r != 1 || l->s != 1 || l->stride_h != 1 || l->stride_w != 1 || l->first_h || l->first_w || l->h != l->oh ||
+        l->w != l->ow)
+        return;
+    l->w = l->ow = l->h * l->w;
+    l->h = l->oh = 1;
+    l->in_place = true;
+    tare_lowered_size(l, 1, 1);
+}
+
+static inline int64_t tare_lowered_offset(const tare_lowered *l, int64_t c, int64_t r, int64_t s)
+{
+    int64_t row = r * l->dilation_h;
+    return c * l->channel + s * l->plane + (row % l->stride_h * l->rows + row / l->stride_h) * l->row;
 }
 
 static inline void tare_lowered_zero(float *to, int64_t n)
@@ -58,10 +95,10 @@ TARE_ALWAYS_INLINE gemm_lanes tare_lowered_lanes(int64_t j, int64_t lo, int64_t 
                                            : gemm_lanes_of(first > 0 ? first : 0, end < TARE_LANES ? end : TARE_LANES);
 }
 
-/* Rows of `width` elements: to[i] = from[i] for lo <= i < hi, else zero. A column of vectors at a time, so that what is
- * read of a row is settled outside the loop. */
-TARE_ALWAYS_INLINE void tare_lowered_rows(float *to, const float *from, int64_t from_row, int64_t rows, int64_t width,
-                                          int64_t lo, int64_t hi)
+/* Rows of `width` elements, `to_row` and `from_row` apart: to[i] = from[i] for lo <= i < hi, else zero. A column of
+ * vectors at a time, so that what is read of a row is settled outside the loop. */
+TARE_ALWAYS_INLINE void tare_lowered_rows(float *to, int64_t to_row, const float *from, int64_t from_row, int64_t rows,
+                                          int64_t width, int64_t lo, int64_t hi)
 {
     for (int64_t j = 0; j < width; j += TARE_LANES) {
         const int64_t n = width - j < TARE_LANES ? width - j : TARE_LANES;
@@ -69,98 +106,82 @@ TARE_ALWAYS_INLINE void tare_lowered_rows(float *to, const float *from, int64_t 
         float *at = to + j;
         const float *source = from + j;
         if (n == TARE_LANES && lo <= j && j + TARE_LANES <= hi)
-            for (int64_t i = 0; i < rows; i++, at += width, source += from_row)
+            for (int64_t i = 0; i < rows; i++, at += to_row, source += from_row)
                 tare_store(at, tare_load(source));
         else
-            for (int64_t i = 0; i < rows; i++, at += width, source += from_row)
+            for (int64_t i = 0; i < rows; i++, at += to_row, source += from_row)
                 gemm_store_part(at, gemm_load_lanes(source, lanes), n);
     }
 }
 
-/* The rows i of a phase that lie in the image. */
-static inline tare_conv_span tare_lowered_inside(const tare_conv *v, const tare_lowered *l, int64_t phase)
+/* The lanes of even number of (a, b). */
+#define TARE_LANE_EVEN(i, d) (2 * (i))
+
+/* The same with to[i] = from[i stride], stride 2 or 4: neighbouring vectors are read, and every other lane is kept. */
+TARE_ALWAYS_INLINE void tare_lowered_strided(int stride, float *to, int64_t to_row, const float *from, int64_t from_row,
+                                             int64_t rows, int64_t width, int64_t lo, int64_t hi)
 {
-    return tare_conv_inside(phase - v->pad_h, v->stride_h, l->rows, v->h);
+    for (int64_t j = 0; j < width; j += TARE_LANES) {
+        const int64_t n = width - j < TARE_LANES ? width - j : TARE_LANES;
+        gemm_lanes lanes[4];
+        TARE_UNROLL
+        for (int k = 0; k < stride; k++) /* up to the last that is used: nothing behind it is read */
+            lanes[k] =
+                tare_lowered_lanes(j * stride + k * TARE_LANES, lo * stride, hi > lo ? hi * stride - stride + 1 : 0);
+        float *at = to + j;
+        const float *source = from + j * stride;
+        for (int64_t i = 0; i < rows; i++, at += to_row, source += from_row) {
+            tare_vf x[4];
+            TARE_UNROLL
+            for (int k = 0; k < stride; k++)
+                x[k] = gemm_load_lanes(source + k * TARE_LANES, lanes[k]);
+            x[0] = SHUFFLE(x[0], x[1], TARE_LANE_EVEN, 0);
+            if (stride == 4)
+                x[0] = SHUFFLE(x[0], SHUFFLE(x[2], x[3], TARE_LANE_EVEN, 0), TARE_LANE_EVEN, 0);
+            gemm_store_part(at, x[0], n);
+        }
+    }
 }
 
-/* Channels of x [channels,H,W] into `lowered`. */
-static inline void tare_lower(const tare_conv *v, const tare_lowered *l, const float *x, int64_t channels,
+/* The rows i of a phase, of the band from output row `oh` on, that lie in the image. */
+static inline tare_conv_span tare_lowered_inside(const tare_lowered *l, int64_t phase, int64_t oh)
+{
+    return tare_conv_inside(l->first_h + phase + oh * l->stride_h, l->stride_h, l->rows, l->h);
+}
+
+/* One phase of column s of one channel: `x` is the channel in the first image, the next ones `image` apart. */
+static inline void tare_lower_phase(const tare_lowered *l, const float *x, int64_t image, int64_t oh, int64_t s,
+                                    int64_t phase, float *lowered)
+{
+    const int64_t w = l->w, ow = l->ow, stride = l->stride_w, step = l->stride_h * w;
+    const int64_t first = s * l->dilation_w + l->first_w;
+    const tare_conv_span in = tare_conv_inside(first, stride, ow, w), rows = tare_lowered_inside(l, phase, oh);
+    const int64_t n = rows.end - rows.from;
+    tare_lowered_zero(lowered, rows.from * l->row);
+    tare_lowered_zero(lowered + rows.end * l->row, (l->rows - rows.end) * l->row);
+    x += ((rows.from + oh) * l->stride_h + phase + l->first_h) * w + first;
+    float *to = lowered + rows.from * l->row;
+    for (int64_t k = 0; k < l->images; ++k, x += image, to += ow)
+        if (stride == 1)
+            tare_lowered_rows(to, l->row, x, step, n, ow, in.from, in.end);
+        else if (stride == 2)
+            tare_lowered_strided(2, to, l->row, x, step, n, ow, in.from, in.end);
+        else if (stride == 4)
+            tare_lowered_strided(4, to, l->row, x, step, n, ow, in.from, in.end);
+        else
+            for (int64_t i = 0; i < n; ++i)
+                for (int64_t o = 0; o < ow; ++o)
+                    to[i * l->row + o] = o >= in.from && o < in.end ? x[i * step + o * stride] : 0;
+}
+
+/* Channels of x [images][channels,H,W], the images `image` apart, for the band from output row `oh` on. */
+static inline void tare_lower(const tare_lowered *l, const float *x, int64_t image, int64_t channels, int64_t oh,
                               float *lowered)
 {
-    const int64_t h = v->h, w = v->w, ow = v->ow, stride = v->stride_w, step = v->stride_h * w;
-    for (int64_t c = 0; c < channels; ++c, x += h * w)
-        for (int64_t s = 0; s < v->s; ++s) {
-            const int64_t first = s * v->dilation_w - v->pad_w;
-            const tare_conv_span in = tare_conv_inside(first, stride, ow, w);
-            for (int64_t phase = 0; phase < l->phases; ++phase, lowered += l->rows * ow) {
-                const tare_conv_span rows = tare_lowered_inside(v, l, phase);
-                const float *from = x + (rows.from * v->stride_h + phase - v->pad_h) * w + first;
-                float *to = lowered + rows.from * ow;
-                tare_lowered_zero(lowered, rows.from * ow);
-                tare_lowered_zero(lowered + rows.end * ow, (l->rows - rows.end) * ow);
-                if (stride == 1) {
-                    tare_lowered_rows(to, from, step, rows.end - rows.from, ow, in.from, in.end);
-                    continue;
-                }
-                for (int64_t i = rows.from; i < rows.end; ++i, to += ow, from += step)
-                    for (int64_t o = 0; o < ow; ++o)
-                        to[o] = o >= in.from && o < in.end ? from[o * stride] : 0;
-            }
-        }
-}
-
-enum { TARE_LOWERED_COLUMNS = 8 };
-
-/* A channel's rows of one phase, dx[i] += the sum over s (`first` <= s < `end`, at most TARE_LOWERED_COLUMNS) of the
- * lowered rows; stride_w is 1. */
-static inline void tare_raise_rows(const tare_conv *v, const tare_lowered *l, float *dx, int64_t step, int64_t rows,
-                                   const float *lowered, int64_t s, int64_t s_end)
-{
-    for (int64_t j = 0; j < v->w; j += TARE_LANES) {
-        const int64_t n = v->w - j < TARE_LANES ? v->w - j : TARE_LANES;
-        gemm_lanes lanes[TARE_LOWERED_COLUMNS];
-        for (int64_t k = s; k < s_end; k++) {
-            const int64_t first = k * v->dilation_w - v->pad_w;
-            const tare_conv_span in = tare_conv_inside(first, 1, v->ow, v->w);
-            lanes[k - s] = tare_lowered_lanes(j, first + in.from, first + in.end);
-        }
-        const float *from = lowered + j - (s * v->dilation_w - v->pad_w);
-        float *to = dx + j;
-        for (int64_t i = 0; i < rows; i++, to += step, from += v->ow) {
-            tare_vf sum = s > 0 ? gemm_load_part(to, n) : (tare_vf){0};
-            const float *column = from;
-            for (int64_t k = 0; k < s_end - s; k++, column += l->plane - v->dilation_w)
-                sum += gemm_load_lanes(column, lanes[k]);
-            gemm_store_part(to, sum, n);
-        }
-    }
-}
-
-/* The reverse: dx is the sum, over s in ascending order, of what `lowered` holds for it. */
-static inline void tare_raise(const tare_conv *v, const tare_lowered *l, float *dx, int64_t channels,
-                              const float *lowered)
-{
-    const int64_t h = v->h, w = v->w, ow = v->ow, stride = v->stride_w, step = v->stride_h * w;
-    const bool every_row = v->stride_w == 1 && l->phases == v->stride_h && l->rows * l->phases >= h + v->pad_h;
-    for (int64_t c = 0; c < channels; ++c, dx += h * w, lowered += l->channel) {
-        if (!every_row)
-            tare_lowered_zero(dx, h * w);
-        for (int64_t phase = 0; phase < l->phases; ++phase) {
-            const tare_conv_span rows = tare_lowered_inside(v, l, phase);
-            float *to = dx + (rows.from * v->stride_h + phase - v->pad_h) * w;
-            const float *from = lowered + (phase * l->rows + rows.from) * ow;
-            for (int64_t s = 0; stride == 1 && s < v->s; s += TARE_LOWERED_COLUMNS)
-                tare_raise_rows(v, l, to, step, rows.end - rows.from, from + s * l->plane, s,
-                                s + TARE_LOWERED_COLUMNS < v->s ? s + TARE_LOWERED_COLUMNS : v->s);
-            for (int64_t s = 0; stride > 1 && s < v->s; ++s, from += l->plane) {
-                const int64_t first = s * v->dilation_w - v->pad_w;
-                const tare_conv_span in = tare_conv_inside(first, stride, ow, w);
-                for (int64_t i = 0; i < rows.end - rows.from; ++i)
-                    for (int64_t o = in.from; o < in.end; ++o)
-                        to[i * step + first + o * stride] += from[i * ow + o];
-            }
-        }
-    }
+    for (int64_t c = 0; c < channels; ++c, x += l->h * l->w)
+        for (int64_t s = 0; s < l->s; ++s)
+            for (int64_t phase = 0; phase < l->phases; ++phase, lowered += l->rows * l->row)
+                tare_lower_phase(l, x, image, oh, s, phase, lowered);
 }
 
 /* A dimension cut into `tiles` of at most `most`, as even as can be: the first `longer` have one more than `least`.
@@ -177,8 +198,5 @@ static inline int64_t tare_cut_size(tare_cut cut, int64_t i)
 {
     return cut.least + (i < cut.longer);
 }
-
-/* Sets the geometry: one image of a group is lowered at a time. */
-tare_lowered *tare__lowered_prepare(tare_conv *, tare_work *);
 
 #endif

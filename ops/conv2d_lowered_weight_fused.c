@@ -17,6 +17,15 @@ enum { SIDE = 4, SUMS = 12 };
 #endif
 enum { CHUNKS = (SUMS + TARE_LANES - 1) / TARE_LANES };
 
+/* Follows tare_conv in the geometry. */
+typedef struct {
+    int64_t taps;              /* C/G R S */
+    int64_t images, channels;  /* that are lowered together */
+    int64_t kept;              /* floats of a worker's vectors of sums; 0: none are kept */
+    int64_t floats;            /* of a worker's lowered images, before the rest of its scratch */
+    int64_t dy_image, x_image; /* from image to image */
+} plan;
+
 typedef struct {
     int64_t n_o, images; /* outputs of an image, images */
     const float *dy;     /* of the first row of the tile in the first image */
@@ -156,30 +165,31 @@ typedef struct {
     int64_t *offset, *place;
 } scratch;
 
-static inline size_t tables_bytes(const tare_lowered *l)
+static inline size_t tables_bytes(const plan *q)
 {
-    return (size_t)(2 * l->taps + 7) / 8 * 64;
+    return (size_t)(2 * q->taps + 7) / 8 * 64;
 }
 
-static inline scratch scratch_of(const tare_call *c, const tare_conv *v, const tare_lowered *l, int worker)
+static inline scratch scratch_of(const tare_call *c, const tare_conv *v, const tare_lowered *l, const plan *q,
+                                 int worker)
 {
-    const size_t floats = (size_t)(l->floats + l->kept) * sizeof(float);
-    char *at = (char *)c->ptr[5] + (size_t)worker * (floats + tables_bytes(l));
+    const size_t floats = (size_t)(q->floats + q->kept) * sizeof(float);
+    char *at = (char *)c->ptr[5] + (size_t)worker * (floats + tables_bytes(q));
     scratch own = {.lowered = (float *)(void *)at, .offset = (int64_t *)(void *)(at + floats)};
-    own.kept = l->kept ? own.lowered + l->floats : NULL;
-    own.place = own.offset + l->taps;
-    int64_t n = 0, channels = l->channels;
+    own.kept = q->kept ? own.lowered + q->floats : NULL;
+    own.place = own.offset + q->taps;
+    int64_t n = 0, channels = q->channels;
     for (int64_t i = 0; i < v->c / v->groups; i++)
         for (int64_t s = 0; s < v->s; s++)
             for (int64_t r = 0; r < v->r; r++, n++) {
-                own.offset[n] = tare_lowered_offset(v, l, i % channels, r, s);
+                own.offset[n] = tare_lowered_offset(l, i % channels, r, s);
                 own.place[n] = (i * v->r + r) * v->s + s;
             }
     return own;
 }
 
 /* Rows of a group by the taps of some of its channels, over the images lowered; `add`: to what dw holds. */
-static inline void multiply(const tare_conv *v, const tare_lowered *l, const scratch *own, job j, int64_t first_tap,
+static inline void multiply(const tare_conv *v, const plan *q, const scratch *own, job j, int64_t first_tap,
                             int64_t n_taps, bool add, float *dw)
 {
     const tare_cut row_cut = tare_cut_of(v->k / v->groups, SIDE);
@@ -195,7 +205,7 @@ static inline void multiply(const tare_conv *v, const tare_lowered *l, const scr
             j.kept = j.kept ? j.kept + rows * taps * TARE_LANES : NULL;
             for (int64_t t = 0; j.ends && t < taps; t++)
                 for (int64_t r = 0; r < rows; r++) {
-                    float *to = dw + (row + r) * l->taps + own->place[tap + t];
+                    float *to = dw + (row + r) * q->taps + own->place[tap + t];
                     *to = add ? *to + sum[t * rows + r] : sum[t * rows + r];
                 }
         }
@@ -205,31 +215,32 @@ static inline void multiply(const tare_conv *v, const tare_lowered *l, const scr
 int TARE_KERNEL(conv2d_grad_weight_lowered)(const tare_call *c, int piece, int worker)
 {
     const tare_conv *v = tare_conv_of(c);
-    const tare_lowered *l = tare_lowered_of(c);
+    const plan *q = (const plan *)(const void *)(c->g + TARE_CONV_WORDS);
+    const tare_lowered l = tare_lowered_forward(v);
     const int64_t c_group = v->c / v->groups, k_group = v->k / v->groups, size = v->h * v->w, kernel = v->r * v->s;
-    const int64_t n_o = tare_conv_plane(v), whole = v->k * l->taps;
-    const scratch own = scratch_of(c, v, l, worker);
+    const int64_t n_o = tare_conv_plane(v), whole = v->k * q->taps;
+    const scratch own = scratch_of(c, v, &l, q, worker);
     const float *dy = c->ptr[0], *x = c->ptr[1]; /* [N,K,OH,OW], [N,C,H,W] */
     float *dw = c->n_pieces > 1 ? (float *)c->ptr[4] + piece * ((whole + 15) / 16 * 16) : c->ptr[3]; /* [K,C/G,R,S] */
     const tare_conv_span images = tare_conv_piece(v, piece);
-    const int64_t group = k_group * l->taps; /* weights */
+    const int64_t group = k_group * q->taps; /* weights */
     if (images.from == images.end)
         memset(dw, 0, (size_t)whole * sizeof *dw);
-    for (int64_t from = images.from; from < images.end; from += l->images) {
-        const int64_t n = images.end - from < l->images ? images.end - from : l->images;
+    for (int64_t from = images.from; from < images.end; from += q->images) {
+        const int64_t n = images.end - from < q->images ? images.end - from : q->images;
         for (int64_t g = 0; g < v->groups; g++)
-            for (int64_t i = 0; i < c_group; i += l->channels) {
-                const int64_t channels = c_group - i < l->channels ? c_group - i : l->channels;
-                job j = {.n_o = n_o, .images = n, .dy_image = v->k * n_o, .lowered = own.lowered};
-                j.lowered_image = channels * l->channel;
-                j.dy = dy + (from * v->k + g * k_group) * n_o;
+            for (int64_t i = 0; i < c_group; i += q->channels) {
+                const int64_t channels = c_group - i < q->channels ? c_group - i : q->channels;
+                job j = {.n_o = n_o, .images = n, .dy_image = q->dy_image, .lowered = own.lowered};
+                j.lowered_image = channels * l.channel;
+                j.dy = dy + from * q->dy_image + g * k_group * n_o;
                 j.kept = own.kept ? own.kept + g * group * TARE_LANES : NULL;
                 j.starts = !own.kept || from == images.from;
                 j.ends = !own.kept || from + n == images.end;
                 for (int64_t m = 0; m < n; m++)
-                    tare_lower(v, l, x + ((from + m) * v->c + g * c_group + i) * size, channels,
+                    tare_lower(&l, x + (from + m) * q->x_image + (g * c_group + i) * size, 0, channels, 0,
                                own.lowered + m * j.lowered_image);
-                multiply(v, l, &own, j, i * kernel, channels * kernel, !own.kept && from > images.from, dw + g * group);
+                multiply(v, q, &own, j, i * kernel, channels * kernel, !own.kept && from > images.from, dw + g * group);
             }
     }
     return 0;
@@ -247,21 +258,31 @@ void tare__prepare_conv2d_grad_weight_lowered(const tare_args *a, const tare_des
     (void)out;
     tare_conv_operands o = tare_conv_to_weight(a);
     tare_conv *v = tare__conv_prepare(a, o.x, o.w, o.y, work);
-    tare_lowered *l = tare__lowered_prepare(v, work);
+    const tare_lowered l = tare_lowered_forward(v);
+    plan *q = (plan *)(void *)(work->g + TARE_CONV_WORDS);
+    *q = (plan){.taps = tare_conv_taps(v), .dy_image = o.y->stride[0], .x_image = o.x->stride[0]};
+    work->n_g = TARE_CONV_WORDS + (int32_t)(sizeof *q / sizeof(int64_t));
     tare__conv_cut(v, PIECES, work);
-    const int64_t c_group = v->c / v->groups, plane = tare_conv_plane(v), sums = v->k * l->taps;
+    const int64_t c_group = v->c / v->groups, plane = tare_conv_plane(v), sums = v->k * q->taps;
     const int64_t outputs = 16 * (sums <= KEPT_MOST ? SHORT : LONG);
     int64_t images = plane ? (outputs + plane - 1) / plane : 1;
     images = images < v->images ? images : v->images;
-    l->images = images > 0 ? images : 1;
-    const int64_t room = l->channel ? LOWERED_TOGETHER / (l->channel * l->images) : c_group;
-    l->channels = room < 1 ? 1 : room < c_group ? room : c_group > 0 ? c_group : 1;
-    if (sums <= KEPT_MOST && l->images < v->images && l->channels == c_group)
-        l->kept = sums * 16; /* the widest vectors */
-    l->floats = (l->images * l->channels * l->channel + TARE_LOWERED_GUARD + 15) / 16 * 16;
-    work->worker_bytes = (size_t)(l->floats + l->kept) * sizeof(float) + tables_bytes(l);
+    q->images = images > 0 ? images : 1;
+    const int64_t room = l.channel ? LOWERED_TOGETHER / (l.channel * q->images) : c_group;
+    q->channels = room < 1 ? 1 : room < c_group ? room : c_group > 0 ? c_group : 1;
+    if (sums <= KEPT_MOST && q->images < v->images && q->channels == c_group)
+        q->kept = sums * 16; /* the widest vectors */
+    q->floats = (q->images * q->channels * l.channel + 15) / 16 * 16;
+    work->worker_bytes = (size_t)(q->floats + q->kept) * sizeof(float) + tables_bytes(q);
     if (work->n_pieces > 1)
-        work->piece_bytes = (size_t)((v->k * l->taps + 15) / 16 * 16) * sizeof(float);
+        work->piece_bytes = (size_t)((v->k * q->taps + 15) / 16 * 16) * sizeof(float);
+}
+
+/* Whether an image is small enough to be lowered, and there is something to lower. */
+bool tare__conv2d_grad_weight_lowered_fits(const tare_args *a)
+{
+    const tare_conv_operands o = tare_conv_to_weight(a);
+    return tare__conv_small(&o, a->attr);
 }
 
 #endif

@@ -105,6 +105,7 @@ static const tare_sample dense_samples[] = {
     {TARE_SAMPLE_CHECK, "f32[1,17] f32[19,17] -", NULL, NULL},
     {TARE_SAMPLE_CHECK, "f32[7,33] f32[1,33] f32[1]", NULL, NULL},
     {TARE_SAMPLE_CHECK, "f32[129,130] f32[65,130] f32[65]", NULL, NULL},
+    {TARE_SAMPLE_CHECK, "f32[13,1100] f32[20,1100] f32[20]", NULL, NULL},
     {TARE_SAMPLE_CHECK, "f32[0,5] f32[4,5] f32[4]", NULL, NULL},
     {TARE_SAMPLE_CHECK, "f32[3,0] f32[4,0] f32[4]", NULL, NULL},
     {TARE_SAMPLE_BENCH, "f32[256,1000] f32[300,1000] f32[300]", NULL, NULL},

@@ -7,13 +7,13 @@
  *
  *     DOT     k contiguous in A and B, few rows or few columns: dot products, 16 sums reduced at once
  *     ROW     n contiguous in B, M < 4: rows of B scaled and added, in four sums (k mod 4) that hide the latency
- *     DIRECT  n contiguous in B, small: the register tile straight on the operands (outer products among them)
+ *     DIRECT  n contiguous in B, few rows or short k: the register tile straight on the operands
  *     PACKED  anything: B in packed panels in L2, a strip of A in L1, C in registers
  *
  * Invariant: an element's bits depend on its row of A, its column of B, K and the path; not on its place in C, the
- * pieces, the leading dimensions, the addresses or the worker. (Of a NaN only that it is one.) In PACKED and DIRECT
- * an element is one chain of fused multiply-adds over k, in blocks of K cut by K alone; in ROW four such chains; in
- * DOT one a lane, then a fixed tree. (The form is which strides are 1: a column that is contiguous because B has no
+ * pieces, the leading dimensions, the addresses or the worker. (Of a NaN only that it is one.) In DIRECT and PACKED
+ * an element is one chain of fused multiply-adds a block of K, cut by K alone; in ROW four such chains; in DOT one a
+ * lane, then a fixed tree. (The form is which strides are 1: a column that is contiguous because B has no
  * other counts as k contiguous.)
  *
  * Nothing is read outside the operands, nothing written outside C. No alignment is asked for; C must not overlap the
@@ -34,6 +34,10 @@ typedef struct {
 
 typedef enum { TARE_GEMM_DOT, TARE_GEMM_ROW, TARE_GEMM_DIRECT, TARE_GEMM_PACKED } tare_gemm_path;
 
+/* FEW_ROWS: DIRECT and DOT take products of so many rows whatever their k. BLOCK_K: up to that K, PACKED adds as DIRECT
+ * does. */
+enum { TARE_GEMM_FEW_ROWS = 16, TARE_GEMM_BLOCK_K = 512 };
+
 /* The path of a product. DOT, ROW and DIRECT refuse nothing else than what their line above says about strides;
  * PACKED computes any product. */
 tare_gemm_path tare__gemm_path(const tare_gemm_shape *shape);
@@ -41,6 +45,10 @@ tare_gemm_path tare__gemm_path(const tare_gemm_shape *shape);
 /* Into how many pieces (1..16) the product is cut, by its shape alone: 1 below about 2 MFLOP, then 2, from 40 MFLOP on
  * 4, then 8, 16. */
 int32_t tare__gemm_pieces(const tare_gemm_shape *shape);
+
+/* Which part of C a piece writes. */
+void tare__gemm_tile(const tare_gemm_shape *shape, int piece, int n_pieces, int64_t *row, int64_t *rows,
+                     int64_t *column, int64_t *columns);
 
 /* Scratch each worker of PACKED needs, in bytes, aligned to 64. */
 size_t tare__gemm_worker_bytes(const tare_gemm_shape *shape);

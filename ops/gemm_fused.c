@@ -11,9 +11,9 @@
 #include "gemm_tile.h"
 
 enum {
-    BLOCK_K = 512,              /* a strip of A: 8 x 512 floats, half of L1 */
-    BLOCK_B = 160 * 1024,       /* floats of a block of B: 640 KiB of L2 */
-    STRIP_FLOATS = 8 * BLOCK_K, /* of a copied strip of A; there is room for two */
+    BLOCK_K = TARE_GEMM_BLOCK_K, /* a strip of A: 8 x 512 floats, half of L1 */
+    BLOCK_B = 160 * 1024,        /* floats of a block of B: 640 KiB of L2 */
+    STRIP_FLOATS = 8 * BLOCK_K,  /* of a copied strip of A; there is room for two */
     PANEL = TILE_VECTORS * TARE_LANES
 };
 
@@ -40,13 +40,13 @@ static int64_t block_n_of(int64_t n, int64_t block_k)
 
 tare_gemm_path tare__gemm_path(const tare_gemm_shape *s)
 {
-    if (s->a_col == 1 && s->b_row == 1 && (s->m <= 16 || s->n <= 4)) {
+    if (s->a_col == 1 && s->b_row == 1 && (s->m <= TARE_GEMM_FEW_ROWS || s->n <= 4)) {
         return TARE_GEMM_DOT;
     }
     if (s->b_col == 1 && s->m < 4) {
         return TARE_GEMM_ROW;
     }
-    if (s->b_col == 1 && s->k <= BLOCK_K && (s->m <= 16 || s->k <= 16)) {
+    if (s->b_col == 1 && (s->m <= TARE_GEMM_FEW_ROWS || s->k <= 16)) {
         return TARE_GEMM_DIRECT;
     }
     return TARE_GEMM_PACKED;
@@ -62,6 +62,16 @@ int32_t tare__gemm_pieces(const tare_gemm_shape *s)
         pieces /= 2;
     }
     return pieces > 1 ? pieces : 1;
+}
+
+void tare__gemm_tile(const tare_gemm_shape *s, int piece, int n_pieces, int64_t *row, int64_t *rows, int64_t *column,
+                     int64_t *columns)
+{
+    gemm_part part = gemm_part_of(s, piece, n_pieces);
+    *row = part.m;
+    *rows = part.m_end - part.m;
+    *column = part.n;
+    *columns = part.n_end - part.n;
 }
 
 size_t tare__gemm_worker_bytes(const tare_gemm_shape *s)
@@ -90,33 +100,6 @@ static void pack_rows(const float *b, int64_t b_row, int64_t k, int64_t n, float
     }
 }
 
-/* The same where k is contiguous: squares of TARE_LANES, transposed. */
-static void pack_columns(const float *b, int64_t b_col, int64_t k, int64_t n, float *panel)
-{
-    int64_t width = round_up(n, TARE_LANES);
-    for (int64_t v = 0; v < n; v += TARE_LANES) {
-        int64_t n_here = n - v < TARE_LANES ? n - v : TARE_LANES;
-        for (int64_t i = 0; i < k; i += TARE_LANES) {
-            int64_t k_here = k - i < TARE_LANES ? k - i : TARE_LANES;
-            tare_vf x[TARE_LANES];
-            TARE_UNROLL
-            for (int j = 0; j < TARE_LANES; j++) {
-                const float *from = b + (v + j) * b_col + i;
-                x[j] = j >= n_here            ? (tare_vf){0}
-                       : k_here == TARE_LANES ? tare_load(from)
-                                              : gemm_load_part(from, k_here);
-            }
-            gemm_transpose(x);
-            TARE_UNROLL
-            for (int j = 0; j < TARE_LANES; j++) {
-                if (j < k_here) {
-                    tare_store(panel + (i + j) * width + v, x[j]);
-                }
-            }
-        }
-    }
-}
-
 static void pack_any(const float *b, int64_t b_row, int64_t b_col, int64_t k, int64_t n, float *panel)
 {
     int64_t width = round_up(n, TARE_LANES);
@@ -136,7 +119,7 @@ static void pack_block(const tare_gemm_shape *s, const float *b, int64_t k, int6
         if (s->b_col == 1) {
             pack_rows(b + j, s->b_row, k, n_here, panel);
         } else if (s->b_row == 1) {
-            pack_columns(b + j * s->b_col, s->b_col, k, n_here, panel);
+            gemm_turn(b + j * s->b_col, s->b_col, n_here, k, 1, panel, round_up(n_here, TARE_LANES));
         } else {
             pack_any(b + j * s->b_col, s->b_row, s->b_col, k, n_here, panel);
         }
@@ -172,8 +155,9 @@ TARE_ALWAYS_INLINE void tile(int rows, int n_vectors, int in_place, int64_t k, c
                              const float *panel, const gemm_target *to)
 {
     tare_vf acc[TILE_ROWS][TILE_VECTORS];
+    gemm_tile_zero(rows, n_vectors, acc);
     gemm_tile_multiply(rows, n_vectors, k, a, in_place ? a_row : 1, in_place ? 1 : rows, panel, n_vectors * TARE_LANES,
-                       0, acc);
+                       0, 0, acc);
     gemm_tile_store(rows, n_vectors, acc, to);
 }
 

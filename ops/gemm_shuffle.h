@@ -47,6 +47,36 @@ static inline __attribute__((always_inline)) void gemm_transpose(tare_vf x[TARE_
     TRANSPOSE_STEP(1)
 }
 
+/* to[i to_row + j] = from[j from_row + i] for i < n, j < rows: rows become columns. `pad`: zeros in the columns that
+ * are lacking to whole vectors; else nothing is written there. */
+TARE_ALWAYS_INLINE void gemm_turn(const float *from, int64_t from_row, int64_t rows, int64_t n, int pad, float *to,
+                                  int64_t to_row)
+{
+    for (int64_t v = 0; v < rows; v += TARE_LANES) {
+        int64_t n_here = rows - v < TARE_LANES ? rows - v : TARE_LANES;
+        for (int64_t i = 0; i < n; i += TARE_LANES) {
+            int64_t k_here = n - i < TARE_LANES ? n - i : TARE_LANES;
+            tare_vf x[TARE_LANES];
+            TARE_UNROLL
+            for (int j = 0; j < TARE_LANES; j++) {
+                const float *at = from + (v + j) * from_row + i;
+                x[j] = j >= n_here ? (tare_vf){0} : k_here == TARE_LANES ? tare_load(at) : gemm_load_part(at, k_here);
+            }
+            gemm_transpose(x);
+            TARE_UNROLL
+            for (int j = 0; j < TARE_LANES; j++) {
+                if (j < k_here) {
+                    if (pad || n_here == TARE_LANES) {
+                        tare_store(to + (i + j) * to_row + v, x[j]);
+                    } else {
+                        gemm_store_part(to + (i + j) * to_row + v, x[j], n_here);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /* Lane j of the result is the sum of x[j]'s lanes, by the same tree for each j: lane i with lane i + half the lanes,
  * then with i + a quarter, and so on. */
 static inline __attribute__((always_inline)) tare_vf gemm_sums(tare_vf x[TARE_LANES])

@@ -1,4 +1,4 @@
-/* gemm_skinny_fused.c - the matrix product where one side is small: DOT, ROW and DIRECT, all on the operands in place.
+/* gemm_skinny_fused.c - the matrix product where one side is small: DOT and ROW, both on the operands in place.
  *
  * These are the products of a layer at batch 1 and of short reductions, where packing would cost more than the
  * product and a chain of additions one after the other would leave the processor waiting.
@@ -186,6 +186,105 @@ static __attribute__((noinline)) void dot_tiles(const tare_gemm_shape *s, const 
     }
 }
 
+/* Long rows of B, which are read once from memory: some of them at a time meet all rows of A, slice of k by slice, so
+ * that a slice of A stays in a first-level cache. Sums lie as vectors in memory between slices: bits are those above.
+ */
+#if TARE_LANES == 16
+enum { LONG_ROWS = 8, LONG_COLUMNS = 3 };
+#else
+enum { LONG_ROWS = 4, LONG_COLUMNS = 3 };
+#endif
+enum { LONG_K = 1024, LONG_SLICE = 1024, LONG_GROUP = 4 * LONG_COLUMNS, LONG_MOST = TARE_GEMM_FEW_ROWS };
+
+/* kept[r][j] += x[r] w[j] over a slice; `ahead`: what so many elements further is fetched meanwhile. */
+static __attribute__((noinline)) void dot_slice(const float *const *x, const float *const *w, int64_t k, int64_t ahead,
+                                                tare_vf kept[LONG_ROWS][LONG_GROUP])
+{
+    tare_vf acc[LONG_ROWS][LONG_COLUMNS];
+    TARE_UNROLL
+    for (int r = 0; r < LONG_ROWS; r++) {
+        TARE_UNROLL
+        for (int j = 0; j < LONG_COLUMNS; j++) {
+            acc[r][j] = kept[r][j];
+        }
+    }
+    for (int64_t i = 0; i < k; i += TARE_LANES) {
+        const int64_t part = k - i < TARE_LANES ? k - i : 0;
+        tare_vf y[LONG_COLUMNS];
+        TARE_UNROLL
+        for (int j = 0; j < LONG_COLUMNS; j++) {
+            y[j] = part ? gemm_load_part(w[j] + i, part) : tare_load(w[j] + i);
+            if (ahead) {
+                __builtin_prefetch(w[j] + i + ahead);
+            }
+        }
+        TARE_UNROLL
+        for (int r = 0; r < LONG_ROWS; r++) {
+            tare_vf z = part ? gemm_load_part(x[r] + i, part) : tare_load(x[r] + i);
+            TARE_UNROLL
+            for (int j = 0; j < LONG_COLUMNS; j++) {
+                acc[r][j] = gemm_fma(z, y[j], acc[r][j]);
+            }
+        }
+    }
+    TARE_UNROLL
+    for (int r = 0; r < LONG_ROWS; r++) {
+        TARE_UNROLL
+        for (int j = 0; j < LONG_COLUMNS; j++) {
+            kept[r][j] = acc[r][j];
+        }
+    }
+}
+
+/* The rows m.. and columns n.. of a group, at most LONG_GROUP, from their vectors of sums. */
+static void dot_finish(const tare_gemm_shape *s, tare_vf kept[LONG_ROWS][LONG_GROUP], int64_t rows, int64_t columns,
+                       const float *bias, float *c)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t j = 0; j < columns; j += TARE_LANES) {
+            const int64_t n = columns - j < TARE_LANES ? columns - j : TARE_LANES;
+            tare_vf x[TARE_LANES];
+            TARE_UNROLL
+            for (int i = 0; i < TARE_LANES; i++) {
+                x[i] = i < n ? kept[r][j + i] : (tare_vf){0};
+            }
+            tare_vf sums = gemm_sums(x);
+            gemm_store_part(c + r * s->c_row + j, bias ? sums + gemm_load_part(bias + j, n) : sums, n);
+        }
+    }
+}
+
+static void dot_long(const tare_gemm_shape *s, const float *a, const float *b, const float *bias, float *c, int piece,
+                     int n_pieces)
+{
+    gemm_part part = gemm_part_of(s, piece, n_pieces);
+    for (int64_t n = part.n; n < part.n_end; n += LONG_GROUP) {
+        tare_vf kept[LONG_MOST / LONG_ROWS][LONG_ROWS][LONG_GROUP];
+        const int64_t columns = part.n_end - n < LONG_GROUP ? part.n_end - n : LONG_GROUP;
+        memset(kept, 0, sizeof kept);
+        for (int64_t i = 0; i < s->k; i += LONG_SLICE) {
+            const int64_t k = s->k - i < LONG_SLICE ? s->k - i : LONG_SLICE;
+            for (int64_t m = part.m; m < part.m_end; m += LONG_ROWS) {
+                const float *x[LONG_ROWS], *w[LONG_COLUMNS];
+                for (int64_t r = 0; r < LONG_ROWS; r++) {
+                    x[r] = a + (m + r < part.m_end ? m + r : part.m_end - 1) * s->a_row + i;
+                }
+                for (int64_t j = 0; j < columns; j += LONG_COLUMNS) {
+                    for (int64_t q = 0; q < LONG_COLUMNS; q++) {
+                        w[q] = b + (n + (j + q < columns ? j + q : columns - 1)) * s->b_col + i;
+                    }
+                    const int64_t ahead = j + 2 * LONG_COLUMNS <= columns ? LONG_COLUMNS * s->b_col : 0;
+                    dot_slice(x, w, k, m == part.m ? ahead : 0, (void *)&kept[(m - part.m) / LONG_ROWS][0][j]);
+                }
+            }
+        }
+        for (int64_t m = part.m; m < part.m_end; m += LONG_ROWS) {
+            dot_finish(s, kept[(m - part.m) / LONG_ROWS], part.m_end - m < LONG_ROWS ? part.m_end - m : LONG_ROWS,
+                       columns, bias ? bias + n : NULL, c + m * s->c_row + n);
+        }
+    }
+}
+
 TARE_GEMM_ONE(TARE_KERNEL(gemm_dot))
 {
     (void)worker_scratch;
@@ -201,6 +300,10 @@ TARE_GEMM_ONE(TARE_KERNEL(gemm_dot))
         return;
     }
 #endif
+    if (s->k > LONG_K && s->m > 4 && s->m <= LONG_MOST) {
+        dot_long(s, a, b, bias, c, piece, n_pieces);
+        return;
+    }
     dot_tiles(s, a, b, bias, c, piece, n_pieces);
 }
 /* ROW: y[1, n] = x[1, k] w[k, n], the sums of k mod 4 apart. */
@@ -290,102 +393,6 @@ TARE_GEMM_ONE(TARE_KERNEL(gemm_row))
                 width = left;
                 row_part(shape, x, b + n, left, bias_n, y + n);
             }
-        }
-    }
-}
-
-/* DIRECT: the register tile on the operands themselves. */
-
-TARE_ALWAYS_INLINE void direct_tile(int rows, int n_vectors, int64_t m, const tare_gemm_shape *s, const float *a,
-                                    const float *b, int64_t b_part, const float *bias, float *c)
-{
-    tare_vf acc[TILE_ROWS][TILE_VECTORS];
-    gemm_tile_multiply(rows, n_vectors, s->k, a + m * s->a_row, s->a_row, s->a_col, b, s->b_row, b_part, acc);
-    gemm_target to = {.c = c + m * s->c_row, .c_row = s->c_row, .bias = bias, .end = rows};
-    to.n_last = b_part ? b_part : TARE_LANES;
-    gemm_tile_store(rows, n_vectors, acc, &to);
-}
-
-/* All rows of a part for the columns of a tile; the last ones reach back over rows that are done. */
-TARE_ALWAYS_INLINE void direct_columns(int n_vectors, int64_t m, int64_t m_end, const tare_gemm_shape *s,
-                                       const float *a, const float *b, int64_t b_part, const float *bias, float *c)
-{
-    int64_t rows = m_end - m;
-    for (; m_end - m > TILE_ROWS_FEW && rows >= TILE_ROWS; m += TILE_ROWS) {
-        int64_t at = m + TILE_ROWS <= m_end ? m : m_end - TILE_ROWS;
-        direct_tile(TILE_ROWS, n_vectors, at, s, a, b, b_part, bias, c);
-    }
-    for (; m < m_end && rows >= TILE_ROWS_FEW; m += TILE_ROWS_FEW) {
-        int64_t at = m + TILE_ROWS_FEW <= m_end ? m : m_end - TILE_ROWS_FEW;
-        direct_tile(TILE_ROWS_FEW, n_vectors, at, s, a, b, b_part, bias, c);
-    }
-    for (; m < m_end; m++) {
-        direct_tile(1, n_vectors, m, s, a, b, b_part, bias, c);
-    }
-}
-
-#define DIRECT(name, n_vectors, b_part)                                                                                \
-    static __attribute__((noinline)) void name(const gemm_part *part, const tare_gemm_shape *s, const float *a,        \
-                                               const float *b, int64_t n_left, const float *bias, float *c)            \
-    {                                                                                                                  \
-        (void)n_left;                                                                                                  \
-        direct_columns(n_vectors, part->m, part->m_end, s, a, b, b_part, bias, c);                                     \
-    }
-DIRECT(direct_wide, TILE_VECTORS, 0)
-DIRECT(direct_1, 1, 0)
-DIRECT(direct_part, 1, n_left)
-
-/* K = 1: row after row, nothing but stores; the order (a product added to zero) is the tile's. A row of one vector,
- * the layers of batch 1, keeps it in its register. */
-static __attribute__((noinline)) void outer(const tare_gemm_shape *s, const float *a, const float *b, const float *bias,
-                                            float *c)
-{
-    int64_t m = s->m, n_full = s->n / TARE_LANES * TARE_LANES, rest = s->n - n_full, a_row = s->a_row, c_row = s->c_row;
-    tare_vf zero = {0}, last = rest ? gemm_load_part(b + n_full, rest) : zero;
-    tare_vf bias_last = rest && bias ? gemm_load_part(bias + n_full, rest) : zero;
-    if (n_full == TARE_LANES && !rest && !bias) {
-        for (tare_vf first = tare_load(b); m > 0; m--) {
-            tare_store(c, gemm_fma(tare_broadcast(*a), first, zero));
-            a += a_row;
-            c += c_row;
-        }
-        return;
-    }
-    for (; m > 0; m--) {
-        tare_vf x = tare_broadcast(*a);
-        for (int64_t n = 0; n < n_full; n += TARE_LANES) {
-            tare_vf y = gemm_fma(x, tare_load(b + n), zero);
-            tare_store(c + n, bias ? y + tare_load(bias + n) : y);
-        }
-        if (rest) {
-            tare_vf y = gemm_fma(x, last, zero);
-            gemm_store_part(c + n_full, bias ? y + bias_last : y, rest);
-        }
-        a += a_row;
-        c += c_row;
-    }
-}
-
-TARE_GEMM_ONE(TARE_KERNEL(gemm_direct))
-{
-    (void)worker_scratch;
-    if (n_pieces == 1 && shape->k == 1) {
-        outer(shape, a, b, bias, c);
-        return;
-    }
-    gemm_part part = gemm_part_of(shape, piece, n_pieces);
-    for (int64_t n = part.n, width; n < part.n_end; n += width) {
-        int64_t left = part.n_end - n;
-        const float *bias_n = bias ? bias + n : NULL;
-        if (left >= TILE_VECTORS * TARE_LANES) {
-            width = TILE_VECTORS * TARE_LANES;
-            direct_wide(&part, shape, a, b + n, left, bias_n, c + n);
-        } else if (left >= TARE_LANES) {
-            width = TARE_LANES;
-            direct_1(&part, shape, a, b + n, left, bias_n, c + n);
-        } else {
-            width = left;
-            direct_part(&part, shape, a, b + n, left, bias_n, c + n);
         }
     }
 }

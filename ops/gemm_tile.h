@@ -32,10 +32,7 @@ typedef struct {
     int add;           /* to what is in C: a later block of K */
 } gemm_target;
 
-/* acc = a[rows,k] b[k, n_vectors * TARE_LANES]; b_part != 0: one vector of that many elements a row of B. */
-TARE_ALWAYS_INLINE void gemm_tile_multiply(int rows, int n_vectors, int64_t k, const float *a, int64_t a_row,
-                                           int64_t a_col, const float *b, int64_t b_row, int64_t b_part,
-                                           tare_vf acc[TILE_ROWS][TILE_VECTORS])
+TARE_ALWAYS_INLINE void gemm_tile_zero(int rows, int n_vectors, tare_vf acc[TILE_ROWS][TILE_VECTORS])
 {
     TARE_UNROLL
     for (int r = 0; r < rows; r++) {
@@ -44,11 +41,22 @@ TARE_ALWAYS_INLINE void gemm_tile_multiply(int rows, int n_vectors, int64_t k, c
             acc[r][v] = (tare_vf){0};
         }
     }
+}
+
+/* acc += a[rows,k] b[k, n_vectors * TARE_LANES]; b_part != 0: one vector of that many elements a row of B; `ahead`:
+ * what so many columns further in each row of B is fetched meanwhile. */
+TARE_ALWAYS_INLINE void gemm_tile_multiply(int rows, int n_vectors, int64_t k, const float *a, int64_t a_row,
+                                           int64_t a_col, const float *b, int64_t b_row, int64_t b_part, int64_t ahead,
+                                           tare_vf acc[TILE_ROWS][TILE_VECTORS])
+{
     for (int64_t i = 0; i < k; i++) {
         tare_vf row[TILE_VECTORS];
         TARE_UNROLL
         for (int v = 0; v < n_vectors; v++) {
             row[v] = b_part ? gemm_load_part(b, b_part) : tare_load(b + v * TARE_LANES);
+            if (ahead) {
+                __builtin_prefetch(b + ahead + v * TARE_LANES);
+            }
         }
         TARE_UNROLL
         for (int r = 0; r < rows; r++) {

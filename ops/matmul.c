@@ -253,6 +253,8 @@ static const tare_sample matmul_samples[] = {
     {TARE_SAMPLE_CHECK, "f32[1,16] f32[16,16]", NULL, NULL},
     {TARE_SAMPLE_CHECK, "f32[1,16] f32[1,16]", "transpose_a=true", NULL},
     {TARE_SAMPLE_CHECK, "f32[128,150] f32[150,129]", NULL, NULL},
+    {TARE_SAMPLE_CHECK, "f32[5,530] f32[530,70]", NULL, NULL},
+    {TARE_SAMPLE_CHECK, "f32[7,30] f32[7,90]", "transpose_a=true", NULL},
     {TARE_SAMPLE_CHECK, "f32[0,4] f32[4,3]", NULL, NULL},
     {TARE_SAMPLE_CHECK, "f32[4,3,5] f32[4,5,2]", NULL, NULL},
     {TARE_SAMPLE_CHECK, "f32[4,3,5] f32[5,2]", NULL, NULL},

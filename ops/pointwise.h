@@ -113,12 +113,13 @@ enum { TARE_APART_ROWS, TARE_APART_LENGTH, TARE_APART_PIECE, TARE_APART_STRIDE }
 #define TARE_PREPARE_2 tare__prepare_scalars
 #define TARE_POINTWISE_VARIANTS(kernel, reference, q)                                                                  \
     .variants =                                                                                                        \
-        (const tare_variant[]){TARE_NATIVE(kernel, "", .dtypes = TARE_BIT(TARE_F32), .prepare = TARE_PREPARE_##q),     \
+        (const tare_variant[]){TARE_NATIVE(kernel, "", .dtypes = TARE_BIT(TARE_F32), .elementwise = UINT32_MAX,        \
+                                           .prepare = TARE_PREPARE_##q),                                               \
                                TARE_NATIVE(kernel##_apart, "apart_", .dtypes = TARE_BIT(TARE_F32),                     \
                                            .fits = tare__fits_apart,                                                   \
                                            .in_strides = {TARE_STRIDES_OUTER, TARE_STRIDES_OUTER, TARE_STRIDES_OUTER}, \
                                            .out_strides = {TARE_STRIDES_OUTER}, .prepare = tare__prepare_apart),       \
-                               TARE_REFERENCE(reference, .prepare = TARE_PREPARE_##q)},                                \
+                               TARE_REFERENCE(reference, .elementwise = UINT32_MAX, .prepare = TARE_PREPARE_##q)},     \
     .n_variants = 2 * TARE_N_NATIVE + 1
 
 /* The record of an operator of one input; further fields follow. */

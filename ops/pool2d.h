@@ -85,6 +85,20 @@ static inline tare_vf load_every(const float *p, int64_t stride, int64_t left)
     return tare_load(lane);
 }
 
+/* Lanes 0 0 1 1 2 2 ..., from the lower or the upper half of v */
+static inline tare_vf twice(tare_vf v, bool upper)
+{
+#if TARE_LANES == 16
+    return upper ? __builtin_shufflevector(v, v, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15)
+                 : __builtin_shufflevector(v, v, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+#elif TARE_LANES == 8
+    return upper ? __builtin_shufflevector(v, v, 4, 4, 5, 5, 6, 6, 7, 7)
+                 : __builtin_shufflevector(v, v, 0, 0, 1, 1, 2, 2, 3, 3);
+#else
+    return upper ? __builtin_shufflevector(v, v, 2, 2, 3, 3) : __builtin_shufflevector(v, v, 0, 0, 1, 1);
+#endif
+}
+
 /* The attributes, a stride of 0 replaced by the kernel's size. */
 tare_pool_attr tare__pool_attributes(const tare_args *);
 /* A floating [N,C,H,W], or BAD_DTYPE, BAD_SHAPE. */

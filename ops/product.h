@@ -61,7 +61,8 @@ static inline void packed_shape(const tare_args *a, shape_of *shape, tare_gemm_s
 }
 
 /* Views run on the path that their copies would have, since the path is a part of an element's bits. Where the strides
- * are not made for it: DIRECT adds as PACKED does, which takes any; DOT and ROW want copies. */
+ * are not made for it: DIRECT adds as PACKED does, which takes any, as long as K is one block; else copies are wanted.
+ */
 static inline tare_gemm_path path_of(const tare_args *a, shape_of *shape, const tare_gemm_shape *s)
 {
     if (a->in[0]->contiguous && a->in[1]->contiguous)
@@ -69,7 +70,7 @@ static inline tare_gemm_path path_of(const tare_args *a, shape_of *shape, const 
     tare_gemm_shape packed;
     packed_shape(a, shape, &packed);
     tare_gemm_path path = tare__gemm_path(&packed);
-    return path == TARE_GEMM_DIRECT && s->b_col != 1 ? TARE_GEMM_PACKED : path;
+    return path == TARE_GEMM_DIRECT && s->b_col != 1 && s->k <= TARE_GEMM_BLOCK_K ? TARE_GEMM_PACKED : path;
 }
 
 static inline void prepare_native(const tare_args *a, shape_of *shape, tare_work *w)
@@ -87,7 +88,7 @@ static inline bool native_takes(const tare_args *a, shape_of *shape)
     tare_gemm_shape s;
     shape(a, &s);
     tare_gemm_path path = path_of(a, shape, &s);
-    return path == TARE_GEMM_DOT ? s.a_col == 1 && s.b_row == 1 : path == TARE_GEMM_ROW ? s.b_col == 1 : true;
+    return path == TARE_GEMM_DOT ? s.a_col == 1 && s.b_row == 1 : path == TARE_GEMM_PACKED || s.b_col == 1;
 }
 
 /* BLAS wants one stride of each matrix to be 1, the same as in a copy, and the other to be a leading dimension. */
@@ -128,6 +129,12 @@ static inline double product_flops(const tare_gemm_shape *s)
     return 2.0 * (double)s->m * (double)s->n * (double)s->k;
 }
 
+/* What a piece of one product writes: gemm's cut; BLAS and the reference have one piece. */
+static inline void product_tile(const tare_call *c, int piece, tare_tile *t)
+{
+    tare__gemm_tile(shape_at(c), piece, c->n_pieces, &t->row, &t->rows, &t->column, &t->columns);
+}
+
 /* Floating, of one dtype. */
 static inline tare_status check_factors(const tare_args *a)
 {
@@ -158,17 +165,19 @@ static inline tare_status set_matrix(const tare_args *a, tare_desc *out, int64_t
 
 /* Best first: our own gemm, BLAS, the reference. */
 #define PRODUCT_VARIANTS(op)                                                                                           \
-    .variants =                                                                                                        \
-        (const tare_variant[]){TARE_NATIVE(op, "gemm_", .dtypes = TARE_BIT(TARE_F32), .in_strides = FORWARD_2,         \
-                                           .fits_strides = native_takes_##op, .prepare = prepare_##op),                \
-                               {.name = "blas",                                                                        \
-                                .set = TARE_SET_BLAS,                                                                  \
-                                .dtypes = TARE_BIT(TARE_F32),                                                          \
-                                .in_strides = FORWARD_2,                                                               \
-                                .fits_strides = blas_takes_##op,                                                       \
-                                .prepare = prepare_##op##_whole,                                                       \
-                                .run = op##_blas},                                                                     \
-                               TARE_REFERENCE(op##_reference, .in_strides = ANY_2, .prepare = prepare_##op##_whole)},  \
+    .variants = (const tare_variant[]){TARE_NATIVE(op, "gemm_", .dtypes = TARE_BIT(TARE_F32), .in_strides = FORWARD_2, \
+                                                   .fits_strides = native_takes_##op, .tile = product_tile,            \
+                                                   .prepare = prepare_##op),                                           \
+                                       {.name = "blas",                                                                \
+                                        .set = TARE_SET_BLAS,                                                          \
+                                        .dtypes = TARE_BIT(TARE_F32),                                                  \
+                                        .in_strides = FORWARD_2,                                                       \
+                                        .fits_strides = blas_takes_##op,                                               \
+                                        .tile = product_tile,                                                          \
+                                        .prepare = prepare_##op##_whole,                                               \
+                                        .run = op##_blas},                                                             \
+                                       TARE_REFERENCE(op##_reference, .in_strides = ANY_2, .tile = product_tile,       \
+                                                      .prepare = prepare_##op##_whole)},                               \
     .n_variants = TARE_N_NATIVE + 2
 
 #endif

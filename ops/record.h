@@ -44,6 +44,14 @@
                                TARE_REFERENCE(kernel##_reference, .prepare = prepare_##kernel)},                       \
     .n_variants = TARE_N_NATIVE + 1
 
+/* The same of an update: bit i of `each`, input i is read element by element, as all outputs are written. */
+#define TARE_UPDATE_VARIANTS(kernel, each)                                                                             \
+    .variants =                                                                                                        \
+        (const tare_variant[]){                                                                                        \
+            TARE_NATIVE(kernel, "", .dtypes = TARE_BIT(TARE_F32), .elementwise = each, .prepare = prepare_##kernel),   \
+            TARE_REFERENCE(kernel##_reference, .elementwise = each, .prepare = prepare_##kernel)},                     \
+    .n_variants = TARE_N_NATIVE + 1
+
 #define TARE_SAMPLES(...)                                                                                              \
     .samples = (const tare_sample[]){__VA_ARGS__}, .n_samples = TARE_COUNT_OF(((const tare_sample[]){__VA_ARGS__}))
 

@@ -119,8 +119,9 @@ static const tare_sample samples[] = {
 #define RMS(op, prepare_)                                                                                              \
     .n_in = 4, .n_out = 2, .attr_bytes = sizeof(tare_##op##_attr), .infer = infer, .not_differentiable = true,         \
     .ties = {W + 1, V + 1}, .effects = TARE_EFFECT_STATE,                                                              \
-    .variants = (const tare_variant[]){TARE_NATIVE(rms, "", .dtypes = TARE_BIT(TARE_F32), .prepare = prepare_),        \
-                                       TARE_REFERENCE(rms_reference, .prepare = prepare_)},                            \
+    .variants = (const tare_variant[]){TARE_NATIVE(rms, "", .dtypes = TARE_BIT(TARE_F32), .elementwise = 7,            \
+                                                   .prepare = prepare_),                                               \
+                                       TARE_REFERENCE(rms_reference, .elementwise = 7, .prepare = prepare_)},          \
     .n_variants = TARE_N_NATIVE + 1, .samples = samples, .n_samples = TARE_COUNT_OF(samples), .tolerance = 1e-6
 
 const tare_op tare_op_rmsprop = {

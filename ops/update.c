@@ -174,7 +174,7 @@ const tare_op tare_op_sgd = {
     .not_differentiable = true,
     .ties = {SGD_W + 1, SGD_M + 1},
     .effects = TARE_EFFECT_STATE,
-    TARE_USUAL_VARIANTS(sgd),
+    TARE_UPDATE_VARIANTS(sgd, 7),
     TARE_SAMPLES(
         {TARE_SAMPLE_CHECK, "f32[3,5] f32[3,5] f32[3,5] f32[]<0,1>", "momentum=0.9,weight_decay=0.01", NULL},
         {TARE_SAMPLE_CHECK, "f32[16411] f32[16411] f32[16411] f32[]<0,1>", "momentum=0.9", NULL},

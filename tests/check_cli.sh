@@ -10,7 +10,7 @@ expect 0 '^adamw .*schedule=constant' optimizers
 expect 0 '^cosine' schedules
 expect 0 '^orthogonal' initialisers
 expect 0 '"name":"he_normal"' initialisers --json
-for command in nets ops optimizers schedules initialisers modes factors summary bench agree train predict data plan graph step count check report compare verify doctor; do
+for command in nets ops optimizers schedules initialisers modes factors summary bench agree train predict data plan graph explain ablate step trace count check report compare verify doctor; do
     expect 0 "tare $command" "$command" --help
     expect 2 'unknown option' "$command" --nonsense
 done
@@ -121,6 +121,10 @@ expect 0 'accuracy' predict mlp_mnist --load "$folder/step.safetensors" --data "
 [ -s "$folder/y.npy" ] || fail 'predict --out wrote nothing'
 expect 0 'on real batches' agree mlp_mnist --data "$folder/digits" --batch 50 --steps 10
 expect 0 'accuracy' train lenetp --data "$folder/digits" --batch 50 --optimizer adam --mode step
+expect 0 'cifar, 60 samples' data cifar --out "$folder/cifar" --count 60
+expect 0 '60 training, 12 test samples' train cifarnet --data "$folder/cifar" --batch 20
+expect 0 'on real batches' agree cifarnet --data "$folder/cifar/test_batch.bin" --batch 4 --steps 1 --modes functional,step
+expect 1 'numbers' train lenet --data "$folder/cifar"
 expect 1 'numbers' train mlp --data "$folder/digits"
 expect 1 'No such file' train mlp_mnist --data "$folder/nothing"
 expect 1 'numbers' predict chain --load "$folder/step.safetensors" --data "$folder/digits"
@@ -169,6 +173,8 @@ expect 1 'alone.safetensors' summary "$folder/alone.json"
 # ---- plans
 expect 0 'lower bound' plan mlp --csv "$folder/mlp.csv"
 expect 0 'no two meet' plan --verify "$folder/mlp.csv"
+printf 'id,lower,upper,size\na,0,1,4\n' >"$folder/unplanned.csv"
+expect 1 'a row is id,lower,upper,size,offset' plan --verify "$folder/unplanned.csv"
 expect 0 'floor of all orders' plan mlp --factor order=program
 expect 0 'order: least-peak' plan mlp --factor order=least-peak,recompute=1MiB
 expect 0 'agree bit for bit' agree chain:depth=6 --modes symbol,step,kernels --factor recompute=1KiB
@@ -235,6 +241,50 @@ expect 0 '1000000 blocks' plan "$folder/million.csv" --packers greedy
 rm -f "$folder/million.csv"
 expect 1 'No such file' plan "$folder/nothing.csv"
 
+# ---- options without a value, output that does not arrive
+for option in batch out factor arms; do
+    expect 2 "$option needs a value" trace chain --$option ''
+    expect 2 'option\|needs a value' bench chain "--$option="
+done
+for words in --help --version help 'summary --help' 'summary chain' 'check relu'; do
+    # shellcheck disable=SC2086
+    "$tare" $words >/dev/full 2>"$folder/err"
+    [ $? -eq 1 ] || fail "tare $words: a full disk is no failure"
+    [ "$(grep -c 'standard output cannot be written' "$folder/err")" -eq "$(wc -l <"$folder/err")" ] ||
+        fail "tare $words: $(cat "$folder/err")"
+done
+
+# ---- counts and timelines
+expect 0 'storage_takes' count chain:depth=2 --modes invoke,step --factor kernels=null
+expect 2 'whole number' count chain --steps 0
+expect 2 'out FILE is wanted' trace chain
+expect 2 'unknown rung' trace chain --arms nonsense --out "$folder/t.json"
+expect 1 'no such\|No such' trace chain:depth=2 --out "$folder/none/t.json"
+expect 0 'static_shape@2' trace mlp --batch 64 --threads 1,2 --out "$folder/t.json"
+
+# ---- where a step's time goes, and what a flip does: words, lines and refusals; figures are for a quiet machine
+timed 'by rungs' explain mlp_mnist --batch 4 --rounds 2 --processes 1 --arms functional,hybridized --json "$folder/parts.jsonl"
+grep -q '"kind":"closure"' "$folder/parts.jsonl" || fail 'explain: no line of the closure'
+expect 0 'all as written' verify "$folder/parts.jsonl"
+echo '{"name": "theirs", "net": "mlp_mnist", "batch": 4, "threads": 1, "ms": 2.5}' >"$folder/peers.jsonl"
+timed 'beyond our kernels' explain mlp_mnist --batch 4 --rounds 1 --processes 1 --arms step --vs "$folder/peers.jsonl"
+grep -q '^  theirs  *2.50 ms' "$folder/out" || fail 'explain --vs: their step is not in the table'
+echo '{"name": "theirs", "net": 3}' >>"$folder/peers.jsonl"
+expect 1 'peers.jsonl:2: no' explain mlp_mnist --vs "$folder/peers.jsonl"
+expect 1 'No such file' explain mlp_mnist --vs "$folder/none.jsonl"
+expect 2 'a net is needed' explain
+expect 2 '3 arms' explain chain --arms block,step,symbol
+"$tare" explain --markdown >"$folder/parts"
+sed -n '/^| part | what/,/^$/p' "$source/docs/METHOD.md" | sed '/^$/d' | diff -q - "$folder/parts" >/dev/null ||
+    fail 'docs/METHOD.md has other parts than tare explain --markdown'
+timed 'cannot be flipped here' ablate chain:depth=2 --base hybridized --rounds 2 --processes 2
+grep -q 'keep=kept ' "$folder/out" || fail 'ablate: no row for keep=kept'
+grep -q 'capture=broken' "$folder/out" || fail 'ablate: no row for capture=broken'
+! grep -q 'DIFFERS' "$folder/out" || fail 'ablate: an exact flip changes bits'
+expect 2 'means nothing on symbol' ablate chain --base symbol --factors storage=malloc
+expect 2 'cannot be flipped on symbol' ablate chain --base symbol --factors storage
+expect 2 "did you mean 'storage'" ablate chain --factors storag
+
 # ---- a step, event by event
 expect 0 'static_shape' step chain:depth=2
 expect 0 'look-up' step chain:depth=2 --arms invoke,kernels --optimizer sgd
@@ -253,6 +303,9 @@ grep -q 'src=\|href=\|@import\|url(' "$folder/page.html" && fail 'the page fetch
 expect 0 'no runs' report "$folder/empty.jsonl" --out "$folder/empty.html"
 echo 'nonsense' >"$folder/bad.jsonl"
 expect 1 'line 1' report "$folder/bad.jsonl" --out "$folder/bad.html"
+printf '\0\377nonsense' >"$folder/bad.jsonl"
+expect 1 'line 1' report "$folder/bad.jsonl" --out "$folder/bad.html"
+expect 1 'line 1' verify "$folder/bad.jsonl"
 [ ! -e "$folder/bad.html" ] || fail 'a page was made of nonsense'
 expect 1 'cannot be written' report "$folder/chain.jsonl" --out /dev/full
 

@@ -15,14 +15,14 @@ export TMPDIR=$folder/tmp
 expect 0 '9 rungs agree bit for bit' agree "./$examples/net.c" --modes all
 expect 0 'block is left out' agree "./$examples/net.c" --modes all
 expect 2 'tiny has none\|net.c has none' agree "$examples/net.c" --modes block
-expect 0 '11 rungs agree bit for bit' agree "./$examples/net_plugin.c" --modes all
+expect 0 '12 rungs agree bit for bit' agree "./$examples/net_plugin.c" --modes all
 cp "$folder/out" "$folder/of-source"
 
 # ---- the same in a shared object, compiled as its comment says
 cc=$(sed -n 's/^CMAKE_C_COMPILER:[^=]*=//p' "$2/CMakeCache.txt")
 "$cc" -O2 -ffp-contract=off -shared -fPIC "$examples/net_plugin.c" -o "$folder/net.so" -I "$2/include" ||
     fail 'net_plugin.c does not compile'
-expect 0 '11 rungs agree' agree "$folder/net.so" --modes all
+expect 0 '12 rungs agree' agree "$folder/net.so" --modes all
 cmp -s "$folder/out" "$folder/of-source" || fail 'net.so and net_plugin.c have other digests'
 (cd "$folder" && "$tare" summary net.so) | grep -q 'narrow' || fail 'a plug-in in the current folder is not found'
 
@@ -109,6 +109,10 @@ for words in "agree $folder/bad.c" "check $folder/bad.c" "ops --plugin $folder/b
     grep -q 'bad.c:1.*error' "$folder/err" || fail "tare $words: the compiler's error is not shown"
     tail -1 "$folder/err" | grep -q 'bad.c does not compile' || fail "tare $words: $(tail -1 "$folder/err")"
 done
+: >"$folder/empty.c"
+expect 1 'empty.c: it is no plug-in' agree "$folder/empty.c"
+mkdir "$folder/folder.c"
+expect 2 'folder.c: Is a directory' check "$folder/folder.c"
 CC='no such compiler' expect 1 "compiler 'no such compiler' cannot be started" agree "$examples/net.c"
 CC="env $cc" expect 0 'agree' agree "$examples/net.c" --modes step,symbol
 TMPDIR=$folder/nowhere expect 1 'No such file' agree "$examples/net.c"

@@ -134,6 +134,9 @@ def records(build, folder):
          folder / "now.jsonl"],
         ["predict", "mlp_mnist", "--load", folder / "w.safetensors", "--data", folder / "digits", "--json",
          folder / "predict.jsonl"],
+        ["explain", "mlp_mnist", "--batch", "4", "--rounds", "4", "--processes", "2", "--json", folder / "explain.jsonl"],
+        ["ablate", "chain:depth=2", "--base", "symbol", "--factors", "in-place,order=program,kernels", "--rounds", "2",
+         "--processes", "2", "--json", folder / "ablate.jsonl"],
         ["step", "chain:depth=2", "--arms", "invoke,symbol", "--optimizer", "sgd", "--json", folder / "step.jsonl"],
         ["count", "chain:depth=2", "--modes", "invoke,step", "--optimizer", "sgd", "--json", folder / "count.jsonl"],
     ]

@@ -61,11 +61,12 @@ static inline bool program_flip(program_builder *random, tare__setting *setting,
         bool of_work = k == TARE__AUTOGRAD; /* off computes less */
         if (!tare__factors[k].exact || of_work || k == TARE__THREADS)
             continue;
-        for (const char *word = tare__setting_cell(setting, k)->flips; *word && n < 64; word += *word == ' ') {
+        const char *flips = tare__setting_cell(setting, k)->flips;
+        for (const char *word = flips ? flips : tare__factors[k].levels; *word && n < 64; word += *word == ' ') {
             size_t length = strcspn(word, " ");
             f[n] = k;
             level[n] = tare__level_find(k, word, length);
-            n += level[n] >= 0 && level[n] != setting->level[k]; /* numbers are no words */
+            n += level[n] >= 0 && level[n] != setting->level[k]; /* numbers have no words */
             word += length;
         }
     }

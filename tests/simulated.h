@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "../bench/figures.h"
+#include "draws.h"
 
 typedef enum { NORMAL, HEAVY, SPIKES } noise;
 
@@ -25,22 +26,6 @@ typedef struct {
 } simulation;
 
 enum { BASE, AGAIN, FIRST_ARM, SIM_ARMS = 8 };
-
-static uint64_t sim_state;
-
-static double uniform(void)
-{
-    sim_state ^= sim_state << 13;
-    sim_state ^= sim_state >> 7;
-    sim_state ^= sim_state << 17;
-    return ((double)(sim_state >> 11) + 0.5) * 0x1p-53;
-}
-
-/* G. E. P. Box, M. E. Muller, "A note on the generation of random normal deviates", 1958. */
-static double normal(void)
-{
-    return sqrt(-2 * log(uniform())) * cos(2 * 3.14159265358979323846 * uniform());
-}
 
 /* About one percent: normal; Student's t with three degrees of freedom; small, with a spike of a tenth now and then. */
 static double draw(noise kind)

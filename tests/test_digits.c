@@ -168,14 +168,14 @@ START_TEST(kinds_are_found_by_name_and_all_write)
     for (int i = 0; i < n; ++i) {
         ck_assert_ptr_eq(tare_data_kind_find(kinds[i].name), &kinds[i]);
         ck_assert_int_eq(kinds[i].write(NULL, scratch_folder, kinds[i].seed_default, 20), TARE_OK);
-        ck_assert_int_eq(scratch_count(true), 4);
+        ck_assert_int_ge(scratch_count(true), 4);
         ck_assert_int_eq(kinds[i].write(NULL, scratch_folder, 1, 0), TARE_BAD_ARGUMENT);
         assert_error_has(kinds[i].name, "count of 0");
         ck_assert_int_eq(kinds[i].write(NULL, "/dev/null/x", 1, 20), TARE_IO);
         ck_assert_int_eq(scratch_count(false), 0);
     }
     ck_assert_ptr_null(tare_data_kind_find("digit"));
-    assert_error_has("'digit'", "digits, regression");
+    assert_error_has("'digit'", "digits, cifar, regression");
 }
 END_TEST
 
@@ -205,12 +205,15 @@ START_TEST(every_allocation_may_fail)
     const tare_data_kind *kinds = tare_data_kinds(&n);
     for (int i = 0; i < n; ++i) {
         tare_memory memory = {0};
-        tare_status status = TARE_NO_MEMORY;
+        tare_status status = kinds[i].write(&memory, scratch_folder, 1, 12);
+        ck_assert_int_eq(status, TARE_OK);
+        const int n_files = scratch_count(true);
+        status = TARE_NO_MEMORY;
         for (memory.fail_at = 1; status == TARE_NO_MEMORY; ++memory.fail_at) {
             memory.n_requests = 0;
             status = kinds[i].write(&memory, scratch_folder, 1, 12);
             assert_nothing_live(&memory);
-            ck_assert_int_eq(scratch_count(false), status == TARE_OK ? 4 : 0);
+            ck_assert_int_eq(scratch_count(false), status == TARE_OK ? n_files : 0);
         }
         ck_assert_int_eq(status, TARE_OK);
         ck_assert_int_gt(memory.fail_at, 10);

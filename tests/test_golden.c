@@ -1,6 +1,7 @@
 /* test_golden.c - every operator against values of an independent implementation: consistency is not truth.
  *
- * tests/golden/ops_*.json hold cases made by the scripts beside them. Each runs through the imperative mode: in float32
+ * tests/golden/ops_*.json hold cases made by the scripts beside them; an array stands there in full, or as numbers of a
+ * formula, and a result as its digest (formula.h). Each runs through the imperative mode: in float32
  * with the native kernels and with the references, and in float64 with the references; gradients through the tape. */
 #include <check.h>
 #include <glob.h>
@@ -11,6 +12,7 @@
 #include "../bench/elements.h"
 #include "../imperative/imperative.h"
 #include "../ops/ops.h"
+#include "formula.h"
 
 enum { FILES = 16 };
 static json_t *file_of[FILES];
@@ -51,7 +53,8 @@ static tare_desc desc_of(const setting *s, const json_t *array)
         dim[i] = json_integer_value(json_array_get(shape, i));
     tare_desc d = tare_desc_of(dtype_named(json_string_value(json_object_get(array, "dtype")), s->wide),
                                (int)json_array_size(shape), dim);
-    ck_assert_int_eq(tare_desc_count(&d), (int64_t)json_array_size(json_object_get(array, "data")));
+    const json_t *data = json_object_get(array, "data");
+    EXPECT(!data || tare_desc_count(&d) == (int64_t)json_array_size(data), "%zu elements", json_array_size(data));
     return d;
 }
 
@@ -65,11 +68,25 @@ static void put_number(void *at, tare_dtype dtype, int64_t i, const json_t *numb
                           json_is_string(number) ? strtod(json_string_value(number), NULL) : json_number_value(number));
 }
 
+/* The formula's numbers, or so many whole numbers of which many are equal. */
+static void put_formula(void *at, const tare_desc *d, const char *name, int64_t levels)
+{
+    const uint32_t seed = formula_seed(name);
+    for (int64_t i = 0; i < tare_desc_count(d); ++i) {
+        double x = formula_number(seed, i);
+        tare__element_put(at, (tare_dtype)d->dtype, i, levels ? floor(x * (double)levels) : x);
+    }
+}
+
 /* The array's elements in the dtype of d; the caller frees. */
 static void *data_of(const json_t *array, const tare_desc *d)
 {
     const json_t *data = json_object_get(array, "data");
+    const char *formula = json_string_value(json_object_get(array, "formula"));
     void *at = calloc(1, tare_desc_bytes(d) + 1);
+    EXPECT(data || formula, "an array has neither data nor a formula");
+    if (formula)
+        put_formula(at, d, formula, json_integer_value(json_object_get(array, "levels")));
     for (size_t i = 0; i < json_array_size(data); ++i)
         put_number(at, (tare_dtype)d->dtype, (int64_t)i, json_array_get(data, i));
     return at;
@@ -93,17 +110,30 @@ static tare_value *value_of(const setting *s, const json_t *array)
     return v;
 }
 
+static double error_of(const void *is, const tare_desc *d, const json_t *wanted)
+{
+    const tare_dtype dtype = (tare_dtype)d->dtype;
+    const json_t *digest = json_object_get(wanted, "digest");
+    if (digest)
+        return formula_error(formula_digest_of(is, dtype, tare_desc_count(d)),
+                             (formula_digest){json_number_value(json_array_get(digest, 0)),
+                                              json_number_value(json_array_get(digest, 1))});
+    void *data = data_of(wanted, d);
+    double error = tare__elements_error(is, dtype, data, dtype, tare_desc_count(d));
+    free(data);
+    return error;
+}
+
 static void compare(const setting *s, const char *what, int i, const tare_value *v, const json_t *wanted)
 {
     EXPECT(v != NULL, "%s %d was not made", what, i);
     tare_desc d = desc_of(s, wanted);
     EXPECT(tare_desc_same_shape(&d, &v->d) && d.dtype == v->d.dtype, "%s %d has another shape or dtype", what, i);
-    void *is = malloc(tare_desc_bytes(&d) + 1), *data = data_of(wanted, &d);
+    void *is = malloc(tare_desc_bytes(&d) + 1);
     ck_assert_int_eq(tare_value_read(v, is, tare_desc_bytes(&d)), TARE_OK);
-    double error = tare__elements_error(is, (tare_dtype)d.dtype, data, (tare_dtype)d.dtype, tare_desc_count(&d));
+    double error = error_of(is, &d, wanted);
     EXPECT(error <= s->tolerance, "%s %d is off by %g", what, i, error);
     free(is);
-    free(data);
 }
 
 static void run_backward(const setting *s, const json_t *c, tare_value *const *in, tare_value *const *out, int n_out)
@@ -245,6 +275,12 @@ START_TEST(a_wrong_value_is_seen)
     double wanted[2] = {1, 2.0001}, broken[2] = {1, NAN};
     ck_assert_double_gt(tare__elements_error(is, TARE_F32, wanted, TARE_F64, 2), 2e-5);
     ck_assert_double_eq(tare__elements_error(is, TARE_F32, broken, TARE_F64, 2), INFINITY);
+    const float turned[2] = {2, 1};
+    const formula_digest right = formula_digest_of(is, TARE_F32, 2);
+    ck_assert_double_eq(formula_error(right, right), 0);
+    ck_assert_double_gt(formula_error(formula_digest_of(turned, TARE_F32, 2), right), 0.1);
+    ck_assert_double_gt(formula_error(formula_digest_of(wanted, TARE_F64, 2), right), 2e-5);
+    ck_assert_double_eq(formula_error(formula_digest_of(broken, TARE_F64, 2), right), INFINITY);
 }
 END_TEST
 

@@ -5,33 +5,21 @@
  * images are of the same formula (tests/golden/make_nets.py). Either may be off by FORWARD as a share of the norm, a
  * gradient's by a few times what PyTorch's own float32 is off. A layer in the wrong place is off by tens of percent. */
 #include <jansson.h>
-#include <math.h>
 
+#include "formula.h"
 #include "spine.h"
 
 static const double FORWARD = 1e-4, LEAST = 2e-5, TIMES = 4;
 static json_t *cases;
 static char where[160];
 
-/* Number i, in [-1/2, 1/2), of those that `name` stands for. */
-static double number(const char *name, int64_t i)
-{
-    uint32_t seed = 2166136261u;
-    for (; *name; ++name)
-        seed = (seed ^ (unsigned char)*name) * 16777619u;
-    uint32_t x = seed + (uint32_t)i * 2654435761u;
-    x ^= x >> 15;
-    x *= 2246822519u;
-    x ^= x >> 13;
-    return (double)(x >> 8) / 16777216 - 0.5;
-}
-
 static void fill(tare_value *v, const char *name, double scale, double shift)
 {
     const int64_t n = tare_desc_count(&v->d);
+    const uint32_t seed = formula_seed(name);
     float *data = malloc((size_t)n * sizeof *data + 1);
     for (int64_t i = 0; i < n; ++i)
-        data[i] = (float)(number(name, i) * scale + shift);
+        data[i] = (float)(formula_number(seed, i) * scale + shift);
     must(tare_value_write(v, data, (size_t)n * sizeof *data));
     free(data);
 }
@@ -63,23 +51,17 @@ static void fill_parameters(const tare_net *net)
             fill(net->state[i].value, net->state[i].name, 0.5, 1);
 }
 
-/* [norm, product] of v against those of the file. */
+/* The digest of v against that of the file. */
 static void compare(const tare_value *v, const json_t *wanted, const char *what, double tolerance)
 {
     ck_assert_msg(v && json_array_size(wanted) == 2, "%s: no %s", where, what);
-    const double norm = json_number_value(json_array_get(wanted, 0)), allowed = tolerance * norm;
-    float *data = spine_bytes(v);
-    double squares = 0, product = 0;
-    for (int64_t i = 0; i < tare_desc_count(&v->d); ++i) {
-        squares += (double)data[i] * (double)data[i];
-        product += (double)data[i] * number("digest", i);
-    }
+    const formula_digest other = {json_number_value(json_array_get(wanted, 0)),
+                                  json_number_value(json_array_get(wanted, 1))};
+    void *data = spine_bytes(v);
+    const formula_digest is = formula_digest_of(data, (tare_dtype)v->d.dtype, tare_desc_count(&v->d));
     free(data);
-    ck_assert_msg(fabs(sqrt(squares) - norm) <= allowed, "%s: %s has the norm %.9g, not %.9g", where, what,
-                  sqrt(squares), norm);
-    const double other = json_number_value(json_array_get(wanted, 1));
-    ck_assert_msg(fabs(product - other) <= allowed, "%s: %s has the product %.9g, not %.9g (norm %.9g)", where, what,
-                  product, other, norm);
+    ck_assert_msg(formula_error(is, other) <= tolerance, "%s: %s has norm and product %.9g %.9g, not %.9g %.9g", where,
+                  what, is.norm, is.product, other.norm, other.product);
 }
 
 static void compare_all(const tare_net *net, tare_mode *m, const json_t *wanted)

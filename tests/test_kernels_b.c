@@ -39,7 +39,9 @@ static const tare_op *const ops[] = {&tare_op_softmax_cross_entropy,
                                      &tare_op_softmax_grad,
                                      &tare_op_log_softmax,
                                      &tare_op_log_softmax_grad,
-                                     &tare_op_dot};
+                                     &tare_op_dot,
+                                     &tare_op_local_response_norm,
+                                     &tare_op_local_response_norm_grad};
 
 START_TEST(every_instruction_set_has_the_same_bits)
 {

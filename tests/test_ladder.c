@@ -14,7 +14,8 @@
  * ---------------------------------------------------------------------------------------------------------------------*/
 static tare_status (*real_run)(tare_device *, const tare_call *, int, int *);
 static const tare_block_class *real_class;
-static int64_t n_runs, n_run_calls, n_forward, n_hybrid_forward;
+static const tare_net_type *real_type;
+static int64_t n_runs, n_run_calls, n_net_calls, n_forward, n_hybrid_forward;
 
 static tare_status spy_run(tare_device *d, const tare_call *call, int n, int *failed)
 {
@@ -36,10 +37,26 @@ static tare_value *spy_hybrid_forward(tare_mode *m, tare_block *b, const tare_op
     return real_class->hybrid_forward(m, b, F, x, parameters);
 }
 
+#define SPY_NET(api)                                                                                                   \
+    static tare_value *spy_net_##api(tare_mode *m, tare_net *net, tare_value *x)                                       \
+    {                                                                                                                  \
+        ++n_net_calls;                                                                                                 \
+        return real_type->forward[TARE_API_##api](m, net, x);                                                          \
+    }
+SPY_NET(DIRECT)
+SPY_NET(BLOCK)
+SPY_NET(HYBRID)
+
 /* All layers of the nets here are of one class. */
-static void spy_on(tare__arm *arm, tare_block_class *class)
+static void spy_on(tare__arm *arm, tare_block_class *class, tare_net_type *type)
 {
     tare_block *root = &arm->net->root;
+    real_type = arm->net->type;
+    *type = *real_type;
+    type->forward[TARE_API_DIRECT] = spy_net_DIRECT;
+    type->forward[TARE_API_BLOCK] = spy_net_BLOCK;
+    type->forward[TARE_API_HYBRID] = spy_net_HYBRID;
+    arm->net->type = type;
     real_run = arm->rt->device->run;
     arm->rt->device->run = spy_run;
     if (root->n_children == 0)
@@ -64,7 +81,9 @@ static void spy_on(tare__arm *arm, tare_block_class *class)
     X(guards) X(storage_takes) X(allocations) X(tape_nodes) X(patches) X(locks) X(kernel_calls) X(captures) X(plans)
 #define FIELDS(X)                                                                                                      \
     COUNTS(X)                                                                                                          \
-    X(runs) X(run_calls) X(forwards) X(hybrid_forwards) X(setup_captures) X(setup_plans) X(setup_file_reads) X(kind)
+    X(runs)                                                                                                            \
+    X(run_calls) X(net_calls) X(forwards) X(hybrid_forwards) X(setup_captures) X(setup_plans) X(setup_file_reads)      \
+        X(kind)
 typedef struct {
 #define FIELD(name) int64_t name;
     FIELDS(FIELD)
@@ -77,16 +96,18 @@ static signature measure(const tare__rung *rung, const char *net, const char *op
     tare__setting setting = tare__setting_of(rung, optimizer != NULL);
     tare__arm arm;
     tare_block_class class;
+    tare_net_type type;
     tare_counts step;
     ck_assert_msg(tare__arm_open(&arm, &task, &setting, rung->name) == TARE_OK, "%s", tare_error_text());
     ck_assert_msg(tare__arm_prepare(&arm) == TARE_OK, "%s", tare_error_text());
     ck_assert_int_eq(arm.step(&arm), TARE_OK);
     tare_counts setup = tare_runtime_counts(arm.rt);
-    spy_on(&arm, &class);
-    n_runs = n_run_calls = n_forward = n_hybrid_forward = 0;
+    spy_on(&arm, &class, &type);
+    n_runs = n_run_calls = n_net_calls = n_forward = n_hybrid_forward = 0;
     ck_assert_int_eq(tare__arm_count(&arm, &step), TARE_OK); /* counts the last of three steps */
     signature s = {.runs = n_runs / 3,
                    .run_calls = n_run_calls / 3,
+                   .net_calls = n_net_calls / 3,
                    .forwards = n_forward / 3,
                    .hybrid_forwards = n_hybrid_forward / 3,
                    .setup_captures = setup.captures,
@@ -122,6 +143,7 @@ static bool is(const tare__rung *rung, const char *name)
 static void expect_imperative(const tare__rung *rung, const shape *net, int64_t updates, signature *s)
 {
     s->infers = s->kernel_calls;
+    s->net_calls = 1;
     s->storage_takes = net->forward + net->backward + net->auxiliary; /* an update writes its parameter */
     s->tape_nodes = net->forward;
     s->forwards = is(rung, "block") ? net->layers : 0;
@@ -162,12 +184,12 @@ static signature expected(const tare__rung *rung, const shape *net, bool update)
         expect_captured(rung, net, updates, &s);
         break;
     default:
-        s.infers = is(rung, "symbol") ? updates : 0;
+        s.net_calls = is(rung, "carrier");
+        s.infers = is(rung, "symbol") || is(rung, "carrier") ? updates : 0;
         /* a bare loop asks the device for what is cut alone; symbol's updates are outside its plan */
-        s.runs = is(rung, "kernels") ? cut : is(rung, "symbol") ? 1 + cut : 1;
-        s.run_calls = is(rung, "kernels")  ? cut
-                      : is(rung, "symbol") ? net->forward + net->backward + cut
-                                           : s.kernel_calls;
+        bool loops = is(rung, "kernels") || is(rung, "carrier");
+        s.runs = loops ? cut : is(rung, "symbol") ? 1 + cut : 1;
+        s.run_calls = loops ? cut : is(rung, "symbol") ? net->forward + net->backward + cut : s.kernel_calls;
         s.setup_captures = s.setup_plans = 1;
     }
     return s;

@@ -51,8 +51,8 @@ static FILE *file_of(const char *text)
 
 START_TEST(wire)
 {
-    tare__spec spec[2] = {{NULL, tare__setting_of(tare__rung_find("block"), true)},
-                          {NULL, tare__setting_of(tare__rung_find("step"), true)}};
+    tare__spec spec[2] = {{.setting = tare__setting_of(tare__rung_find("block"), true)},
+                          {.setting = tare__setting_of(tare__rung_find("step"), true), .spans = true}};
     spec[0].name = tare__copy_text("first");
     spec[1].name = tare__copy_text("second");
     spec[0].setting.level[TARE__THREADS] = 3;

@@ -71,10 +71,10 @@ static tare__setting setting(const char *rung, tare_kernel_choice kernels)
 static void start(run *r)
 {
     memset(r, 0, sizeof *r);
-    r->spec[SLOW] = (tare__spec){name_slow, setting("functional", TARE_KERNELS_NATIVE)};
-    r->spec[NONE] = (tare__spec){name_none, setting("functional", TARE_KERNELS_NULL)};
-    r->spec[KERNELS] = (tare__spec){name_kernels, setting("kernels", TARE_KERNELS_NATIVE)};
-    r->spec[AGAIN] = (tare__spec){name_aa, r->spec[KERNELS].setting};
+    r->spec[SLOW] = (tare__spec){.name = name_slow, .setting = setting("functional", TARE_KERNELS_NATIVE)};
+    r->spec[NONE] = (tare__spec){.name = name_none, .setting = setting("functional", TARE_KERNELS_NULL)};
+    r->spec[KERNELS] = (tare__spec){.name = name_kernels, .setting = setting("kernels", TARE_KERNELS_NATIVE)};
+    r->spec[AGAIN] = (tare__spec){.name = name_aa, .setting = r->spec[KERNELS].setting};
     r->specs = (tare__specs){r->spec, 4};
     /* at 2 MFLOP/ns and 50 kB/ns: three nodes of 50 ns of compute, one of 20 ns of bytes */
     r->work[0] = (tare__node_work){50 * TARE__SGEMM_FLOPS / 1000, 1, 3};

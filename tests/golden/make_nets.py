@@ -1,10 +1,10 @@
 """Writes nets.json: loss, outputs, gradients and running statistics of the image nets from PyTorch in float64.
 
 Run with any PyTorch: python3 tests/golden/make_nets.py. Parameters, state and images are not in the file: both sides
-make them of a formula (`numbers`; test_golden_nets.c has the same), as float32. Of each result stand its norm and its
-product with numbers of the same formula. The nets are written here a second time, as calls of torch.nn.functional.
-`float32` is by how much PyTorch's own float32 misses one of these products, as a share of the norm: where a relu or a
-maximum falls the other way, a deep net's gradients are off by far more than roundings.
+make them of a formula (formula.py), as float32; of each result stands its digest. The nets are written here a second
+time, as calls of torch.nn.functional. `float32` is by how much PyTorch's own float32 misses one of these products, as a
+share of the norm: where a relu or a maximum falls the other way, a deep net's gradients are off by far more than
+roundings.
 """
 
 import json
@@ -14,25 +14,10 @@ import numpy
 import torch
 from torch.nn import functional as F
 
+from formula import digest, numbers
+
 torch.set_num_threads(2)
 F64 = torch.float64
-
-
-def numbers(name, count):
-    """Numbers in [-1/2, 1/2), multiples of 2^-24, from a name: its FNV-1a hash, then a mix of hash and place."""
-    seed = 2166136261
-    for byte in name.encode():
-        seed = (seed ^ byte) * 16777619 & 0xFFFFFFFF
-    x = (numpy.uint64(seed) + numpy.arange(count, dtype=numpy.uint64) * numpy.uint64(2654435761)) & 0xFFFFFFFF
-    x ^= x >> numpy.uint64(15)
-    x = x * numpy.uint64(2246822519) & numpy.uint64(0xFFFFFFFF)
-    x ^= x >> numpy.uint64(13)
-    return (x >> numpy.uint64(8)).astype(numpy.float64) / 2**24 - 0.5
-
-
-def digest(tensor):
-    flat = tensor.detach().to(F64).reshape(-1).numpy()
-    return [float(f"{x:.12g}") for x in (numpy.linalg.norm(flat), flat @ numbers("digest", flat.size))]
 
 
 class Net:

@@ -1,0 +1,280 @@
+/* conv2d_panel_fused.c - convolution's gradient to weights by register tiles: lowered images times panels of dy.
+ *
+ *     dw[k,t] = sum over images and outputs of  dy[k,o] lowered[offset(t) + o]      t = (c,r,s), o = (oh,ow)
+ *
+ * The lanes are output channels: a panel holds dy of some of them turned, [o, channels]; of the lowered images one
+ * number is broadcast at a time, so where a tap's run begins costs nothing. (lowered_weight has the outputs for lanes
+ * instead, which suits few channels.) Where the kernel is one tap that moves nothing, x is read in place, and dy and x
+ * change places if there are more channels in dy.
+ *
+ * An element is one chain of fused multiply-adds for each stretch of outputs (so many images, or so many rows of one),
+ * added up in their order: shapes alone decide it. A piece is a run of rows and a run of panels, of all images; or,
+ * where dw is small, a run of images whose partial dw are added in the order of the pieces. */
+#include "conv2d_lowered.h"
+#include "conv2d_tile.h"
+
+/* Follows tare_conv in the geometry. */
+typedef struct {
+    int64_t together, stretch; /* images at a time; outputs of each */
+    int64_t rows, panels;      /* input channels (of rows: what is broadcast) and output channels of a piece */
+    int64_t row_pieces, panel_pieces;
+    int64_t channels; /* input channels that are lowered at a time */
+    int64_t swapped;  /* dy is broadcast, x lies in panels */
+    int64_t x_image, dy_image;
+    int64_t lowered, panel, sums, taps; /* floats of a worker's scratch, and offsets */
+} plan;
+
+typedef struct {
+    int64_t images, n; /* outputs of each */
+    const float *row;  /* in the first image */
+    int64_t image;     /* from image to image */
+    const int64_t *offset;
+    const float *panel;
+    float *sum; /* [rows, WIDTH] */
+} job;
+
+enum { WIDTH = TILE_VECTORS * TARE_LANES };
+
+TARE_ALWAYS_INLINE void panel_tile(int rows, int n_vectors, const job *j)
+{
+    tare_vf acc[TILE_ROWS][TILE_VECTORS];
+    const float *row[TILE_ROWS], *b = j->panel;
+    TARE_UNROLL
+    for (int r = 0; r < rows; r++) {
+        row[r] = j->row + j->offset[r];
+        TARE_UNROLL
+        for (int v = 0; v < n_vectors; v++)
+            acc[r][v] = (tare_vf){0};
+    }
+    for (int64_t i = 0; i < j->images; i++) {
+        tile_add(rows, n_vectors, 0, j->n, row, 1, b, NULL, n_vectors * TARE_LANES, acc);
+        b += j->n * n_vectors * TARE_LANES;
+        TARE_UNROLL
+        for (int r = 0; r < rows; r++)
+            row[r] += j->image;
+    }
+    TARE_UNROLL
+    for (int r = 0; r < rows; r++)
+        tile_store_row(n_vectors, 0, acc[r], true, j->sum + r * WIDTH);
+}
+TARE_CONV_TILES_WHOLE(panel)
+
+/* What a piece computes: rows [row, row_end) (channels of x, or of dy) by columns [column, column_end). */
+typedef struct {
+    tare_lowered l;
+    tare_conv_span images, rows, columns;
+    const float *row, *column; /* of the group, in image 0 */
+    int64_t row_image, column_image, row_plane, column_plane;
+    int64_t kernel;
+    float *lowered, *panel, *sums;
+    int64_t *offset;
+} product;
+
+static inline size_t scratch_bytes(const plan *q)
+{
+    return (size_t)(q->lowered + q->panel + q->sums) * sizeof(float) + (size_t)q->taps * sizeof(int64_t);
+}
+
+/* Where the rows of some channels lie in their lowered images, or in the images themselves. */
+static void offsets(const product *p, int64_t channels)
+{
+    const int64_t channel = p->l.in_place ? p->row_plane : p->l.channel;
+    int64_t *to = p->offset;
+    for (int64_t r = 0; r < p->l.r; r++)
+        for (int64_t s = 0; s < p->l.s; s++)
+            *to++ = tare_lowered_offset(&p->l, 0, r, s);
+    for (int64_t t = p->kernel; t < channels * p->kernel; t++, to++)
+        *to = to[-p->kernel] + channel;
+}
+
+/* Channels c.. of the rows over a stretch: outputs o.. of images i... */
+static void multiply(const product *p, tare_conv_span channels, int64_t i, int64_t images, int64_t o, int64_t n)
+{
+    const int64_t taps = (channels.end - channels.from) * p->kernel, columns = p->columns.end - p->columns.from;
+    const int64_t all = (p->rows.end - p->rows.from) * p->kernel;
+    const tare_cut panels = tare_cut_of((columns + TARE_LANES - 1) / TARE_LANES, TILE_VECTORS);
+    const tare_cut tiles = tare_cut_of(taps, TILE_ROWS);
+    const float *row = p->row + i * p->row_image + channels.from * p->row_plane;
+    job j = {.images = images, .n = n, .row = p->lowered, .image = (channels.end - channels.from) * p->l.channel};
+    if (p->l.in_place) {
+        j.row = row + o;
+        j.image = p->row_image;
+    } else {
+        for (int64_t k = 0; k < images; k++)
+            tare_lower(&p->l, row + k * p->row_image, 0, channels.end - channels.from, o / p->l.ow,
+                       p->lowered + k * j.image);
+    }
+    offsets(p, channels.end - channels.from);
+    j.panel = p->panel;
+    for (int64_t v = 0, column = 0, vectors; v < panels.tiles; v++, column += vectors * TARE_LANES) {
+        vectors = tare_cut_size(panels, v);
+        const int64_t width = vectors * TARE_LANES, some = columns - column < width ? columns - column : width;
+        for (int64_t k = 0; k < images; k++)
+            gemm_turn(p->column + (i + k) * p->column_image + (p->columns.from + column) * p->column_plane + o,
+                      p->column_plane, some, n, 1, p->panel + k * n * width, width);
+        int64_t tap = (channels.from - p->rows.from) * p->kernel;
+        j.offset = p->offset;
+        for (int64_t t = 0, rows; t < tiles.tiles; t++, tap += rows, j.offset += rows) {
+            rows = tare_cut_size(tiles, t);
+            j.sum = p->sums + (v * all + tap) * WIDTH;
+            panel_tiles[rows - 1][vectors - 1](&j);
+        }
+    }
+}
+
+/* The sums to dw [columns, rows], or [rows, columns] where they are swapped; `to` is where the group's begins. */
+static void finish(const product *p, bool swapped, int64_t row_length, float *to)
+{
+    const int64_t taps = (p->rows.end - p->rows.from) * p->kernel, columns = p->columns.end - p->columns.from;
+    const tare_cut panels = tare_cut_of((columns + TARE_LANES - 1) / TARE_LANES, TILE_VECTORS);
+    const float *from = p->sums;
+    for (int64_t v = 0, column = p->columns.from, width; v < panels.tiles; v++, from += taps * WIDTH, column += width) {
+        width = tare_cut_size(panels, v) * TARE_LANES;
+        const int64_t n = p->columns.end - column < width ? p->columns.end - column : width;
+        if (!swapped)
+            gemm_turn(from, WIDTH, taps, n, 0, to + column * row_length + p->rows.from * p->kernel, row_length);
+        else
+            for (int64_t t = 0; t < taps; t++)
+                memcpy(to + (p->rows.from + t) * row_length + column, from + t * WIDTH, (size_t)n * sizeof *to);
+    }
+}
+
+static inline tare_conv_span part_of(int64_t i, int64_t size, int64_t most)
+{
+    const int64_t from = i * size, end = from + size;
+    return (tare_conv_span){from < most ? from : most, end < most ? end : most};
+}
+
+int TARE_KERNEL(conv2d_grad_weight_panel)(const tare_call *c, int piece, int worker)
+{
+    const tare_conv *v = tare_conv_of(c);
+    const plan *q = (const plan *)(const void *)(c->g + TARE_CONV_WORDS);
+    const int64_t c_group = v->c / v->groups, k_group = v->k / v->groups, plane = tare_conv_plane(v);
+    const int64_t whole = v->k * tare_conv_taps(v), share = q->row_pieces * q->panel_pieces;
+    const float *dy = c->ptr[0], *x = c->ptr[1]; /* [N,K,OH,OW], [N,C,H,W] */
+    float *dw = c->ptr[3];                       /* [K,C/G,R,S] */
+    if (c->n_pieces > share)
+        dw = (float *)c->ptr[4] + piece * ((whole + 15) / 16 * 16);
+    product p = {
+        .l = tare_lowered_forward(v), .kernel = v->r * v->s, .images = tare_conv_piece(v, (int)(piece / share))};
+    tare_lowered_plain(&p.l);
+    p.rows = part_of(piece % share % q->row_pieces, q->rows, q->swapped ? k_group : c_group);
+    p.columns = part_of(piece % share / q->row_pieces, q->panels, q->swapped ? c_group : k_group);
+    p.row_image = q->swapped ? q->dy_image : q->x_image;
+    p.column_image = q->swapped ? q->x_image : q->dy_image;
+    p.row_plane = v->h * v->w;
+    p.column_plane = plane; /* swapped: the planes are the same */
+    p.lowered = (float *)(void *)((char *)c->ptr[5] + (size_t)worker * scratch_bytes(q));
+    p.panel = p.lowered + q->lowered;
+    p.sums = p.panel + q->panel;
+    p.offset = (int64_t *)(void *)(p.sums + q->sums);
+    const int64_t rows = p.rows.end - p.rows.from, length = q->swapped ? c_group : c_group * p.kernel;
+    for (int64_t g = 0; g < v->groups; g++) {
+        p.row = q->swapped ? dy + g * k_group * plane : x + g * c_group * p.row_plane;
+        p.column = q->swapped ? x + g * c_group * p.row_plane : dy + g * k_group * plane;
+        memset(p.sums, 0, (size_t)q->sums * sizeof *p.sums);
+        for (int64_t i = p.images.from, n; i < p.images.end; i += n) {
+            n = p.images.end - i < q->together ? p.images.end - i : q->together;
+            for (int64_t o = 0, some; o < plane; o += some) {
+                some = plane - o < q->stretch ? plane - o : q->stretch;
+                tare_lowered_size(&p.l, 1, p.l.in_place ? 1 : some / p.l.ow);
+                for (int64_t k = 0; k < rows; k += q->channels)
+                    multiply(&p,
+                             (tare_conv_span){p.rows.from + k,
+                                              p.rows.from + (rows - k < q->channels ? rows : k + q->channels)},
+                             i, n, o, some);
+            }
+        }
+        finish(&p, q->swapped, length, dw + g * k_group * tare_conv_taps(v));
+    }
+    return 0;
+}
+
+#ifdef TARE_PASS_RECORDS
+
+/* STRETCH: outputs in a chain; LOWERED_MOST: floats of lowered images at a time; SMALL: weights of which pieces of
+ * images may each have their own. */
+enum { STRETCH = 512, LOWERED_MOST = 256 * 1024, SMALL = 64 * 1024, PIECES = 16 };
+
+/* Cuts rows, panels and images into pieces. What pieces of panels lower again and pieces of rows turn again is weighed
+ * against evenness, which many pieces give; all in cycles. */
+static void cut(tare_conv *v, plan *q, int64_t rows, int64_t panels, double lowering, double turning, tare_work *work)
+{
+    const double weights = (double)(v->k * tare_conv_taps(v)), kernel = (double)(q->swapped ? 1 : v->r * v->s);
+    const double cycles = (double)(v->n * tare_conv_plane(v)) * weights / 32 + 1;
+    int64_t images = 1;
+    double least = 1e300;
+    for (int64_t m = 1; m <= PIECES && m <= (weights <= SMALL && v->n > 1 ? v->n : 1); m *= 2)
+        for (int64_t a = 1;
+             (a == 1 || (m == 1 && a <= PIECES)) && (a == 1 || (v->groups == 1 && (double)(rows / a) * kernel >= 64));
+             a *= 2)
+            for (int64_t b = 1;
+                 (b == 1 || (m == 1 && a * b <= PIECES)) && (b == 1 || (v->groups == 1 && panels / b >= 32)); b *= 2) {
+                const double pieces = (double)(m * a * b), small = pieces * 3e4 / cycles;
+                const double again = (double)b * lowering + (double)a * turning + (m > 1 ? (double)m * weights * 3 : 0);
+                const double cost = again / cycles + 0.16 / pieces + (pieces < 4 ? 0.3 / pieces : 0) +
+                                    (pieces > 1 && small > 1 ? small : 0);
+                if (cost < least) {
+                    least = cost;
+                    images = m;
+                    q->row_pieces = a;
+                    q->panel_pieces = b;
+                }
+            }
+    v->images = v->n ? (v->n + images - 1) / images : 1;
+    q->rows = (rows + q->row_pieces - 1) / q->row_pieces;
+    q->row_pieces = q->rows ? (rows + q->rows - 1) / q->rows : 1;
+    q->panels = ((panels + q->panel_pieces - 1) / q->panel_pieces + 15) / 16 * 16;
+    q->panel_pieces = q->panels ? (panels + q->panels - 1) / q->panels : 1;
+    images = v->n ? (v->n + v->images - 1) / v->images : 1;
+    work->n_pieces = (int32_t)(images * q->row_pieces * q->panel_pieces);
+    if (images > 1)
+        work->piece_bytes = (size_t)((v->k * tare_conv_taps(v) + 15) / 16 * 16) * sizeof(float);
+}
+
+void tare__prepare_conv2d_grad_weight_panel(const tare_args *a, const tare_desc_ref *out, tare_work *work)
+{
+    (void)out;
+    const tare_conv_operands o = tare_conv_to_weight(a);
+    tare_conv *v = tare__conv_prepare(a, o.x, o.w, o.y, work);
+    plan *q = (plan *)(void *)(work->g + TARE_CONV_WORDS);
+    tare_lowered l = tare_lowered_forward(v);
+    tare_lowered_plain(&l);
+    const int64_t c_group = v->c / v->groups, k_group = v->k / v->groups, plane = tare_conv_plane(v);
+    *q = (plan){
+        .together = 1, .x_image = o.x->stride[0], .dy_image = o.y->stride[0], .row_pieces = 1, .panel_pieces = 1};
+    q->swapped = l.in_place && k_group > c_group;
+    const int64_t all = plane > 0 ? STRETCH / plane : 1, length = STRETCH / (v->ow > 0 ? v->ow : 1);
+    q->together = all < 1 ? 1 : all < v->n ? all : v->n > 0 ? v->n : 1;
+    if (l.in_place)
+        q->stretch =
+            plane < STRETCH ? plane : (plane + (plane + STRETCH - 1) / STRETCH - 1) / ((plane + STRETCH - 1) / STRETCH);
+    else
+        q->stretch = all > 0 ? plane : length < 1 ? v->ow : length * v->ow;
+    if (!l.in_place)
+        tare_lowered_size(&l, 1, q->stretch / (v->ow > 0 ? v->ow : 1));
+    const int64_t rows = q->swapped ? k_group : c_group, columns = q->swapped ? c_group : k_group;
+    cut(v, q, rows, columns, l.in_place ? 0 : 0.4 * (double)(v->n * v->c * l.channel),
+        0.4 * (double)(v->n * columns * plane), work);
+    const int64_t room = l.in_place ? q->rows : LOWERED_MOST / (l.channel * q->together + 1);
+    q->channels = room < 1 ? 1 : room < q->rows ? room : q->rows > 0 ? q->rows : 1;
+    q->lowered = l.in_place ? 0 : (q->channels * l.channel * q->together + 15) / 16 * 16;
+    q->panel = 48 * q->stretch * q->together;
+    q->sums = (q->panels + 64) * q->rows * (q->swapped ? 1 : v->r * v->s);
+    q->sums = (q->sums + 15) / 16 * 16;
+    q->taps = (q->channels * v->r * v->s + 8) / 8 * 8;
+    work->n_g = TARE_CONV_WORDS + (int32_t)(sizeof *q / sizeof(int64_t));
+    work->worker_bytes = scratch_bytes(q);
+}
+
+/* Not where most of a panel would be empty, if outputs as lanes do better. */
+bool tare__conv2d_grad_weight_panel_fits(const tare_args *a)
+{
+    const tare_conv_operands o = tare_conv_to_weight(a);
+    const tare_conv_attr *at = a->attr;
+    const int64_t k = o.w->dim[0] / at->groups, vectors = (k + 15) / 16;
+    const double row = (double)o.w->dim[3] * (double)o.w->dim[2] * (double)at->stride_h * (double)o.y->dim[3];
+    return row <= 8.0 * LOWERED_MOST && (5 * k >= 4 * 16 * vectors || tare_conv_plain(o.w, at));
+}
+
+#endif
