@@ -569,9 +569,7 @@ int main(void)
     tcase_add_test(tests, pushes_and_waits_are_exact);
     tcase_add_test(tests, options_are_checked);
     tcase_add_loop_test(tests, an_end_with_work_queued, 1, 3);
-#if !defined(__SANITIZE_THREAD__) /* which cannot follow a fork beside threads */
     tcase_add_loop_test(tests, a_child_of_fork, 1, 3);
-#endif
     tcase_add_test(tests, three_runtimes_in_three_threads);
     tcase_add_test(tests, every_allocation_fails_in_turn);
     return spine_run("engine", &tests, 1);
