@@ -25,6 +25,8 @@ static tare_status make_runtime(tare__arm *a)
         .threads = level[TARE__THREADS],
         .kernels = (tare_kernel_choice)level[TARE__KERNELS],
         .storage = level[TARE__STORAGE] == TARE__STORAGE_MALLOC ? TARE_STORAGE_MALLOC : TARE_STORAGE_POOL,
+        .engine = level[TARE__ENGINE] == TARE__ENGINE_QUEUE ? TARE_ENGINE_QUEUE : TARE_ENGINE_DIRECT,
+        .bulk = level[TARE__BULK],
         .isa_limit = TARE_ISA_COUNT,
         .open_device = a->task.open_device,
         .device_owner = a->task.device_owner,

@@ -106,15 +106,6 @@ static tare_status step_kernels(tare__arm *a)
     return bad ? tare_error(TARE_BAD_DATA, "a kernel met bad data") : TARE_OK;
 }
 
-/* The same on a device that queues or that the host cannot call for. */
-static tare_status step_queued(tare__arm *a)
-{
-    int failed = 0;
-    tare_device *d = a->rt->device;
-    tare_status status = d->run(d, a->call, a->n_calls, &failed);
-    return status == TARE_BAD_DATA ? tare_error(status, "a kernel met bad data") : status;
-}
-
 static tare_status bind(tare__arm *a)
 {
     int64_t begin = tare__clock_ns();
@@ -188,7 +179,8 @@ tare_status tare__arm_capture(tare__arm *a)
     a->step = a->replay = level[TARE__GUARDS] == TARE__GUARDS_ON ? step_guarded : step_replay;
     if (level[TARE__API] == TARE__API_KERNELS) {
         a->n_calls = tare_instance_calls(a->instance, &a->call);
-        a->step = a->rt->device->direct ? step_kernels : step_queued;
+        if (a->rt->device->direct) /* elsewhere handing all calls over is the replay */
+            a->step = step_kernels;
     } else if (a->optimizer && !plan_updates(a)) {
         status = prepare_update(a);
     }

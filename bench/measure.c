@@ -41,7 +41,7 @@ static tare_status run_steps(const tare__session *s, int i, int64_t steps)
     tare__arm *a = &s->arm[i];
     for (int64_t k = 0; k < steps && status == TARE_OK; ++k)
         status = a->step(a);
-    return status;
+    return status == TARE_OK ? tare_runtime_wait(a->rt) : status;
 }
 
 /* warm-up=off: the first steps of an arm that is opened anew, with what is set up in them; closing the one before is

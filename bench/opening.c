@@ -53,6 +53,8 @@ static tare_status open_arm(const tare__task *task, tare__arm *a, int i)
     tare_status status = tare__arm_prepare(a);
     if (status == TARE_OK)
         status = a->step(a);
+    if (status == TARE_OK)
+        status = tare_runtime_wait(a->rt);
     int64_t first_ns = tare__clock_ns() - begin, growth = tare__resident_growth(resident);
     tare__disturbance after = tare__disturbance_now();
     bool disturbed = after.switches > before.switches || after.steal_ns > before.steal_ns;

@@ -195,7 +195,9 @@ static int take_rung(void *owner, const char *item)
         return add_spec(r, rung ? rung->name : item, item);
     int code = TARE__RAN;
     for (rung = tare__rungs; rung->name && !code; ++rung) {
+        r->floor = strcmp(rung->name, "kernels") == 0;
         code = add_spec(r, rung->name, rung->name);
+        r->floor = false;
         if (!code && tare__setting_needs_objects(r->task, r->setting)) {
             printf("%s is left out: it reaches layers as objects, and %s has none\n", rung->name, r->task->net);
             free(r->specs->spec[--r->specs->n].name);

@@ -22,7 +22,13 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
 #define ALL_PACKERS "arena none shared-object pool greedy local-search exact"
 #define NO_PASS     "passes rewrite a captured graph, and nothing is captured here (symbol, step and kernels have them)"
 #define NO_HEAP     "its results lie in the plan's arena, taken once (functional has storage=malloc)"
-#define NO_QUEUE    [TARE__ENGINE] = {"direct", "direct", "its kernels are called (the carrier can queue them)"}
+#define ENGINES     "direct queue"
+/* Cells of what hands calls over one by one; and of what hands a whole plan over. */
+#define QUEUED [TARE__ENGINE] = {"direct", ENGINES, ""}, [TARE__BULK] = {"1", "1..64", ""}
+#define QUEUED_WHOLE                                                                                                   \
+    [TARE__ENGINE] = {"direct", ENGINES, ""}, [TARE__BULK] = {                                                         \
+                                                  "1", "1",                                                            \
+                                                  "its plan is handed over as a whole (symbol's updates are calls)"}
 /* Cells that are the same wherever a plan is replayed. */
 #define REPLAYED                                                                                                       \
     [TARE__SOURCE] = {"traced", "traced", "a graph file belongs to a captured net (symbolblock, hybridized)"},         \
@@ -34,8 +40,8 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__STORAGE] = {"planned", "planned", NO_HEAP}, [TARE__PLAN] = {"arena", ALL_PACKERS " FILE.csv", ""},          \
     [TARE__AUTOGRAD] = {"graph", "graph", "the work decides which gradient nodes it holds (--forward, --infer)"},      \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
-    [TARE__DEVICE] = {"cpu", "cpu", ""}, NO_QUEUE, [TARE__DCE] = {"on", "on off", ""},                                 \
-    [TARE__CSE] = {"on", "on off", ""}, [TARE__FOLDING] = {"on", "on off", ""}, [TARE__ADD_TO] = {"on", "on off", ""}, \
+    [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"on", "on off", ""}, [TARE__CSE] = {"on", "on off", ""},       \
+    [TARE__FOLDING] = {"on", "on off", ""}, [TARE__ADD_TO] = {"on", "on off", ""},                                     \
     [TARE__IN_PLACE] = {"on", "on off", ""}, [TARE__PLACEMENT] = {"on", "on off", ""},                                 \
     [TARE__ORDER] = {"best", ALL_ORDERS, ""}, [TARE__FUSION] = {"off", "off on", ""},                                  \
     [TARE__RECOMPUTE] = {"off", BYTES, ""}
@@ -53,7 +59,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__AUTOGRAD] = {"tape", "tape off", "gradient nodes need a graph (symbol, step)"},                             \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
     [TARE__DEVICE] = {"cpu", "cpu", ""},                                                                               \
-    NO_QUEUE, [TARE__DCE] = {"off", "off", NO_PASS}, [TARE__CSE] = {"off", "off", NO_PASS},                            \
+    QUEUED, [TARE__DCE] = {"off", "off", NO_PASS}, [TARE__CSE] = {"off", "off", NO_PASS},                              \
     [TARE__FOLDING] = {"off", "off", NO_PASS}, [TARE__ADD_TO] = {"off", "off", NO_PASS},                               \
     [TARE__IN_PLACE] = {"off", "off", NO_PASS}, [TARE__PLACEMENT] = {"off", "off", NO_PASS},                           \
     [TARE__ORDER] = {"program", "program", "operators run as the program meets them (symbol, step and kernels)"},      \
@@ -78,8 +84,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__JOINT] = {"split", "split", "the backward is planned when its heads arrive (symbol plans both)"},           \
     [TARE__AUTOGRAD] = {"tape", "tape", "the captured operator is a node of the tape"},                                \
     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
-    [TARE__DEVICE] = {"cpu", "cpu", ""},                                                                               \
-    NO_QUEUE, [TARE__DCE] = {"on", "on", "a captured operator has all its passes"},                                    \
+    [TARE__DEVICE] = {"cpu", "cpu", ""}, QUEUED, [TARE__DCE] = {"on", "on", "a captured operator has all its passes"}, \
     [TARE__CSE] = {"on", "on", "a captured operator has all its passes"},                                              \
     [TARE__FOLDING] = {"on", "on", "a captured operator has all its passes"},                                          \
     [TARE__ADD_TO] = {"on", "on", "a captured operator has all its passes"},                                           \
@@ -177,6 +182,7 @@ const tare__rung tare__rungs[] = {
                 [TARE__API] = {"functional", "functional", "its calls as a bare list are the rung kernels"},
                 [TARE__JOINT] = {"joint", "joint", "the update in the same plan is the rung step"},
                 [TARE__GUARDS] = {"off", "off on", ""},
+                QUEUED,
                 REPLAYED,
                 [TARE__UPDATE] = {"parameter", "parameter multi", "the update in the plan is the rung step"},
             },
@@ -193,6 +199,7 @@ const tare__rung tare__rungs[] = {
                 [TARE__API] = {"functional", "functional", "its calls as a bare list are the rung kernels"},
                 [TARE__JOINT] = {"step", "step", "a plan without the update is the rung symbol"},
                 [TARE__GUARDS] = {"off", "off on", ""},
+                QUEUED_WHOLE,
                 REPLAYED,
                 [TARE__UPDATE] = {"plan", "plan", "an update outside the plan is the rung symbol"},
             },
@@ -207,6 +214,8 @@ const tare__rung tare__rungs[] = {
                 [TARE__API] = {"kernels", "kernels", "with anything around the calls it would be symbol or step"},
                 [TARE__JOINT] = {"joint", "joint", "it has the plan of symbol, or of step with an optimizer"},
                 [TARE__GUARDS] = {"off", "off", "nothing is around its calls (symbol, step)"},
+                [TARE__ENGINE] = {"direct", "direct", "handed to a queue its calls are what symbol and step hand over"},
+                [TARE__BULK] = {"1", "1", "nothing is handed over"},
                 REPLAYED,
                 [TARE__UPDATE] = {"parameter", "parameter", "it has the plan of symbol, or of step with an optimizer"},
             },
@@ -232,7 +241,7 @@ const tare__rung tare__rungs[] = {
                 [TARE__KERNELS] = {"native", ALL_KERNELS, ""},
                 [TARE__THREADS] = {"1", "1..64", ""},
                 [TARE__DEVICE] = {"cpu", "cpu", ""},
-                [TARE__ENGINE] = {"direct", "direct queue", ""},
+                QUEUED,
                 [TARE__DCE] = {"off", "off", "the net applies all of the program's nodes"},
                 [TARE__CSE] = {"off", "off", "the net applies all of the program's nodes"},
                 [TARE__FOLDING] = {"off", "off", "the net applies all of the program's nodes"},
@@ -451,6 +460,12 @@ static int apply_flip(tare__setting *setting, const tare__line *line, const char
     const char *level = equals + 1;
     int index = tare__level_find(f, level, strlen(level));
     const tare__cell *cell = tare__setting_cell(setting, f);
+    if (f == TARE__BULK && index > 1 && setting->level[TARE__ENGINE] == TARE__ENGINE_DIRECT)
+        return lenient ? TARE__RAN
+                       : tare__usage(line,
+                                     "bulk=%s means nothing with engine=direct: nothing is handed over "
+                                     "(engine=queue,bulk=%s)",
+                                     level, level);
     if (index < 0 || index == setting->level[f] || !cell->flips || level_index(cell->flips, level, strlen(level)) >= 0)
         return tare__setting_put(setting, line, f, level);
     return lenient ? TARE__RAN

@@ -39,7 +39,8 @@
     X(THREADS, "threads", true, "1..64", "who takes the pieces of a kernel call, the caller included")                 \
     X(DEVICE, "device", false, "cpu", "where kernels run")                                                             \
     X(ENGINE, "engine", true, "direct queue",                                                                          \
-      "a kernel is called, or its call is handed to the device as to an engine's queue")                               \
+      "calls run when they are met, or are queued for a thread of the runtime, in order")                              \
+    X(BULK, "bulk", true, "1..64", "calls that the queue collects before it hands them over together")                 \
     X(DCE, "dce", true, "on off", "pass: nodes that nothing reads are dropped")                                        \
     X(CSE, "cse", true, "on off", "pass: what an earlier node has made is not made again")                             \
     X(FOLDING, "folding", true, "on off", "pass: what is the same at every run is computed once, with the plan")       \

@@ -130,6 +130,8 @@ static tare_status record(tare__arm *a, recorder *r)
         r->last_bytes = a->rt->work_bytes_live;
         r->last_ns = tare__clock_ns();
         status = tare__arm_step_told(a);
+        if (status == TARE_OK)
+            status = tare_runtime_wait(a->rt);
         r->differs |= r->at != r->out->n;
     }
     tare__arm_tell(a, (tare_trace){0});
@@ -166,6 +168,8 @@ static tare_status time_plain(tare__arm *a, tare__events *out)
     for (int k = -WARM; k < STEPS && status == TARE_OK; ++k) {
         int64_t begin = tare__clock_ns();
         status = a->step(a);
+        if (status == TARE_OK)
+            status = tare_runtime_wait(a->rt);
         if (k >= 0)
             ns[k] = tare__clock_ns() - begin;
     }

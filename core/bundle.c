@@ -131,6 +131,18 @@ static void *make_room(tare_bundle *b, size_t bytes)
     return room;
 }
 
+/* The numbers that the host will wait for (device.h). */
+static void note_queued(const tare_bundle *b, const tare_node *n, uint64_t number)
+{
+    for (int i = 0; i < n->n_in; ++i)
+        if (n->operand[i])
+            tare__storage_read_by(n->operand[i]->storage, number);
+    for (int i = 0; i < n->n_in; i += b->base->n_in)
+        for (int o = 0; o < b->base->n_out; ++o)
+            if (tied(b, n->operand + i, o))
+                tare__storage_written_by(tied(b, n->operand + i, o)->storage, number);
+}
+
 /* What is written in place was written once more. */
 static void raise_versions(const tare_bundle *b, tare_value *const *in, int n_groups)
 {
@@ -163,6 +175,8 @@ static tare_status call_groups(tare_bundle *b, const tare_node *n, int n_groups)
         status = tare__site_of(rt, b->name, n->path, &call.site);
     if (status == TARE_OK)
         status = rt->device->run(rt->device, &call, 1, &failed);
+    if (rt->device->queued)
+        note_queued(b, n, *rt->device->queued);
     if (status == TARE_BAD_DATA)
         return tare__data_error(b->name, n->path);
     if (status == TARE_OK)

@@ -21,7 +21,7 @@ static void cpu_free(tare_device *d, tare_memory_category category, void *block,
     tare_memory_give(&d->runtime->memory, category, block, bytes);
 }
 
-static tare_status cpu_copy(tare_device *d, void *to, const void *from, size_t bytes, tare_copy_direction direction)
+tare_status tare__cpu_copy(tare_device *d, void *to, const void *from, size_t bytes, tare_copy_direction direction)
 {
     (void)d;
     (void)direction;
@@ -30,18 +30,11 @@ static tare_status cpu_copy(tare_device *d, void *to, const void *from, size_t b
     return TARE_OK;
 }
 
-/* A call with several pieces: apart, so that the common loop stays short. */
-static __attribute__((noinline)) int run_pieces(const tare_device *d, const tare_call *c)
-{
-    tare_threads *threads = ((const cpu *)d)->threads;
-    return threads ? tare__threads_run(threads, c) : tare__threads_run_alone(c);
-}
-
 static tare_status cpu_run(tare_device *d, const tare_call *calls, int n, int *failed)
 {
     d->runtime->counts.kernel_calls += n;
     for (const tare_call *c = calls, *end = calls + n; c < end; ++c) {
-        int error = c->n_pieces == 1 ? c->run(c, 0, 0) : run_pieces(d, c);
+        int error = c->n_pieces == 1 ? c->run(c, 0, 0) : tare__threads_run(((const cpu *)d)->threads, c);
         if (__builtin_expect(error, 0)) {
             *failed = (int)(c - calls);
             return TARE_BAD_DATA;
@@ -62,11 +55,11 @@ static void cpu_close(tare_device *d)
     tare_memory_give(&d->runtime->memory, TARE_MEMORY_RECORD, d, sizeof(cpu));
 }
 
-tare_device *tare__cpu_open(tare_runtime *rt)
+tare_status tare__cpu_open(tare_runtime *rt, tare_device **out)
 {
     cpu *d = tare_memory_take(&rt->memory, TARE_MEMORY_RECORD, sizeof *d);
     if (!d)
-        return NULL;
+        return TARE_NO_MEMORY;
     *d = (cpu){.device = {.abi = TARE_DEVICE_ABI,
                           .close = cpu_close,
                           .name = "cpu",
@@ -75,15 +68,18 @@ tare_device *tare__cpu_open(tare_runtime *rt)
                           .direct = true,
                           .alloc = cpu_alloc,
                           .free = cpu_free,
-                          .copy = cpu_copy,
+                          .copy = tare__cpu_copy,
                           .run = cpu_run,
                           .wait = cpu_wait,
                           .runtime = rt}};
-    if (rt->options.threads > 1 && tare__threads_new(rt, rt->options.threads, &d->threads) != TARE_OK) {
+    tare_status status = TARE_OK;
+    if (rt->options.threads > 1)
+        status = tare__threads_new(rt, rt->options.threads, &rt->counts.locks, &d->threads);
+    if (status == TARE_OK)
+        *out = &d->device;
+    else
         cpu_close(&d->device);
-        return NULL;
-    }
-    return &d->device;
+    return status;
 }
 
 tare_isa tare__cpu_isa(void)

@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* Raised with every change of this table or of what its functions get (tare_call, tare_work). */
-enum { TARE_DEVICE_ABI = 1 };
+enum { TARE_DEVICE_ABI = 2 };
 
 typedef enum { TARE_COPY_TO_DEVICE, TARE_COPY_TO_HOST, TARE_COPY_WITHIN } tare_copy_direction;
 
@@ -35,13 +35,21 @@ struct tare_device {
     /* Non-zero from the moment that a queued call met bad data until the wait that answers it; read atomically at the
      * ends of scopes and before runs, so that an error is told without waiting. NULL: only wait knows. */
     const int32_t *fault;
+    /* Where the host can follow the queue: the number of the last thing queued, which only grows, and a function that
+     * returns when all up to a number has happened (OK, whatever the data), whatever is queued behind it. A storage
+     * then keeps the numbers of the last calls that read and that wrote it, and the host waits for no others. Both
+     * NULL: it waits for all that is queued. */
+    const uint64_t *queued;
+    tare_status (*reach)(tare_device *, uint64_t number);
+    /* Lets calls happen that the device holds back to hand them over together. NULL: it holds none back. */
+    void (*flush)(tare_device *);
     /* Raw memory, aligned to TARE_ALIGNMENT, content undefined; 0 bytes give a valid block. NULL with the text set when
-     * there is none. */
+     * there is none. With `reach`: nothing queued uses it. */
     void *(*alloc)(tare_device *, tare_memory_category, size_t bytes);
     /* In order with the queue: work given before may still use the block, work given later may get it anew. */
     void (*free)(tare_device *, tare_memory_category, void *, size_t bytes);
-    /* In order with the queue; to or from the host it returns when the bytes have moved, which they do behind a data
-     * error too. Does not answer data errors. */
+    /* In order with the queue (with `reach`: at once, for the caller has reached what it needs); to or from the host it
+     * returns when the bytes have moved, which they do behind a data error too. Does not answer data errors. */
     tare_status (*copy)(tare_device *, void *to, const void *from, size_t bytes, tare_copy_direction);
     /* Runs n calls in order, each as all its pieces and then combine. The calls, their addresses (n_ptr) and geometry
      * (n_g) are the caller's again when it returns. BAD_DATA only on a synchronous device: *failed = the call's index,
@@ -65,6 +73,13 @@ typedef tare_status tare_device_open(tare_runtime *rt, void *owner, tare_device 
 static inline bool tare_device_faulted(const tare_device *d)
 {
     return d->fault && __atomic_load_n(d->fault, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* Lets what is held back happen. */
+static inline void tare_device_flush(tare_device *d)
+{
+    if (d->flush)
+        d->flush(d);
 }
 
 /* For a device's wait: sets the sentence that names the operator and layer of a call that met bad data (tare_call.site)

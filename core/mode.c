@@ -170,6 +170,19 @@ tare_status tare__dispatch_tied_views(const tare__apply *c)
     return TARE_OK;
 }
 
+/* The numbers that the host will wait for. */
+static void note_queued(const tare__apply *c, tare_storage *scratch, uint64_t number)
+{
+    for (int i = 0; i < c->args.n_in; ++i)
+        if (c->ptr[i])
+            tare__storage_read_by(c->operand[i]->storage, number);
+    for (int i = c->args.n_in, end = i + c->n_out + c->n_aux; i < end; ++i)
+        if (c->ptr[i])
+            tare__storage_written_by(c->operand[i]->storage, number);
+    if (scratch)
+        tare__storage_written_by(scratch, number);
+}
+
 tare_status tare__dispatch_run(tare_mode *m, const tare__apply *c, tare_call *call, tare_storage *scratch)
 {
     tare_device *d = m->runtime->device;
@@ -179,6 +192,8 @@ tare_status tare__dispatch_run(tare_mode *m, const tare__apply *c, tare_call *ca
         status = tare__site_of(m->runtime, c->args.op->name, m->path, &call->site);
     if (status == TARE_OK)
         status = d->run(d, call, 1, &failed);
+    if (d->queued)
+        note_queued(c, scratch, *d->queued);
     if (scratch)
         tare_storage_drop(scratch);
     return status == TARE_BAD_DATA ? tare__data_error(c->args.op->name, m->path) : status;

@@ -37,6 +37,26 @@ static inline void tare_storage_wrote(tare_storage *s, const tare_op *writer)
     ++s->runtime->n_writes;
 }
 
+/* Calls queued up to the number read the storage, or write it. */
+static inline void tare__storage_read_by(tare_storage *s, uint64_t number)
+{
+    s->read_by = number;
+}
+static inline void tare__storage_written_by(tare_storage *s, uint64_t number)
+{
+    s->written_by = number;
+}
+
+/* Waits until the host may read the storage's bytes, or write them; nothing is waited for where the device cannot be
+ * followed. Does not answer data errors. */
+static inline tare_status tare__storage_reach(const tare_storage *s, bool to_write)
+{
+    tare_device *d = s->runtime->device;
+    if (!d->reach)
+        return TARE_OK;
+    return d->reach(d, to_write && s->read_by > s->written_by ? s->read_by : s->written_by);
+}
+
 /* Storage for a result: the pool's usual case inline. */
 static inline tare_storage *tare__storage_take_work(tare_runtime *rt, size_t bytes)
 {

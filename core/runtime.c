@@ -13,8 +13,13 @@ static tare_status check_options(const tare_options *o)
     if (o->threads < 0 || o->threads > TARE_THREADS_MOST)
         return tare_error(TARE_BAD_ARGUMENT, "threads is %d (need 1 to %d)", o->threads, TARE_THREADS_MOST);
     if ((unsigned)o->kernels > TARE_KERNELS_NULL || (unsigned)o->storage > TARE_STORAGE_MALLOC ||
-        (unsigned)o->isa_limit > TARE_ISA_COUNT)
+        (unsigned)o->isa_limit > TARE_ISA_COUNT || (unsigned)o->engine > TARE_ENGINE_QUEUE)
         return tare_error(TARE_BAD_ARGUMENT, "an option of the runtime is out of its range");
+    if (o->bulk < 0 || o->bulk > TARE_BULK_MOST)
+        return tare_error(TARE_BAD_ARGUMENT, "bulk is %d (need 1 to %d)", o->bulk, TARE_BULK_MOST);
+    if (o->engine == TARE_ENGINE_QUEUE && o->open_device)
+        return tare_error(TARE_BAD_ARGUMENT,
+                          "the engine that queues is the CPU's (a device of one's own queues itself)");
     return TARE_OK;
 }
 
@@ -30,16 +35,17 @@ static tare_status check_device(const tare_device *d)
         wrong = "capture, launch and release go together";
     else if (d->direct && !(d->host_visible && d->synchronous))
         wrong = "direct calls need a synchronous device that the host can see";
+    else if (!d->queued != !d->reach)
+        wrong = "queued and reach go together";
     return wrong ? tare_error(TARE_BAD_ARGUMENT, "device '%s' cannot be used: %s", d->name ? d->name : "", wrong)
                  : TARE_OK;
 }
 
 static tare_status open_device(tare_runtime *rt)
 {
-    if (!rt->options.open_device) {
-        rt->device = tare__cpu_open(rt);
-        return rt->device ? TARE_OK : TARE_NO_MEMORY;
-    }
+    if (!rt->options.open_device)
+        return rt->options.engine == TARE_ENGINE_QUEUE ? tare__engine_open(rt, &rt->device)
+                                                       : tare__cpu_open(rt, &rt->device);
     tare_device *d = NULL;
     tare_status status = rt->options.open_device(rt, rt->options.device_owner, &d);
     if (status != TARE_OK)

@@ -28,6 +28,8 @@ extern "C" {
     X(tape_nodes, "nodes recorded on a tape")                                                                          \
     X(patches, "addresses patched into a bound plan")                                                                  \
     X(locks, "locks taken by the owner's thread")                                                                      \
+    X(pushes, "times that calls were handed to a queue")                                                               \
+    X(waits, "times that the host asked for the end of queued work")                                                   \
     X(kernel_calls, "kernels called")                                                                                  \
     X(captures, "graphs captured")                                                                                     \
     X(plans, "memory plans made")                                                                                      \
@@ -118,15 +120,19 @@ typedef struct {
     const char *op, *path; /* path NULL: in no layer */
     int32_t next;          /* with the same head; -1 */
 } tare_site;
-enum { TARE_SITE_HEADS = 64 };
+enum { TARE_SITE_HEADS = 64, TARE_SITE_RECENT = 1024 };
 
 /* ---- options: what a runtime is made with ---------------------------------------------------------------------*/
 typedef enum { TARE_KERNELS_NATIVE, TARE_KERNELS_REFERENCE, TARE_KERNELS_BLAS, TARE_KERNELS_NULL } tare_kernel_choice;
 typedef enum { TARE_STORAGE_POOL, TARE_STORAGE_MALLOC } tare_storage_choice;
+typedef enum { TARE_ENGINE_DIRECT, TARE_ENGINE_QUEUE } tare_engine_choice;
+enum { TARE_BULK_MOST = 64 };
 typedef struct {
     int threads; /* 1..64, this one included: who takes the pieces of a call; 0 = 1. Started with the runtime */
     tare_kernel_choice kernels;
     tare_storage_choice storage;   /* of what the imperative mode takes */
+    tare_engine_choice engine;     /* of the CPU: calls run when they are met, or queued for a thread (engine.c) */
+    int bulk;                      /* 1..64, calls that a queue collects before it hands them over; 0 = 1 */
     tare_isa isa_limit;            /* best instruction set to use; TARE_ISA_COUNT: what the processor has */
     tare_device_open *open_device; /* makes the runtime's device; NULL: the CPU */
     void *device_owner;            /* for open_device, borrowed until it returns */
@@ -166,6 +172,7 @@ struct tare_runtime {
     bool has_dropped;    /* read without the lock */
     tare_site *site;
     int32_t n_sites, capacity_sites, site_head[TARE_SITE_HEADS]; /* heads: site + 1; 0: empty */
+    int32_t site_recent[TARE_SITE_RECENT]; /* those asked for last, by the pointers: site + 1; 0: empty */
     tare_arena site_text;
 };
 

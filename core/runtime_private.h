@@ -4,8 +4,12 @@
 
 #include "runtime.h"
 
-/* The CPU device with its workers, and the best instruction set of this processor. NULL: no memory, or no threads. */
-tare_device *tare__cpu_open(tare_runtime *);
+/* The CPU device with its workers, and the CPU behind a queue (engine.c). NO_MEMORY: no memory, or no threads. */
+tare_status tare__cpu_open(tare_runtime *, tare_device **out);
+tare_status tare__engine_open(tare_runtime *, tare_device **out);
+/* The CPU's copy: at once. */
+tare_status tare__cpu_copy(tare_device *, void *to, const void *from, size_t bytes, tare_copy_direction);
+/* The best instruction set of this processor. */
 tare_isa tare__cpu_isa(void);
 
 /* What a kernel that met bad data is told as. */

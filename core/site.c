@@ -30,7 +30,7 @@ static uint32_t hash_text(uint32_t hash, const char *text)
 
 static bool same_text(const char *a, const char *b)
 {
-    return a && b ? strcmp(a, b) == 0 : a == b;
+    return a == b || (a && b && strcmp(a, b) == 0);
 }
 
 static bool make_room(tare_runtime *rt)
@@ -56,11 +56,17 @@ static bool keep_text(tare_runtime *rt, const char *text, const char **out)
     return kept || !text;
 }
 
-tare_status tare__site_of(tare_runtime *rt, const char *op, const char *path, int32_t *out)
+/* The words are compared: a pointer that means others by now only misses. */
+static bool is_site(const tare_runtime *rt, int32_t s, const char *op, const char *path)
+{
+    return s >= 0 && same_text(rt->site[s].op, op) && same_text(rt->site[s].path, path);
+}
+
+static tare_status find_site(tare_runtime *rt, const char *op, const char *path, int32_t *out)
 {
     int32_t *head = &rt->site_head[hash_text(hash_text(0x811c9dc5u, op), path) % TARE_SITE_HEADS];
     for (int32_t s = *head - 1; s >= 0; s = rt->site[s].next) {
-        if (same_text(rt->site[s].op, op) && same_text(rt->site[s].path, path)) {
+        if (is_site(rt, s, op, path)) {
             *out = s;
             return TARE_OK;
         }
@@ -72,6 +78,19 @@ tare_status tare__site_of(tare_runtime *rt, const char *op, const char *path, in
     *out = rt->n_sites++;
     *head = rt->n_sites;
     return TARE_OK;
+}
+
+tare_status tare__site_of(tare_runtime *rt, const char *op, const char *path, int32_t *out)
+{
+    uint64_t mixed = ((uint64_t)(uintptr_t)op + (uint64_t)(uintptr_t)path * 31) * UINT64_C(0x9e3779b97f4a7c15);
+    int32_t *recent = &rt->site_recent[(mixed >> 32) % TARE_SITE_RECENT];
+    *out = *recent - 1;
+    if (__builtin_expect(is_site(rt, *out, op, path), 1))
+        return TARE_OK;
+    tare_status status = find_site(rt, op, path, out);
+    if (status == TARE_OK)
+        *recent = *out + 1;
+    return status;
 }
 
 void tare__sites_fini(tare_runtime *rt)

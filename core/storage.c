@@ -59,6 +59,7 @@ static tare_storage *fresh(tare_runtime *rt, tare_memory_category category, size
     s->runtime = rt;
     s->release = NULL;
     s->owner = NULL;
+    s->read_by = s->written_by = 0;
     rt->reserved_bytes += (int64_t)block;
     return s;
 }
@@ -107,6 +108,8 @@ void tare__storage_last(tare_storage *s)
 {
     tare_runtime *rt = s->runtime;
     if (s->release) {
+        if (s->category != TARE_MEMORY_RECORD) /* bytes that queued calls may still use */
+            (void)tare__storage_reach(s, true);
         s->release(s);
         s->next = rt->free_storages;
         rt->free_storages = s;

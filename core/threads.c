@@ -43,7 +43,9 @@ struct tare_threads {
     bool busy;             /* a call is being run */
     int n_threads, n_started, looks;
     tare_runtime *runtime;
+    int64_t *locks; /* taken by the thread that calls */
     size_t bytes;
+    pid_t process;                     /* that the workers belong to */
     share share[TARE_THREADS_MOST];    /* the first n_threads */
     _Alignas(TARE_ALIGNMENT) int open; /* pieces not finished */
     int error;
@@ -55,15 +57,6 @@ struct tare_threads {
     pthread_cond_t wake, finished;
     worker worker[];
 };
-
-static inline void pause_a_little(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("isb");
-#endif
-}
 
 /* ---- pieces --------------------------------------------------------------------------------------------------*/
 
@@ -149,7 +142,7 @@ static void *work(void *argument)
             take_pieces(t, w->number);
             looks = 0;
         } else if (++looks < t->looks) {
-            pause_a_little();
+            tare__threads_pause();
         } else if (sleep_until_called(t)) {
             looks = 0;
         } else {
@@ -165,7 +158,7 @@ static void *work(void *argument)
 /* Calls as many sleepers as there is work for beyond the caller's own piece. */
 static __attribute__((noinline)) void call_sleepers(tare_threads *t, int most)
 {
-    ++t->runtime->counts.locks;
+    ++*t->locks;
     (void)pthread_mutex_lock(&t->lock);
     int n = t->n_asleep < most ? t->n_asleep : most;
     __atomic_store_n(&t->n_asleep, t->n_asleep - n, __ATOMIC_SEQ_CST);
@@ -177,7 +170,7 @@ static __attribute__((noinline)) void call_sleepers(tare_threads *t, int most)
 
 static __attribute__((noinline)) void sleep_until_finished(tare_threads *t)
 {
-    ++t->runtime->counts.locks;
+    ++*t->locks;
     (void)pthread_mutex_lock(&t->lock);
     __atomic_store_n(&t->caller_sleeps, true, __ATOMIC_SEQ_CST);
     while (__atomic_load_n(&t->open, __ATOMIC_SEQ_CST) > 0)
@@ -186,7 +179,8 @@ static __attribute__((noinline)) void sleep_until_finished(tare_threads *t)
     (void)pthread_mutex_unlock(&t->lock);
 }
 
-int tare__threads_run_alone(const tare_call *c)
+/* All pieces in order, then combine, as worker 0. */
+static int run_alone(const tare_call *c)
 {
     int error = 0;
     for (int piece = 0; piece < c->n_pieces; ++piece)
@@ -196,8 +190,8 @@ int tare__threads_run_alone(const tare_call *c)
 
 int tare__threads_run(tare_threads *t, const tare_call *c)
 {
-    if (t->busy)
-        return tare__threads_run_alone(c);
+    if (!t || t->busy)
+        return run_alone(c);
     t->busy = true;
     t->call = c;
     t->error = 0;
@@ -211,7 +205,7 @@ int tare__threads_run(tare_threads *t, const tare_call *c)
     int looks = 0;
     while (__atomic_load_n(&t->open, __ATOMIC_ACQUIRE) > 0) {
         if (++looks < t->looks)
-            pause_a_little();
+            tare__threads_pause();
         else
             sleep_until_finished(t);
     }
@@ -232,37 +226,45 @@ static int processors(void)
     return (int)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-/* Signals are the business of the program's own threads. */
-static tare_status start_workers(tare_threads *t)
+int tare__threads_looks(int n)
+{
+    return n <= processors() ? LOOKS : LOOKS_CROWDED;
+}
+
+tare_status tare__threads_start(void *(*run)(void *), void *argument, pthread_t *out)
 {
     sigset_t all, before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(out, NULL, run, argument);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed ? tare_error(TARE_NO_MEMORY, "a thread could not be started: %s", strerror(failed)) : TARE_OK;
+}
+
+static tare_status start_workers(tare_threads *t)
+{
     tare_status status = TARE_OK;
     for (int k = 0; k < t->n_threads - 1 && status == TARE_OK; ++k) {
         worker *w = &t->worker[k];
         *w = (worker){.pool = t, .number = k + 1};
-        int failed = pthread_create(&w->thread, NULL, work, w);
-        if (failed)
-            status = tare_error(TARE_NO_MEMORY, "thread %d of %d could not be started: %s", k + 2, t->n_threads,
-                                strerror(failed));
-        else
-            ++t->n_started;
+        status = tare__threads_start(work, w, &w->thread);
+        t->n_started += status == TARE_OK;
     }
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return status;
 }
 
-tare_status tare__threads_new(tare_runtime *rt, int n, tare_threads **out)
+tare_status tare__threads_new(tare_runtime *rt, int n, int64_t *locks, tare_threads **out)
 {
     size_t bytes = sizeof(tare_threads) + (size_t)n * sizeof(worker);
     tare_threads *t = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, bytes);
     if (!t)
         return TARE_NO_MEMORY;
     t->runtime = rt;
+    t->locks = locks;
     t->bytes = bytes;
+    t->process = getpid();
     t->n_threads = n;
-    t->looks = n <= processors() ? LOOKS : LOOKS_CROWDED;
+    t->looks = tare__threads_looks(n);
     (void)pthread_mutex_init(&t->lock, NULL);
     (void)pthread_cond_init(&t->wake, NULL);
     (void)pthread_cond_init(&t->finished, NULL);
@@ -275,10 +277,8 @@ tare_status tare__threads_new(tare_runtime *rt, int n, tare_threads **out)
     return TARE_OK;
 }
 
-void tare__threads_free(tare_threads *t)
+static void end_workers(tare_threads *t)
 {
-    if (!t)
-        return;
     (void)pthread_mutex_lock(&t->lock);
     t->ending = true;
     (void)pthread_cond_broadcast(&t->wake);
@@ -288,5 +288,13 @@ void tare__threads_free(tare_threads *t)
     (void)pthread_cond_destroy(&t->finished);
     (void)pthread_cond_destroy(&t->wake);
     (void)pthread_mutex_destroy(&t->lock);
+}
+
+void tare__threads_free(tare_threads *t)
+{
+    if (!t)
+        return;
+    if (getpid() == t->process) /* a child of fork has none of them */
+        end_workers(t);
     tare_memory_give(&t->runtime->memory, TARE_MEMORY_RECORD, t, t->bytes);
 }

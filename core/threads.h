@@ -17,18 +17,33 @@ enum { TARE_THREADS_MOST = 64 };
 typedef struct tare_threads tare_threads;
 
 /* Starts n - 1 workers (1 <= n <= TARE_THREADS_MOST; none for 1). They run with the runtime's floating-point
- * environment and with all signals blocked. NO_MEMORY: no memory, or the system gives no more threads. */
-tare_status tare__threads_new(tare_runtime *, int n, tare_threads **out);
+ * environment and with all signals blocked. locks: where the calling thread counts those that it takes. NO_MEMORY: no
+ * memory, or the system gives no more threads. */
+tare_status tare__threads_new(tare_runtime *, int n, int64_t *locks, tare_threads **out);
 
 /* Ends the workers and waits for them. NULL is fine. */
 void tare__threads_free(tare_threads *);
 
-/* Runs a call of several pieces; 0, or the data errors of all pieces and of combine in one word. `worker` is below
- * tare_work_workers(). For one thread at a time. A kernel cannot hand a call over: from inside a call (of this pool)
- * the pieces run on the thread that asks. */
+/* Runs a call of several pieces, on the calling thread alone where the pool is NULL; 0, or the data errors of all
+ * pieces and of combine in one word. `worker` is below tare_work_workers(). For one thread at a time. A kernel cannot
+ * hand a call over: from inside a call (of this pool) the pieces run on the thread that asks. */
 int tare__threads_run(tare_threads *, const tare_call *);
 
-/* All pieces in order, then combine, on the calling thread as worker 0. */
-int tare__threads_run_alone(const tare_call *);
+/* For others who make threads and wait for them as the pool does. */
+/* Starts one with all signals blocked, which are the business of the program's own threads. NO_MEMORY: the system gives
+ * no more. */
+tare_status tare__threads_start(void *(*run)(void *), void *argument, pthread_t *out);
+/* How often to look at a word before a sleep where n threads are at work: about 200 us; once where there are more of
+ * them than processors. */
+int tare__threads_looks(int n);
+/* Between two looks. */
+static inline void tare__threads_pause(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+}
 
 #endif

@@ -214,7 +214,7 @@ static tare_status copy_strided(const tare_value *v, char *host, bool to_host)
 {
     tare_device *d = v->runtime->device;
     tare_memory *memory = &v->runtime->memory;
-    if (d->host_visible && d->synchronous) {
+    if (d->host_visible && (d->synchronous || d->reach)) {
         move_elements(&v->d, v->address, host, to_host);
         return TARE_OK;
     }
@@ -235,7 +235,9 @@ tare_status tare_value_read(const tare_value *v, void *to, size_t bytes)
     if (status != TARE_OK)
         return status; /* poison has no runtime */
     tare_device *d = v->runtime->device;
-    status = d->wait(d);
+    status = d->reach ? tare__storage_reach(v->storage, false) : d->wait(d);
+    if (status == TARE_OK && tare_device_faulted(d))
+        status = d->wait(d);
     if (status != TARE_OK || bytes == 0)
         return status;
     return v->d.contiguous ? d->copy(d, to, v->address, bytes, TARE_COPY_TO_HOST) : copy_strided(v, to, true);
@@ -249,8 +251,9 @@ tare_status tare_value_write(tare_value *v, const void *from, size_t bytes)
         return status;
     tare_device *d = v->runtime->device;
     tare_storage_wrote(v->storage, &writer);
-    if (bytes == 0)
-        return TARE_OK;
+    status = bytes == 0 ? TARE_OK : tare__storage_reach(v->storage, true);
+    if (status != TARE_OK || bytes == 0)
+        return status;
     if (v->d.contiguous)
         return d->copy(d, v->address, from, bytes, TARE_COPY_TO_DEVICE);
     char *bytes_in = (char *)(uintptr_t)from; /* only read in this direction */

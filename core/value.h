@@ -31,6 +31,9 @@ struct tare_storage {
     void (*release)(tare_storage *); /* foreign memory: called once when the last ref goes; NULL: ours */
     void *owner;                     /* for release */
     tare_storage *next;              /* in a pool bin */
+    /* On a device whose queue can be followed (device.h): the numbers of the last queued calls that read and that write
+     * these bytes. They stay with the block: a storage taken anew has what was queued for the one before. */
+    uint64_t read_by, written_by;
 };
 
 struct tare_value {

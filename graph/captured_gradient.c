@@ -228,13 +228,15 @@ static tare_status execute(tare_mode *m, const tare_node *n)
 {
     (void)m;
     tare_backward *w = (tare_backward *)(uintptr_t)n->op->own;
-    const tare_capture_options *o = &w->entry->captured->options;
     tare_status status = tare__captured_arena_take(w->entry->captured, w->instance);
     if (status != TARE_OK)
         return status;
     const tare_lease *l = n->operand[w->n_head + w->n_partial]->address;
     place_all(w, n, l);
-    status = tare__captured_replay(w->instance, n, o->bound);
+    status = tare__captured_replay(w->entry, w->instance, n, w->block);
+    tare_storage *kept = l->kept ? l->kept : l->forward->arena;
+    if (kept)
+        tare__storage_read_by(kept, w->instance->arena->written_by);
     tare__captured_arena_give(w->entry->captured, w->instance);
     return status;
 }

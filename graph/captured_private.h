@@ -141,8 +141,8 @@ void tare__captured_shrink(tare_captured *);
 
 /* captured_run.c */
 tare_status tare__captured_execute(tare_mode *, const tare_node *);
-/* captured: the node that is run, for the trace. */
-tare_status tare__captured_replay(tare_instance *, const tare_node *captured, bool bound);
+/* captured: the node that is run. writes: a block of its own that it writes besides its arena; NULL. */
+tare_status tare__captured_replay(const tare_entry *, tare_instance *, const tare_node *captured, tare_storage *writes);
 void tare__captured_leases_free(tare_entry *);
 
 /* captured_gradient.c */

@@ -141,14 +141,33 @@ static tare_status replay_traced(tare_instance *r, const tare_node *captured, bo
     return status;
 }
 
-tare_status tare__captured_replay(tare_instance *r, const tare_node *captured, bool bound)
+/* The numbers that the host will wait for. Leaves are taken as read, all of them. */
+static void note_queued(const tare_entry *e, const tare_instance *r, const tare_node *n, tare_storage *writes)
+{
+    uint64_t number = *e->captured->runtime->device->queued;
+    for (int i = 0; i < n->n_in; ++i)
+        tare__storage_read_by(n->operand[i]->storage, number);
+    for (int o = 0; o < n->n_out; ++o)
+        tare__storage_written_by(n->operand[n->n_in + o]->storage, number);
+    for (int i = e->n_operands; i < e->n_all; ++i)
+        tare__storage_read_by(tare__captured_outside(e, i)->storage, number);
+    tare__storage_written_by(r->arena, number);
+    if (writes)
+        tare__storage_written_by(writes, number);
+}
+
+tare_status tare__captured_replay(const tare_entry *e, tare_instance *r, const tare_node *captured,
+                                  tare_storage *writes)
 {
     const tare_plan *p = r->plan;
     tare_device *d = p->runtime->device;
+    bool bound = e->captured->options.bound;
     int failed = 0;
     tare_status status = p->runtime->trace.event ? replay_traced(r, captured, bound, &failed)
                          : bound                 ? d->run(d, r->call, p->n_calls, &failed)
                                                  : dispatch_calls(r, &failed);
+    if (d->queued)
+        note_queued(e, r, captured, writes);
     return status == TARE_BAD_DATA ? tare__data_error(p->node[failed]->op->name, p->node[failed]->path) : status;
 }
 
@@ -159,6 +178,7 @@ static void raise_versions(const tare_entry *e, const tare_node *n)
         int32_t number = tare__captured_index(e->external, e->n_all, e->plan->outside[e->plan->written[i]].external);
         const tare_value *v = number < e->n_operands ? n->operand[number] : tare__captured_outside(e, number);
         tare_storage_wrote(v->storage, e->plan->writer[i]);
+        tare__storage_written_by(v->storage, v->storage->read_by); /* an operand, or a leaf: the replay was noted */
     }
 }
 
@@ -203,7 +223,7 @@ tare_status tare__captured_execute(tare_mode *m, const tare_node *n)
         tare__instance_place(l->forward, p->outside, n->operand[p->what]->address);
     for (const tare_place *p = e->kept_place, *end = p + e->n_kept_place; p < end; ++p)
         tare__instance_place(l->forward, p->outside, (char *)l->kept->base + (int64_t)p->what * TARE_ALIGNMENT);
-    status = tare__captured_replay(l->forward, n, e->captured->options.bound);
+    status = tare__captured_replay(e, l->forward, n, l->kept);
     if (!e->captured->options.keep)
         tare__captured_arena_give(e->captured, l->forward);
     raise_versions(e, n);

@@ -298,6 +298,18 @@ static tare_status unbound(const tare_instance *r)
     return tare_error(TARE_BAD_ARGUMENT, "run: placeholder %d '%s' is not bound", i, symbol->name ? symbol->name : "");
 }
 
+/* The numbers that the host will wait for. */
+static void note_queued(const tare_instance *r, uint64_t number)
+{
+    const tare_plan *p = r->plan;
+    tare__storage_written_by(r->arena, number);
+    for (int32_t e = 0; e < p->n_outside; ++e)
+        if (r->bound[e])
+            tare__storage_read_by(r->bound[e]->storage, number);
+    for (int32_t i = 0; i < p->n_written; ++i)
+        tare__storage_written_by(r->bound[p->written[i]]->storage, number);
+}
+
 tare_status tare_instance_run(tare_instance *r)
 {
     const tare_plan *p = r->plan;
@@ -310,6 +322,8 @@ tare_status tare_instance_run(tare_instance *r)
     int failed = 0;
     tare_status status = d->run(d, r->call, p->n_calls, &failed);
     tare_float_leave(before);
+    if (d->queued)
+        note_queued(r, *d->queued);
     for (int32_t i = 0; i < p->n_written; ++i)
         tare_storage_wrote(r->bound[p->written[i]]->storage, p->writer[i]);
     return __builtin_expect(status == TARE_BAD_DATA, 0)

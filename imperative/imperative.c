@@ -210,6 +210,7 @@ static void end_refused(tare_mode *m, tare_value **keep, int n)
 static void raise_fault(tare_mode *m)
 {
     tare_device *d = m->runtime->device;
+    tare_device_flush(d);
     if (__builtin_expect(tare_device_faulted(d), 0) && m->error == TARE_OK)
         m->error = d->wait(d);
 }

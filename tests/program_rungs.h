@@ -77,6 +77,8 @@ static inline bool program_flip(program_builder *random, tare__setting *setting,
     char text[32];
     int i = (int)program_below(random, n);
     setting->level[f[i]] = level[i];
+    if (f[i] == TARE__ENGINE && strcmp(tare__setting_cell(setting, TARE__BULK)->flips, "1") != 0)
+        setting->level[TARE__BULK] = 1 + (int)program_below(random, 64);
     (void)snprintf(how, 96, " with %s=%s", tare__factors[f[i]].name, tare__level_name(f[i], level[i], text));
     return true;
 }

@@ -1,15 +1,17 @@
-/* shadow.c - the shadow device (see shadow.h): one queue of jobs, one worker, memory mapped twice.
+/* shadow.c - the shadow device (see shadow.h): a queue (core/queue.h) with its worker, memory mapped twice.
  *
- * The host makes and frees all records (the runtime's allocator is its own), the worker only runs jobs: the queue is
- * one list, those done at its front until the host comes by, those to do behind them. Offsets in the file are the
- * memory: a device address is `host` + offset, the worker's is `own` + offset. Blocks are found first fit; a freed one
- * may be handed out at once, since whatever uses it anew is queued behind whatever used it before. */
+ * Offsets in the file are the memory: a device address is `host` + offset, the worker's is `own` + offset, and calls
+ * are carried over when they are queued. Blocks are found first fit; a freed one may be handed out at once, since
+ * whatever uses it anew is queued behind whatever used it before; only where the host can follow the queue, and so need
+ * not queue behind, it is kept until then. */
 #define _GNU_SOURCE
 #include "shadow.h"
 
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+enum { RING_BYTES = 1 << 20 };
 
 /* Calls with what they point to, copied; their addresses are the worker's. */
 typedef struct {
@@ -18,38 +20,26 @@ typedef struct {
     tare_call call[];
 } call_list;
 
-typedef enum { JOB_RUN, JOB_LAUNCH, JOB_COPY, JOB_COPY_WITHIN, JOB_BORN, JOB_FREED } job_kind;
+typedef struct {
+    tare_job job;
+    void *to;
+    const void *from; /* NULL: 0xff */
+    size_t bytes;
+} move_job;
 
 typedef struct block block;
-typedef struct job job;
-struct job {
-    job *next;
-    job_kind kind;
-    const call_list *calls; /* RUN: its own; LAUNCH: the graph's */
-    void *to;
-    const void *from;
-    size_t bytes;
-    block *of; /* BORN, FREED */
-};
-
 struct block {
     block *next; /* by offset */
     size_t offset, bytes;
-    job born, freed;
+    uint64_t freed; /* number in the queue behind which nothing uses it; 0: in use */
 };
 
 typedef struct {
     tare_device device; /* first */
-    shadow_pace pace;
     int file;
     char *host, *own;
-    block *blocks; /* the host's */
-    pthread_t worker;
-    pthread_mutex_t lock;
-    pthread_cond_t work, idle;
-    /* under the lock */
-    job *oldest, *todo, *last; /* those done: oldest up to todo */
-    bool host_waits, closing;
+    block *blocks;
+    tare_queue *queue;
     /* the worker's while there are jobs, the host's when there are none */
     int32_t fault_site;
     int64_t calls_run;
@@ -79,137 +69,80 @@ static bool faulted(const shadow *s)
     return __atomic_load_n(&s->fault, __ATOMIC_ACQUIRE) != 0;
 }
 
-static void run_calls(shadow *s, const call_list *list)
+static void run_call(void *owner, tare_job *job)
 {
-    for (const tare_call *c = list->call; c < list->call + list->n && !faulted(s); ++c) {
-        int error = 0;
-        for (int piece = 0; piece < c->n_pieces; ++piece)
-            error |= c->run(c, piece, 0);
-        if (c->n_pieces > 1 && c->combine)
-            error |= c->combine(c, 0, 0);
-        ++s->calls_run;
-        if (error) {
-            s->fault_site = c->site;
-            __atomic_store_n(&s->fault, 1, __ATOMIC_RELEASE);
-        }
+    shadow *s = owner;
+    const tare_call *c = &((tare_call_job *)(void *)job)->call;
+    int error = 0;
+    if (faulted(s))
+        return;
+    for (int piece = 0; piece < c->n_pieces; ++piece)
+        error |= c->run(c, piece, 0);
+    if (c->n_pieces > 1 && c->combine)
+        error |= c->combine(c, 0, 0);
+    ++s->calls_run;
+    if (error) {
+        s->fault_site = c->site;
+        __atomic_store_n(&s->fault, 1, __ATOMIC_RELEASE);
     }
 }
 
-static void execute(shadow *s, const job *j)
+static void run_move(void *owner, tare_job *job)
 {
-    switch (j->kind) {
-    case JOB_RUN:
-    case JOB_LAUNCH:
-        run_calls(s, j->calls);
-        break;
-    case JOB_COPY_WITHIN:
-        if (!faulted(s))
-            memmove(j->to, j->from, j->bytes);
-        break;
-    case JOB_COPY:
-        memcpy(j->to, j->from, j->bytes);
-        break;
-    case JOB_BORN:
-    case JOB_FREED:
-        memset(s->own + j->of->offset, 0xff, j->of->bytes);
-        break;
-    }
-}
-
-static void *work(void *device)
-{
-    shadow *s = device;
-    (void)tare_float_enter();
-    (void)pthread_mutex_lock(&s->lock);
-    for (;;) {
-        bool may = s->pace == SHADOW_EAGER || s->host_waits || s->closing;
-        if (!s->todo && s->closing)
-            break;
-        if (!s->todo || !may) {
-            (void)pthread_cond_wait(&s->work, &s->lock);
-            continue;
-        }
-        job *j = s->todo;
-        (void)pthread_mutex_unlock(&s->lock);
-        execute(s, j);
-        (void)pthread_mutex_lock(&s->lock);
-        s->todo = j->next;
-        if (!s->todo)
-            (void)pthread_cond_signal(&s->idle);
-    }
-    (void)pthread_mutex_unlock(&s->lock);
-    return NULL;
+    const move_job *j = (move_job *)(void *)job;
+    if (!j->from)
+        memset(j->to, 0xff, j->bytes);
+    else if (!faulted(owner))
+        memmove(j->to, j->from, j->bytes);
 }
 
 /* ---- the queue, on the host's side --------------------------------------------------------------------------------*/
-/* Takes those done off the queue (under the lock), up to *end. */
-static job *take_done(shadow *s, job **end)
-{
-    job *done = s->oldest;
-    s->oldest = *end = s->todo;
-    return done;
-}
-
-/* Gives back what they have left, oldest first: a block goes with the job of its end. */
-static void reclaim(shadow *s, job *done, const job *end)
-{
-    while (done != end) {
-        job *next = done->next;
-        if (done->kind == JOB_RUN)
-            tare_memory_give(memory_of(s), TARE_MEMORY_RECORD, (void *)(uintptr_t)done->calls, done->calls->bytes);
-        if (done->kind == JOB_FREED)
-            tare_memory_give(memory_of(s), TARE_MEMORY_RECORD, done->of, sizeof *done->of);
-        else if (done->kind == JOB_RUN || done->kind == JOB_LAUNCH || done->kind == JOB_COPY_WITHIN)
-            tare_memory_give(memory_of(s), TARE_MEMORY_RECORD, done, sizeof *done);
-        done = next; /* a host copy's stands on the stack, a new block's in the block */
-    }
-}
-
-static void enqueue(shadow *s, job *j)
-{
-    job *end;
-    j->next = NULL;
-    (void)pthread_mutex_lock(&s->lock);
-    job *done = take_done(s, &end);
-    if (s->oldest)
-        s->last->next = j;
-    else
-        s->oldest = s->todo = j;
-    s->last = j;
-    (void)pthread_cond_signal(&s->work);
-    (void)pthread_mutex_unlock(&s->lock);
-    reclaim(s, done, end);
-}
-
 static void drain(shadow *s)
 {
-    job *end;
-    (void)pthread_mutex_lock(&s->lock);
-    s->host_waits = true;
-    (void)pthread_cond_signal(&s->work);
-    while (s->todo)
-        (void)pthread_cond_wait(&s->idle, &s->lock);
-    s->host_waits = false;
-    job *done = take_done(s, &end);
-    (void)pthread_mutex_unlock(&s->lock);
-    reclaim(s, done, end);
+    (void)tare__queue_reach(s->queue, *tare__queue_last(s->queue));
 }
 
-static job *job_new(shadow *s, job_kind kind)
+static void put_move(shadow *s, void *to, const void *from, size_t bytes)
 {
-    job *j = tare_memory_take_zeroed(memory_of(s), TARE_MEMORY_RECORD, 1, sizeof *j);
-    if (j)
-        j->kind = kind;
-    return j;
+    move_job *j = (move_job *)(void *)tare__queue_room(s->queue, sizeof *j, run_move);
+    j->to = to;
+    j->from = from;
+    j->bytes = bytes;
+    tare__queue_put(s->queue, &j->job);
+    tare__queue_offer(s->queue);
+}
+
+/* Its addresses are the worker's already, or become so. */
+static void put_call(shadow *s, const tare_call *c, bool carry_over)
+{
+    tare_call_job *j = tare__queue_room_call(s->queue, c, run_call);
+    for (int i = 0; carry_over && i < c->n_ptr; ++i)
+        j->ptr[i] = j->ptr[i] ? translate(s, j->ptr[i], 0) : NULL;
+    tare__queue_put(s->queue, &j->job);
 }
 
 /* ---- the table ----------------------------------------------------------------------------------------------------*/
+/* Lets freed blocks go that nothing queued uses; those still kept count as taken. */
+static void sweep(shadow *s)
+{
+    for (block **at = &s->blocks; *at;) {
+        block *b = *at;
+        if (b->freed && (!s->device.reach || tare__queue_done(s->queue, b->freed))) {
+            *at = b->next;
+            tare_memory_give(memory_of(s), TARE_MEMORY_RECORD, b, sizeof *b);
+        } else {
+            at = &b->next;
+        }
+    }
+}
+
 static void *shadow_alloc(tare_device *d, tare_memory_category category, size_t bytes)
 {
     (void)category;
     shadow *s = of(d);
     size_t wanted = (bytes / TARE_ALIGNMENT + 1) * TARE_ALIGNMENT, offset = 0;
     block **at = &s->blocks;
+    sweep(s);
     for (; *at && (*at)->offset - offset < wanted; at = &(*at)->next)
         offset = (*at)->offset + (*at)->bytes;
     if (wanted > SHADOW_BYTES - offset) {
@@ -220,9 +153,11 @@ static void *shadow_alloc(tare_device *d, tare_memory_category category, size_t 
     if (!b)
         return NULL;
     *b = (block){.next = *at, .offset = offset, .bytes = wanted};
-    b->born = (job){.kind = JOB_BORN, .of = b};
     *at = b;
-    enqueue(s, &b->born);
+    if (d->reach)
+        memset(s->own + offset, 0xff, wanted);
+    else
+        put_move(s, s->own + offset, NULL, wanted);
     return s->host + offset;
 }
 
@@ -231,52 +166,85 @@ static void shadow_free(tare_device *d, tare_memory_category category, void *add
     (void)category;
     (void)bytes;
     shadow *s = of(d);
-    block **at = &s->blocks;
-    while (s->host + (*at)->offset != (char *)address)
-        at = &(*at)->next;
-    block *b = *at;
-    *at = b->next;
-    b->freed = (job){.kind = JOB_FREED, .of = b};
-    enqueue(s, &b->freed);
+    block *b = s->blocks;
+    while (s->host + b->offset != (char *)address)
+        b = b->next;
+    put_move(s, s->own + b->offset, NULL, b->bytes);
+    b->freed = *tare__queue_last(s->queue);
+    sweep(s);
 }
 
 static tare_status shadow_copy(tare_device *d, void *to, const void *from, size_t bytes, tare_copy_direction direction)
 {
     shadow *s = of(d);
-    job *j, here = {.kind = JOB_COPY};
-    bool within = direction == TARE_COPY_WITHIN;
     void *own_to = direction == TARE_COPY_TO_HOST ? to : translate(s, to, bytes);
     const void *own_from = direction == TARE_COPY_TO_DEVICE ? from : translate(s, from, bytes);
     if (!own_to || !own_from)
         return tare_error(TARE_BAD_ARGUMENT, "copy: an address is not the shadow device's");
-    j = within ? job_new(s, JOB_COPY_WITHIN) : &here;
-    if (!j)
-        return TARE_NO_MEMORY;
-    j->to = own_to;
-    j->from = own_from;
-    j->bytes = bytes;
-    enqueue(s, j);
-    if (!within)
+    if (direction == TARE_COPY_WITHIN) {
+        put_move(s, own_to, own_from, bytes);
+        return TARE_OK;
+    }
+    if (!d->reach)
         drain(s);
+    memcpy(own_to, own_from, bytes);
     return TARE_OK;
 }
 
-static bool copy_call(const shadow *s, const tare_call *from, tare_call *to, void **ptr, int64_t *g)
+static bool ours(const shadow *s, const tare_call *c)
 {
-    *to = *from;
-    to->ptr = ptr;
-    to->g = g;
-    memcpy(g, from->g, (size_t)from->n_g * sizeof *g);
-    for (int i = 0; i < from->n_ptr; ++i) {
-        ptr[i] = from->ptr[i] ? translate(s, from->ptr[i], 0) : NULL;
-        if (from->ptr[i] && !ptr[i])
-            return false;
-    }
-    return true;
+    bool all = true;
+    for (int i = 0; i < c->n_ptr; ++i)
+        all = all && (!c->ptr[i] || translate(s, c->ptr[i], 0));
+    return all;
 }
 
-static tare_status list_new(shadow *s, const tare_call *calls, int n, call_list **out)
+static tare_status check_calls(const shadow *s, const tare_call *calls, int n)
 {
+    for (int i = 0; i < n; ++i) {
+        if (!ours(s, &calls[i]))
+            return tare_error(TARE_BAD_ARGUMENT, "call %d: an address is not the shadow device's", i);
+        if (tare__queue_call_bytes(&calls[i]) > RING_BYTES / 4)
+            return tare_error(TARE_IMPOSSIBLE, "call %d: it is larger than the shadow device can queue", i);
+    }
+    return TARE_OK;
+}
+
+static tare_status shadow_run(tare_device *d, const tare_call *calls, int n, int *failed)
+{
+    (void)failed;
+    shadow *s = of(d);
+    tare_status status = check_calls(s, calls, n);
+    if (status != TARE_OK)
+        return status;
+    for (int i = 0; i < n; ++i)
+        put_call(s, &calls[i], true);
+    d->runtime->counts.kernel_calls += n;
+    tare__queue_offer(s->queue);
+    return TARE_OK;
+}
+
+static tare_status shadow_reach(tare_device *d, uint64_t number)
+{
+    return tare__queue_reach(of(d)->queue, number);
+}
+
+static tare_status shadow_wait(tare_device *d)
+{
+    shadow *s = of(d);
+    drain(s);
+    if (!faulted(s))
+        return TARE_OK;
+    __atomic_store_n(&s->fault, 0, __ATOMIC_RELEASE);
+    return tare_site_error(d->runtime, s->fault_site);
+}
+
+static tare_status shadow_capture(tare_device *d, const tare_call *calls, int n, void **graph)
+{
+    shadow *s = of(d);
+    tare_status status = check_calls(s, calls, n);
+    if (status != TARE_OK)
+        return status;
     size_t n_ptr = 0, n_g = 0;
     for (int i = 0; i < n; ++i) {
         n_ptr += (size_t)calls[i].n_ptr;
@@ -292,70 +260,31 @@ static tare_status list_new(shadow *s, const tare_call *calls, int n, call_list 
     void **ptr = (void **)(void *)((char *)list + head);
     int64_t *g = (int64_t *)(void *)(ptr + n_ptr);
     for (int i = 0; i < n; ++i) {
-        if (!copy_call(s, &calls[i], &list->call[i], ptr, g)) {
-            tare_memory_give(memory_of(s), TARE_MEMORY_RECORD, list, bytes);
-            return tare_error(TARE_BAD_ARGUMENT, "call %d: an address is not the shadow device's", i);
-        }
-        ptr += calls[i].n_ptr;
+        list->call[i] = calls[i];
+        list->call[i].ptr = ptr;
+        list->call[i].g = memcpy(g, calls[i].g, (size_t)calls[i].n_g * sizeof *g);
+        for (int k = 0; k < calls[i].n_ptr; ++k)
+            *ptr++ = calls[i].ptr[k] ? translate(s, calls[i].ptr[k], 0) : NULL;
         g += calls[i].n_g;
     }
-    *out = list;
+    *graph = list;
     return TARE_OK;
-}
-
-static tare_status shadow_run(tare_device *d, const tare_call *calls, int n, int *failed)
-{
-    (void)failed;
-    shadow *s = of(d);
-    call_list *list;
-    tare_status status = list_new(s, calls, n, &list);
-    if (status != TARE_OK)
-        return status;
-    job *j = job_new(s, JOB_RUN);
-    if (!j) {
-        tare_memory_give(memory_of(s), TARE_MEMORY_RECORD, list, list->bytes);
-        return TARE_NO_MEMORY;
-    }
-    j->calls = list;
-    d->runtime->counts.kernel_calls += n;
-    enqueue(s, j);
-    return TARE_OK;
-}
-
-static tare_status shadow_wait(tare_device *d)
-{
-    shadow *s = of(d);
-    drain(s);
-    if (!faulted(s))
-        return TARE_OK;
-    __atomic_store_n(&s->fault, 0, __ATOMIC_RELEASE);
-    return tare_site_error(d->runtime, s->fault_site);
-}
-
-static tare_status shadow_capture(tare_device *d, const tare_call *calls, int n, void **graph)
-{
-    call_list *list;
-    tare_status status = list_new(of(d), calls, n, &list);
-    if (status == TARE_OK)
-        *graph = list;
-    return status;
 }
 
 static tare_status shadow_launch(tare_device *d, void *graph)
 {
-    job *j = job_new(of(d), JOB_LAUNCH);
-    if (!j)
-        return TARE_NO_MEMORY;
-    j->calls = graph;
-    d->runtime->counts.kernel_calls += j->calls->n;
-    enqueue(of(d), j);
+    shadow *s = of(d);
+    const call_list *list = graph;
+    for (int i = 0; i < list->n; ++i)
+        put_call(s, &list->call[i], false);
+    d->runtime->counts.kernel_calls += list->n;
+    tare__queue_offer(s->queue);
     return TARE_OK;
 }
 
 static void shadow_release(tare_device *d, void *graph)
 {
     call_list *list = graph;
-    drain(of(d));
     tare_memory_give(memory_of(of(d)), TARE_MEMORY_RECORD, list, list->bytes);
 }
 
@@ -380,15 +309,11 @@ static void give_memory(shadow *s)
 static void shadow_close(tare_device *d)
 {
     shadow *s = of(d);
-    (void)pthread_mutex_lock(&s->lock);
-    s->closing = true;
-    (void)pthread_cond_signal(&s->work);
-    (void)pthread_mutex_unlock(&s->lock);
-    (void)pthread_join(s->worker, NULL);
-    reclaim(s, s->oldest, NULL);
-    (void)pthread_cond_destroy(&s->work);
-    (void)pthread_cond_destroy(&s->idle);
-    (void)pthread_mutex_destroy(&s->lock);
+    tare__queue_free(s->queue);
+    for (block *b = s->blocks, *next; b; b = next) { /* freed, each of them */
+        next = b->next;
+        tare_memory_give(memory_of(s), TARE_MEMORY_RECORD, b, sizeof *b);
+    }
     give_memory(s);
 }
 
@@ -407,7 +332,7 @@ tare_status shadow_open(tare_runtime *rt, void *owner, tare_device **out)
     shadow *s = tare_memory_take_zeroed(&rt->memory, TARE_MEMORY_RECORD, 1, sizeof *s);
     if (!s)
         return TARE_NO_MEMORY;
-    s->pace = owner ? *(const shadow_pace *)owner : SHADOW_EAGER;
+    shadow_pace pace = owner ? *(const shadow_pace *)owner : SHADOW_EAGER;
     s->file = -1;
     s->host = s->own = MAP_FAILED;
     s->device = (tare_device){.abi = TARE_DEVICE_ABI,
@@ -423,11 +348,16 @@ tare_status shadow_open(tare_runtime *rt, void *owner, tare_device **out)
                               .launch = shadow_launch,
                               .release = shadow_release,
                               .runtime = rt};
-    bool made = take_memory(s) && pthread_mutex_init(&s->lock, NULL) == 0 && pthread_cond_init(&s->work, NULL) == 0 &&
-                pthread_cond_init(&s->idle, NULL) == 0 && pthread_create(&s->worker, NULL, work, s) == 0;
-    if (!made) {
+    tare_status status = take_memory(s) ? TARE_OK : tare_error(TARE_NO_MEMORY, "the shadow device has no memory");
+    if (status == TARE_OK)
+        status = tare__queue_new(rt, RING_BYTES, pace == SHADOW_EAGER, s, &s->queue);
+    if (status != TARE_OK) {
         give_memory(s);
-        return tare_error(TARE_NO_MEMORY, "the shadow device has no memory or no thread");
+        return status;
+    }
+    if (pace == SHADOW_FOLLOWED) {
+        s->device.queued = tare__queue_last(s->queue);
+        s->device.reach = shadow_reach;
     }
     *out = &s->device;
     return TARE_OK;

@@ -10,10 +10,13 @@
 #ifndef TARE_TESTS_SHADOW_H
 #define TARE_TESTS_SHADOW_H
 
-#include "../core/runtime.h"
+#include "../core/queue.h"
 
-/* A lazy worker does nothing before the host waits: all that can be queued behind each other is. */
-typedef enum { SHADOW_EAGER, SHADOW_LAZY } shadow_pace;
+/* A lazy worker does nothing before the host waits: all that can be queued behind each other is. FOLLOWED: the same,
+ * and the host may follow the queue (device.h: reach), so that what is forgotten in a storage is not there when it is
+ * read.
+ */
+typedef enum { SHADOW_EAGER, SHADOW_LAZY, SHADOW_FOLLOWED } shadow_pace;
 
 enum { SHADOW_BYTES = 256 << 20 };
 

@@ -13,8 +13,7 @@ static const tare__task task = {
 static tare_status open_failing(tare_runtime *rt, void *k, tare_device **out)
 {
     rt->memory.fail_at = *(int64_t *)k ? rt->memory.n_requests + *(int64_t *)k : 0;
-    *out = tare__cpu_open(rt);
-    return *out ? TARE_OK : TARE_NO_MEMORY;
+    return tare__cpu_open(rt, out);
 }
 
 static tare_status arm_to_first_step(tare__arm *a, const tare__rung *rung, int64_t *k)

@@ -101,7 +101,7 @@ START_TEST(errors_of_all_pieces_come_together)
 {
     tare_runtime *rt = bare_runtime(_i);
     tare_threads *pool;
-    must(tare__threads_new(rt, _i, &pool));
+    must(tare__threads_new(rt, _i, &rt->counts.locks, &pool));
     for (int call = 0; call < 200; ++call)
         for (int n = 2; n < 6; ++n)
             ck_assert_int_eq(run_counted(rt, pool, n, call % (n - 1), 1, true), 3);
@@ -185,7 +185,7 @@ START_TEST(a_nested_call_runs_where_it_is)
 {
     tare_runtime *rt = bare_runtime(1);
     nest *n = calloc(1, sizeof *n);
-    must(tare__threads_new(rt, 4, &n->pool));
+    must(tare__threads_new(rt, 4, &rt->counts.locks, &n->pool));
     n->g[0] = 3;
     n->g[1] = 1;
     n->g[2] = 1;

@@ -28,7 +28,7 @@ START_TEST(table_is_whole)
             bool has_level = false;
             for (const char *word = cell->flips; *word; ++n) {
                 size_t length = strcspn(word, " ");
-                bool numbers = (f == TARE__THREADS && strcmp(word, tare__factors[f].levels) == 0) ||
+                bool numbers = ((f == TARE__THREADS || f == TARE__BULK) && strcmp(word, tare__factors[f].levels) == 0) ||
                                (f == TARE__RECOMPUTE && strcmp(word, "bytes") == 0);
                 ck_assert_msg(numbers || tare__level_find(f, word, length) >= 0, "%s: %s=%s", rung->name,
                               tare__factors[f].name, cell->flips);

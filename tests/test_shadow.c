@@ -14,7 +14,7 @@
 #include "../ops/ops.h"
 #include "shadow.h"
 
-static shadow_pace eager = SHADOW_EAGER, lazy = SHADOW_LAZY;
+static shadow_pace eager = SHADOW_EAGER, lazy = SHADOW_LAZY, followed = SHADOW_FOLLOWED;
 
 static tare_runtime *start(shadow_pace *pace, tare_storage_choice storage)
 {
@@ -67,9 +67,9 @@ START_TEST(rungs_have_the_bits_of_the_cpu)
         task.open_device = NULL;
         ck_assert_int_eq(tare__digest_run(&task, &setting, 3, NULL, NULL, &cpu), TARE_OK);
         task.open_device = shadow_open;
-        for (int pace = 0; pace < 2; ++pace) {
+        for (int pace = 0; pace < 3; ++pace) {
             const char *what = NULL;
-            task.device_owner = pace ? &lazy : &eager;
+            task.device_owner = pace == 2 ? &followed : pace ? &lazy : &eager;
             tare_status status = tare__digest_run(&task, &setting, 3, NULL, NULL, &shadow);
             ck_assert_msg(status == TARE_OK, "%s: %s", rung->name, tare_error_text());
             ck_assert_msg(tare__digest_equal(&cpu, &shadow, &what), "%s: other %s", rung->name, what);
@@ -458,7 +458,9 @@ END_TEST
 
 /* ---- openers
  * --------------------------------------------------------------------------------------------------------*/
-typedef enum { OTHER_ABI, NO_WAIT, NO_LAUNCH, DIRECT, NOT_THERE } flaw;
+typedef enum { OTHER_ABI, NO_WAIT, NO_LAUNCH, DIRECT, NO_REACH, NOT_THERE } flaw;
+
+static const uint64_t nothing_queued;
 
 static tare_status open_flawed(tare_runtime *rt, void *owner, tare_device **out)
 {
@@ -475,6 +477,8 @@ static tare_status open_flawed(tare_runtime *rt, void *owner, tare_device **out)
         d->wait = NULL;
     if (f == NO_LAUNCH)
         d->launch = NULL;
+    if (f == NO_REACH)
+        d->queued = &nothing_queued;
     d->direct = f == DIRECT;
     return TARE_OK;
 }
@@ -485,10 +489,11 @@ START_TEST(flawed_devices_are_refused)
         flaw flaw;
         tare_status status;
         const char *text;
-    } known[] = {{OTHER_ABI, TARE_IMPOSSIBLE, "ABI 2 of the device table (need 1)"},
+    } known[] = {{OTHER_ABI, TARE_IMPOSSIBLE, "ABI 3 of the device table (need 2)"},
                  {NO_WAIT, TARE_BAD_ARGUMENT, "'shadow' cannot be used: a slot that every device needs is empty"},
                  {NO_LAUNCH, TARE_BAD_ARGUMENT, "capture, launch and release go together"},
                  {DIRECT, TARE_BAD_ARGUMENT, "direct calls need a synchronous device"},
+                 {NO_REACH, TARE_BAD_ARGUMENT, "queued and reach go together"},
                  {NOT_THERE, TARE_IO, "no such device"}};
     flaw f = known[_i].flaw;
     tare_options options = {.isa_limit = TARE_ISA_COUNT, .open_device = open_flawed, .device_owner = &f};
@@ -515,7 +520,7 @@ int main(void)
     tcase_add_test(all, a_poison_value_has_no_data);
     tcase_add_loop_test(all, strayed_addresses_fall, 0, 3);
     tcase_add_test(all, rubbish_is_visible);
-    tcase_add_loop_test(all, flawed_devices_are_refused, 0, 5);
+    tcase_add_loop_test(all, flawed_devices_are_refused, 0, 6);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
