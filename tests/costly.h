@@ -130,9 +130,9 @@ static void *alloc(tare_device *d, tare_memory_category category, size_t bytes)
 static tare_status open_device(tare_runtime *rt, void *owner, tare_device **out)
 {
     (void)owner;
-    *out = tare__cpu_open(rt);
-    if (!*out)
-        return TARE_NO_MEMORY;
+    tare_status status = tare__cpu_open(rt, out);
+    if (status != TARE_OK)
+        return status;
     cpu_alloc = (*out)->alloc;
     (*out)->alloc = alloc;
     return TARE_OK;
