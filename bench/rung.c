@@ -425,12 +425,6 @@ static int apply_flip(tare__setting *setting, const tare__line *line, const char
         return tare__usage(line, "the factor %s has no level '%s'; there are: %s", name, level,
                            tare__factors[f].levels);
     const tare__cell *cell = tare__setting_cell(setting, f);
-    if (f == TARE__BULK && index > 1 && setting->level[TARE__ENGINE] == TARE__ENGINE_DIRECT)
-        return lenient ? TARE__RAN
-                       : tare__usage(line,
-                                     "bulk=%s means nothing with engine=direct: nothing is handed over "
-                                     "(engine=queue,bulk=%s)",
-                                     level, level);
     if (index == setting->level[f] || !cell->flips || level_index(cell->flips, level, strlen(level)) >= 0)
         setting->level[f] = index;
     else if (!lenient)
