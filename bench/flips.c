@@ -37,13 +37,14 @@ static void add_level(const reading *r, int factor, int level)
 static void add_factor(const reading *r, int f)
 {
     const tare__cell *cell = tare__setting_cell(r->base, f);
+    const char *flips = cell->flips ? cell->flips : tare__factors[f].levels;
     int own = r->base->level[f], before = r->flips->n;
-    if (strstr(cell->flips, "..")) {
+    if (strstr(flips, "..")) {
         long processors = sysconf(_SC_NPROCESSORS_ONLN);
         if (processors > 0 && processors != own)
             add_level(r, f, (int)processors);
     } else {
-        for (const char *word = cell->flips; *word;) {
+        for (const char *word = flips; *word;) {
             size_t letters = strcspn(word, " ");
             int level = tare__level_find(f, word, letters);
             if (level >= 0 && level != own)
@@ -53,9 +54,9 @@ static void add_factor(const reading *r, int f)
     }
     if (r->flips->n == before)
         (void)add(r, f,
-                  *cell->why                 ? cell->why
-                  : strchr(cell->flips, ' ') ? "its levels are sizes: name one (--factors)"
-                                             : "there is one level");
+                  *cell->why           ? cell->why
+                  : strchr(flips, ' ') ? "its levels are sizes: name one (--factors)"
+                                       : "there is one level");
 }
 
 /* "factor" or "factor=level". */
@@ -85,8 +86,12 @@ int tare__flips_read(const tare__line *line, const tare__task *task, const tare_
     reading r = {line, task, base, flips};
     int code = TARE__RAN;
     if (strcmp(factors, "all") == 0) {
-        for (int f = 0; f < TARE__FACTOR_COUNT; ++f)
-            add_factor(&r, f);
+        for (int f = 0; f < TARE__FACTOR_COUNT; ++f) {
+            if (tare__setting_cell(base, f)->flips)
+                add_factor(&r, f);
+            else
+                (void)add(&r, f, "it changes what is around a step, whatever the rung: name it (--factors)");
+        }
         return code;
     }
     char *copy = tare__copy_text(factors), *rest = copy, *item;

@@ -124,6 +124,8 @@ const char *tare__setting_idle(const tare__task *task, const tare__setting *s)
         return "autograd=off leaves no gradient to train with: ask for --forward or --infer";
     if (!task->optimizer && s->level[TARE__UPDATE] == TARE__UPDATE_MULTI)
         return "update=multi means nothing without an update: ask for an --optimizer";
+    if (s->level[TARE__BULK] > 1 && s->level[TARE__ENGINE] == TARE__ENGINE_DIRECT)
+        return "bulk means nothing with engine=direct: nothing is handed over (engine=queue,bulk=8)";
     return NULL;
 }
 
@@ -219,6 +221,9 @@ static int read_arm(reading *r, const char *text)
     if (!code && flips) {
         r->setting = &r->specs->spec[r->specs->n - 1].setting;
         code = each_item(flips + 1, take_flip, r);
+        const char *idle = code ? NULL : tare__setting_idle(r->task, r->setting);
+        if (idle)
+            code = tare__usage(r->line, "%s", idle);
     }
     free(name);
     free(rung);

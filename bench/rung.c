@@ -460,12 +460,6 @@ static int apply_flip(tare__setting *setting, const tare__line *line, const char
     const char *level = equals + 1;
     int index = tare__level_find(f, level, strlen(level));
     const tare__cell *cell = tare__setting_cell(setting, f);
-    if (f == TARE__BULK && index > 1 && setting->level[TARE__ENGINE] == TARE__ENGINE_DIRECT)
-        return lenient ? TARE__RAN
-                       : tare__usage(line,
-                                     "bulk=%s means nothing with engine=direct: nothing is handed over "
-                                     "(engine=queue,bulk=%s)",
-                                     level, level);
     if (index < 0 || index == setting->level[f] || !cell->flips || level_index(cell->flips, level, strlen(level)) >= 0)
         return tare__setting_put(setting, line, f, level);
     return lenient ? TARE__RAN

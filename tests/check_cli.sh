@@ -44,7 +44,7 @@ expect 2 "did you mean 'storage'" bench chain --factor storag=malloc
 expect 2 'has no level' bench chain --factor storage=tape
 expect 2 'means nothing on symbol' bench chain --modes symbol --factor storage=malloc
 expect 2 'means nothing on functional' agree chain --modes functional --factor dce=on
-expect 2 'bulk=8 means nothing with engine=direct' agree chain --modes functional --factor bulk=8
+expect 2 'bulk means nothing with engine=direct' agree chain --modes functional --factor bulk=8
 expect 2 'engine=queue means nothing on kernels' agree chain --modes kernels --factor engine=queue
 expect 2 'bulk=8 means nothing on step' agree chain --modes step --factor engine=queue,bulk=8
 expect 0 '3 rungs agree bit for bit' agree chain:depth=2 --modes functional,symbol,step --factor engine=queue
