@@ -103,14 +103,15 @@ static int check_row(const place *p, const tare_interval *v)
     return TARE__RAN;
 }
 
-/* The columns' names: a plan's, with *more what stands beyond them (NULL: nothing), or without the offset. */
-static bool is_head(const char *text, bool of_plan, const char **more)
+/* The columns' names: a plan's, with *more what stands beyond them (NULL: nothing), or without the offset, which a
+ * plan's rows then lack. */
+static bool is_head(const char *text, const char **more)
 {
     static const char plan[] = "id,lower,upper,size,offset";
     const char *end = text + sizeof plan - 1;
     *more = NULL;
     if (strncmp(text, plan, sizeof plan - 1) != 0)
-        return !of_plan && strcmp(text, "id,lower,upper,size") == 0;
+        return strcmp(text, "id,lower,upper,size") == 0;
     *more = *end == ',' && end[1] ? end + 1 : NULL;
     return !*end || *more;
 }
@@ -205,7 +206,7 @@ static int read_lines(place *p, FILE *file, bool of_plan, tare__intervals *v)
         from[strcspn(from, "\r\n")] = 0;
         if (code || !*from)
             continue;
-        if (v->n == 0 && is_head(from, of_plan, &more)) {
+        if (v->n == 0 && is_head(from, &more)) {
             free(v->more_heads);
             v->more_heads = more ? tare__copy_text(more) : NULL;
             continue;

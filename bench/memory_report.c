@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "offsets.h"
 #include "table.h"
 
 tare_status tare__memory_take(const tare__arm *a, tare__memory *m)
@@ -177,7 +178,7 @@ void tare__memory_intervals(const tare__memory *m, tare__intervals *r)
                 snprintf(use + strlen(use), sizeof use - strlen(use), "%s%s", *use ? "/" : "", tare__use_names[u]);
         if (!s)
             continue;
-        char *id = tare__print("%d:%s%s%s", b, s->path, *s->path ? "/" : "", s->what);
+        char *id = tare__block_id(b, s->path, s->use == TARE__USE_WORKSPACE ? "scratch" : s->what);
         tare__intervals_add(r, id, (tare_interval){s->lower, upper[b], s->bytes, s->offset, false}, b);
         r->more[r->n - 1] = tare__intervals_cells(s->path, use);
     }

@@ -14,13 +14,20 @@ struct tare__offsets {
     } row[]; /* by id; the texts follow */
 };
 
-tare__intervals tare__plan_intervals(const tare_plan *plan)
+char *tare__block_id(int i, const char *path, const char *what)
+{
+    bool in_layer = path && *path;
+    return tare__print("%d:%s%s%s", i, in_layer ? path : "", in_layer ? "/" : "", what);
+}
+
+/* The blocks of a plan as rows. */
+static tare__intervals intervals_of(const tare_plan *plan)
 {
     const tare_plan_block *block;
     tare__intervals r = {0};
     for (int i = 0, n = tare_plan_blocks(plan, &block); i < n; ++i) {
         const tare_plan_block *b = &block[i];
-        tare__intervals_add(&r, tare__print("%d:%s%s%s", i, b->path ? b->path : "", b->path ? "/" : "", b->what),
+        tare__intervals_add(&r, tare__block_id(i, b->path, b->what),
                             (tare_interval){b->lower, b->upper, b->bytes, b->offset, false}, i);
     }
     return r;
@@ -77,7 +84,7 @@ static tare_status find_offset(const tare__offsets *g, const char *id, const tar
 
 tare_status tare__offsets_place(const tare__offsets *g, tare_plan *plan)
 {
-    tare__intervals v = tare__plan_intervals(plan);
+    tare__intervals v = intervals_of(plan);
     int64_t *offset = tare__take((size_t)v.n + 1, sizeof *offset);
     tare_status status = TARE_OK;
     for (int i = 0; i < v.n && status == TARE_OK; ++i)

@@ -15,7 +15,8 @@ const char *tare__offsets_path(const tare__offsets *);
 /* Gives the plan's blocks the offsets, verified. IMPOSSIBLE: the rows are not the plan's blocks, or two meet; the plan
  * is as it was. */
 tare_status tare__offsets_place(const tare__offsets *, tare_plan *);
-/* The blocks of a plan as rows. */
-tare__intervals tare__plan_intervals(const tare_plan *);
+/* The id that the rows of a net's plan give its block i, made by `what` in the layer `path` (NULL or "": in none): owned
+ * by the caller. */
+char *tare__block_id(int i, const char *path, const char *what);
 
 #endif
