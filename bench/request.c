@@ -170,6 +170,7 @@ static int reserve_spec(reading *r, const char *name)
     if (strcmp(name, "sgemm") == 0)
         return tare__usage(r->line, "the name sgemm is that of the machine's own product");
     specs->spec = tare__more(specs->spec, (size_t)specs->n + 1, sizeof *specs->spec);
+    specs->spec[specs->n] = (tare__spec){0};
     return TARE__RAN;
 }
 

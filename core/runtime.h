@@ -21,6 +21,7 @@ extern "C" {
     X(parses, "attribute strings parsed")                                                                              \
     X(infers, "shape and dtype inferences")                                                                            \
     X(guards, "input signatures compared with a captured one")                                                         \
+    X(hits, "signatures met before, whose captured function was called")                                               \
     X(misses, "signatures not met before, or evicted since")                                                           \
     X(evictions, "captured signatures let go for others")                                                              \
     X(storage_takes, "storages taken for results and scratch")                                                         \

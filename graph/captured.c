@@ -209,6 +209,7 @@ static tare_status apply(tare_captured *c, tare_mode *m, tare_value *const *give
             in[i] = packed(m, in[i]);
     }
     tare_entry *e = m->error ? NULL : known(c, m, in, n_in);
+    c->runtime->counts.hits += e != NULL;
     if (!e && m->error == TARE_OK) {
         ++c->runtime->counts.misses;
         evict(c);
