@@ -298,7 +298,7 @@ grep -q 'capture=broken' "$folder/out" || fail 'ablate: no row for capture=broke
 ! grep -q 'DIFFERS' "$folder/out" || fail 'ablate: an exact flip changes bits'
 timed 'all on less none' ablate chain:depth=2 --base symbol --factors in-place --shapley --rounds 2 --processes 2
 grep -q '^  autograd  *tape, not graph' "$folder/out" || fail 'ablate --shapley: no row for autograd'
-timed 'no spans' explain chain:depth=3 --arms functional --rounds 2 --processes 2
+timed 'unattributed' explain chain:depth=3 --arms functional --rounds 2 --processes 2
 expect 2 'means nothing on symbol' ablate chain --base symbol --factors storage=malloc
 expect 2 'cannot be flipped on symbol' ablate chain --base symbol --factors storage
 expect 2 "did you mean 'storage'" ablate chain --factors storag
