@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../bench/clock.h"
+#include "../bench/base/clock.h"
 
 /* Each a step's part of its own; the kernel's stands in both steps. */
 enum { PUT = 4000, KERNEL = 100000, PROCESSES = 4, ROUNDS = 8, STEPS = 15 };

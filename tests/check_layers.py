@@ -13,10 +13,11 @@ import subprocess
 import sys
 import tempfile
 
-RANK = {"core": 0, "ops": 1, "data": 1, "pack": 1, "imperative": 2, "graph": 2, "cuda": 2, "nets": 3, "bench": 4, "tests": 5}
+RANK = {"core": 0, "ops": 1, "data": 1, "pack": 1, "imperative": 2, "graph": 2, "cuda": 2, "nets": 3, "bench": 4,
+        "bench/base": 4, "bench/arm": 5, "bench/derive": 5, "bench/measure": 6, "bench/report": 7, "bench/command": 8, "tests": 9}
 # Narrower than the ranks: input knows core alone, and a net cannot know in which mode it runs.
 MAY_NOT = {"data": {"ops"}, "nets": {"imperative", "graph", "cuda"}}
-UMBRELLA = "tare.h"  # at the root; gathers the public headers for users outside, so it has the rank of bench/
+UMBRELLA = "tare.h"  # at the root; gathers the public headers for users outside, so it stands below bench/
 LINES_MAX = 600
 C_SUFFIXES = {".c", ".h", ".cu"}
 TEXT_SUFFIXES = C_SUFFIXES | {".py", ".sh", ".md", ".txt", ".cmake", ".json", ".in", ".yml"}
@@ -24,6 +25,12 @@ TEXT_SUFFIXES = C_SUFFIXES | {".py", ".sh", ".md", ".txt", ".cmake", ".json", ".
 WORDS = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X"]) + r")\b")
 PATHS = re.compile(r"(?<![\w.}$)/-])/(" + "|".join(["ho" + "me", "ro" + "ot", "wo" + "rk", "Us" + "ers", "mn" + "t"]) + r")/")
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
+
+
+def layer(path):
+    """The layer that a file is in: its folder, with that below it where layers are told apart there."""
+    parts = pathlib.Path(path).parts
+    return "/".join(parts[:2]) if "/".join(parts[:2]) in RANK else parts[0]
 
 
 class Tree:
@@ -48,9 +55,9 @@ class Tree:
 
     def c_files(self, folders=RANK):
         for path, text in self.text.items():
-            parts = pathlib.Path(path).parts
-            if pathlib.Path(path).suffix in C_SUFFIXES and (parts[0] in folders or path == UMBRELLA):
-                yield path, parts[0], text.splitlines()
+            folder = layer(path)
+            if pathlib.Path(path).suffix in C_SUFFIXES and (folder in folders or path == UMBRELLA):
+                yield path, folder, text.splitlines()
 
 
 def layers(tree):
@@ -67,15 +74,15 @@ def layers(tree):
                 continue
             if not included.is_file():
                 yield path, number, f"includes {found.group(1)}, which does not exist"
-            elif path == UMBRELLA or folder == target.parts[0]:
+            elif path == UMBRELLA or folder == layer(target):
                 continue
             elif str(target) == UMBRELLA:
                 if RANK[folder] < RANK["bench"]:
                     yield path, number, f"{folder}/ includes the umbrella {UMBRELLA}"
-            elif target.parts[0] not in RANK:
+            elif layer(target) not in RANK:
                 yield path, number, f"includes {target}, which is in no layer"
-            elif RANK[target.parts[0]] >= RANK[folder] or target.parts[0] in MAY_NOT.get(folder, ()):
-                yield path, number, f"{folder}/ may not include {target.parts[0]}/ ({target})"
+            elif RANK[layer(target)] >= RANK[folder] or layer(target) in MAY_NOT.get(folder, ()):
+                yield path, number, f"{folder}/ may not include {layer(target)}/ ({target})"
 
 
 def operators(tree):
@@ -111,7 +118,7 @@ def openings(tree):
 def mains(tree):
     for path, folder, lines in tree.c_files():
         for number, line in enumerate(lines, 1):
-            if folder not in ("bench", "tests") and re.match(r"\s*(static\s+)?int\s+main\s*\(", line):
+            if RANK.get(folder, 0) < RANK["bench"] and re.match(r"\s*(static\s+)?int\s+main\s*\(", line):
                 yield path, number, f"{folder}/ has a main(): the library is no program"
 
 
@@ -144,8 +151,9 @@ CLEAN = {
     "cuda/c.c": '/* c.c - c. */\n#include "../ops/b.h"\n',
     "nets/n.h": '/* n.h - n. */\n#include "../core/a.h"\n#include "../ops/b.h"\n',
     "tare.h": '/* tare.h - all. */\n#include "graph/g.h"\n#include "nets/n.h"\n',
-    "bench/main.c": '/* main.c - m. */\n#include "../tare.h"\n#include "../imperative/i.h"\nint main(void) { return 0; }\n',
-    "tests/test_a.c": '/* test_a.c - t. */\n#include "../graph/g.h"\nint main(void) { return 0; }\n',
+    "bench/arm/r.h": '/* r.h - r. */\n#include "../../tare.h"\n#include "../../imperative/i.h"\n',
+    "bench/command/main.c": '/* main.c - m. */\n#include "../arm/r.h"\nint main(void) { return 0; }\n',
+    "tests/test_a.c": '/* test_a.c - t. */\n#include "../graph/g.h"\n#include "../bench/arm/r.h"\nint main(void) { return 0; }\n',
     "Makefile": "build:\n\ttrue\n",
 }
 # (rule, file, text added at its end): each alone must be reported, by that rule, in that file.
@@ -163,8 +171,9 @@ SEEDS = [
     (layers, "graph/g.h", '#include "../nets/n.h"\n'),
     (layers, "nets/n.h", '#include "../graph/g.h"\n'),
     (layers, "nets/n.h", '#include "../imperative/i.h"\n'),
-    (layers, "nets/n.h", '#include "../bench/main.c"\n'),
-    (layers, "bench/main.c", '#include "../tests/test_a.c"\n'),
+    (layers, "nets/n.h", '#include "../bench/arm/r.h"\n'),
+    (layers, "bench/arm/r.h", '#include "../command/main.c"\n'),
+    (layers, "bench/command/main.c", '#include "../../tests/test_a.c"\n'),
     (operators, "core/a.c", "const tare_op *y = &tare_op_relu;\n"),
     (operators, "core/a.h", "extern const tare_op tare_op_relu;\n"),
     (operators, "imperative/i.h", "#define ADD tare_op_add\n"),
@@ -173,7 +182,7 @@ SEEDS = [
     (openings, "ops/new.h", "#include <stdio.h>\n"),
     (openings, "tests/test_new.c", "/* another name - t. */\n"),
     (mains, "nets/n.h", "int main(void)\n"),
-    (words, "bench/main.c", "/* TO" "DO later */\n"),
+    (words, "bench/command/main.c", "/* TO" "DO later */\n"),
     (words, "Makefile", "# FIX" "ME\n"),
     (words, "graph/g.h", "/* XX" "X */\n"),
     (paths, "core/a.c", 'const char *p = "/ho' 'me/someone/data";\n'),

@@ -8,9 +8,9 @@
 
 #include <math.h>
 
-#include "../bench/decompose.h"
-#include "../bench/facts.h"
-#include "../bench/spans.h"
+#include "../bench/arm/facts.h"
+#include "../bench/arm/spans.h"
+#include "../bench/measure/decompose.h"
 #include "../core/gradient.h"
 #include "../core/runtime_private.h"
 #include "../nets/layer.h"

@@ -2,7 +2,7 @@
 #ifndef TARE_TESTS_DERIVED_H
 #define TARE_TESTS_DERIVED_H
 
-#include "../bench/derived.h"
+#include "../bench/derive/derived.h"
 #include "../graph/graph.h"
 #include "../ops/ops.h"
 

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdint.h>
 
-#include "../bench/elements.h"
+#include "../bench/base/elements.h"
 
 typedef struct {
     double norm, product;

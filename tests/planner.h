@@ -2,7 +2,7 @@
 #ifndef TARE_TESTS_PLANNER_H
 #define TARE_TESTS_PLANNER_H
 
-#include "../bench/intervals.h"
+#include "../bench/arm/intervals.h"
 #include "spine.h"
 
 /* Packs tests/data/planner/NAME.csv with the default packer within the capacity (0: the lower bound), and proves it. */

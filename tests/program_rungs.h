@@ -5,7 +5,7 @@
 #ifndef TARE_TESTS_PROGRAM_RUNGS_H
 #define TARE_TESTS_PROGRAM_RUNGS_H
 
-#include "../bench/digest.h"
+#include "../bench/arm/digest.h"
 #include "program_net.h"
 
 enum { PROGRAM_STEPS = 2 };

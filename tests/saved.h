@@ -2,7 +2,7 @@
 #ifndef TARE_TESTS_SAVED_H
 #define TARE_TESTS_SAVED_H
 
-#include "../bench/net_save.h"
+#include "../bench/arm/net_save.h"
 #include "../graph/save.h"
 #include "scratch.h"
 #include "spine.h"

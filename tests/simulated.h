@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "../bench/figures.h"
+#include "../bench/measure/figures.h"
 #include "draws.h"
 
 typedef enum { NORMAL, HEAVY, SPIKES } noise;

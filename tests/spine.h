@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../bench/base/elements.h"
 #include "../graph/graph.h"
 #include "../imperative/imperative.h"
 #include "../nets/net.h"
 #include "../ops/ops.h"
-#include "../bench/elements.h"
 
 #define must(call)                                                                                                     \
     do {                                                                                                               \

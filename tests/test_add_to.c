@@ -1,7 +1,7 @@
 /* test_add_to.c - results that are added as they are made: for every operator that has an adding one, on all its check
  * samples, in every set of kernels and instruction set, the bits of the two nodes; and what may not be joined is not.
  */
-#include "../bench/case.h"
+#include "../bench/derive/case.h"
 #include "../graph/graph_private.h"
 #include "isa.h"
 #include "spine.h"

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bench/arm.h"
-#include "../bench/digest.h"
+#include "../bench/arm/arm.h"
+#include "../bench/arm/digest.h"
 #include "spine.h"
 
 enum { STEPS = 2 };

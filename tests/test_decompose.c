@@ -2,7 +2,7 @@
  * and each way of not adding up is refused with its reason. */
 #include <string.h>
 
-#include "../bench/decompose.h"
+#include "../bench/measure/decompose.h"
 #include "draws.h"
 
 enum { PROCESSES = 8, ROUNDS = 8 };

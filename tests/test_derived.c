@@ -3,7 +3,7 @@
 #include <check.h>
 #include <stdio.h>
 
-#include "../bench/elements.h"
+#include "../bench/base/elements.h"
 #include "../core/gradient.h"
 #include "derived.h"
 

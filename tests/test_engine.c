@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../bench/arm.h"
-#include "../bench/digest.h"
-#include "../bench/facts.h"
+#include "../bench/arm/arm.h"
+#include "../bench/arm/digest.h"
+#include "../bench/arm/facts.h"
 #include "../core/runtime_private.h"
 #include "spine.h"
 

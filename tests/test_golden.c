@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../bench/elements.h"
+#include "../bench/base/elements.h"
 #include "../imperative/imperative.h"
 #include "../ops/ops.h"
 #include "formula.h"

@@ -3,7 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "../bench/kernel_run.h"
+#include "../bench/derive/kernel_run.h"
 #include "../ops/ops.h"
 
 static void expect_no_fault(const tare__findings *r)

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bench/arm.h"
-#include "../bench/facts.h"
+#include "../bench/arm/arm.h"
+#include "../bench/arm/facts.h"
 
 /* ---- spies
  * ---------------------------------------------------------------------------------------------------------------------*/
@@ -82,8 +82,8 @@ static void spy_on(tare__arm *arm, tare_block_class *class, tare_net_type *type)
 #define FIELDS(X)                                                                                                      \
     COUNTS(X)                                                                                                          \
     X(runs)                                                                                                            \
-    X(run_calls) X(net_calls) X(forwards) X(hybrid_forwards) X(setup_captures) X(setup_plans) X(setup_file_reads)      \
-        X(kind)
+    X(run_calls)                                                                                                       \
+    X(net_calls) X(forwards) X(hybrid_forwards) X(setup_captures) X(setup_plans) X(setup_file_reads) X(kind)
 typedef struct {
 #define FIELD(name) int64_t name;
     FIELDS(FIELD)

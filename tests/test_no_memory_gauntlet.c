@@ -2,7 +2,7 @@
  * runtime to its second step: a status with a sentence, no block lost, and afterwards the right bits.
  *
  * (From the library's side, on a small net: test_no_memory.c.) */
-#include "../bench/arm.h"
+#include "../bench/arm/arm.h"
 #include "../core/runtime_private.h"
 #include "spine.h"
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bench/drawing.h"
-#include "../bench/facts.h"
-#include "../bench/memory_draw.h"
+#include "../bench/arm/facts.h"
+#include "../bench/report/drawing.h"
+#include "../bench/report/memory_draw.h"
 
 typedef struct {
     const char *net;

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../bench/grid.h"
-#include "../bench/stored.h"
-#include "../bench/warm.h"
+#include "../bench/base/grid.h"
+#include "../bench/measure/stored.h"
+#include "../bench/measure/warm.h"
 #include "scratch.h"
 
 /* ---- steadiness ----------------------------------------------------------------------------------------------*/

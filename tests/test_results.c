@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bench/results.h"
+#include "../bench/measure/results.h"
 
 static void close_to(double is, double should)
 {

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bench/arm.h"
-#include "../bench/digest.h"
-#include "../bench/facts.h"
+#include "../bench/arm/arm.h"
+#include "../bench/arm/digest.h"
+#include "../bench/arm/facts.h"
 
 static tare__task task_of(const char *net, const char *optimizer)
 {
@@ -28,8 +28,9 @@ START_TEST(table_is_whole)
             bool has_level = false;
             for (const char *word = cell->flips; *word; ++n) {
                 size_t length = strcspn(word, " ");
-                bool numbers = ((f == TARE__THREADS || f == TARE__BULK) && strcmp(word, tare__factors[f].levels) == 0) ||
-                               (f == TARE__RECOMPUTE && strcmp(word, "bytes") == 0);
+                bool numbers =
+                    ((f == TARE__THREADS || f == TARE__BULK) && strcmp(word, tare__factors[f].levels) == 0) ||
+                    (f == TARE__RECOMPUTE && strcmp(word, "bytes") == 0);
                 ck_assert_msg(numbers || tare__level_find(f, word, length) >= 0, "%s: %s=%s", rung->name,
                               tare__factors[f].name, cell->flips);
                 has_level |= numbers || (length == strlen(cell->level) && memcmp(word, cell->level, length) == 0);

@@ -1,6 +1,6 @@
 /* test_save.c - nets and functions saved and loaded: the same bits in every rung, in both modes, at any batch; what
  * cannot be saved leaves no file; whatever allocation fails, nothing is lost. */
-#include "../bench/digest.h"
+#include "../bench/arm/digest.h"
 #include "../core/capture.h"
 #include "saved.h"
 

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../bench/digest.h"
+#include "../bench/arm/digest.h"
 #include "../imperative/imperative.h"
 #include "../ops/ops.h"
 #include "shadow.h"

@@ -1,5 +1,5 @@
 /* test_shapley.c - games whose shares are known, and the same through noise: intervals that hold the truth. */
-#include "../bench/shapley.h"
+#include "../bench/measure/shapley.h"
 
 #include "draws.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bench/figures.h"
+#include "../bench/measure/figures.h"
 #include "golden/statistics.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bench/step.h"
+#include "../bench/arm/step.h"
 
 static const char *const rungs[] = {"functional",   "invoke",       "hybridblock", "block", "hybridized",
                                     "static_alloc", "static_shape", "symbol",      "step",  "kernels"};

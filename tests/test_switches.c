@@ -2,11 +2,11 @@
  * kernel calls or results, and nothing else; what means nothing is refused with its reason. */
 #include <math.h>
 
-#include "../bench/around.h"
-#include "../bench/digest.h"
-#include "../bench/facts.h"
-#include "../bench/input.h"
-#include "../bench/measure.h"
+#include "../bench/arm/around.h"
+#include "../bench/arm/digest.h"
+#include "../bench/arm/facts.h"
+#include "../bench/arm/input.h"
+#include "../bench/measure/measure.h"
 #include "../data/metrics.h"
 #include "spine.h"
 

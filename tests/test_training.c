@@ -3,8 +3,8 @@
  * every rung; whatever allocation fails, the last checkpoint goes on to the same bits. */
 #include <math.h>
 
-#include "../bench/digest.h"
-#include "../bench/training.h"
+#include "../bench/arm/digest.h"
+#include "../bench/arm/training.h"
 #include "../core/random.h"
 #include "../data/npy.h"
 #include "scratch.h"

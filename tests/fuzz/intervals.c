@@ -1,5 +1,5 @@
 /* intervals.c - fuzz target: buffers with their lifetimes as CSV, as `tare plan` reads them. */
-#include "../../bench/intervals.h"
+#include "../../bench/arm/intervals.h"
 
 #include "fuzz.h"
 
