@@ -54,8 +54,9 @@ void tare__gemm_tile(const tare_gemm_shape *shape, int piece, int n_pieces, int6
 size_t tare__gemm_worker_bytes(const tare_gemm_shape *shape);
 
 /* Computes piece `piece` of `n_pieces` (any number from 1 to 16; every piece must be run once). `bias` may be NULL.
- * TARE_GEMM(isa) declares for an instruction set: tare__gemm_ISA, which takes the path that tare__gemm_path() gives,
- * and the four paths, tare__gemm_dot_ISA and so on, for callers that have decided. Only PACKED uses the scratch. */
+ * TARE_GEMM(isa) declares for an instruction set: the four paths, tare__gemm_dot_ISA and so on; tare__gemm_on_ISA,
+ * which takes a path that the caller has decided on; tare__gemm_ISA, which takes the one that tare__gemm_path() gives.
+ * Only PACKED uses the scratch. */
 #define TARE_GEMM_ONE(name)                                                                                            \
     void name(const tare_gemm_shape *shape, const float *a, const float *b, const float *bias, float *c, int piece,    \
               int n_pieces, void *worker_scratch)
@@ -64,10 +65,29 @@ size_t tare__gemm_worker_bytes(const tare_gemm_shape *shape);
     TARE_GEMM_ONE(tare__gemm_dot_##isa);                                                                               \
     TARE_GEMM_ONE(tare__gemm_row_##isa);                                                                               \
     TARE_GEMM_ONE(tare__gemm_direct_##isa);                                                                            \
-    TARE_GEMM_ONE(tare__gemm_packed_##isa)
+    TARE_GEMM_ONE(tare__gemm_packed_##isa);                                                                            \
+    static inline void tare__gemm_on_##isa(tare_gemm_path path, const tare_gemm_shape *shape, const float *a,          \
+                                           const float *b, const float *bias, float *c, int piece, int n_pieces,       \
+                                           void *worker_scratch)                                                       \
+    {                                                                                                                  \
+        switch (path) {                                                                                                \
+        case TARE_GEMM_DOT:                                                                                            \
+            tare__gemm_dot_##isa(shape, a, b, bias, c, piece, n_pieces, worker_scratch);                               \
+            break;                                                                                                     \
+        case TARE_GEMM_ROW:                                                                                            \
+            tare__gemm_row_##isa(shape, a, b, bias, c, piece, n_pieces, worker_scratch);                               \
+            break;                                                                                                     \
+        case TARE_GEMM_DIRECT:                                                                                         \
+            tare__gemm_direct_##isa(shape, a, b, bias, c, piece, n_pieces, worker_scratch);                            \
+            break;                                                                                                     \
+        case TARE_GEMM_PACKED:                                                                                         \
+            tare__gemm_packed_##isa(shape, a, b, bias, c, piece, n_pieces, worker_scratch);                            \
+            break;                                                                                                     \
+        }                                                                                                              \
+    }
 
-TARE_GEMM(portable);
-TARE_GEMM(avx2);
-TARE_GEMM(avx512);
+TARE_GEMM(portable)
+TARE_GEMM(avx2)
+TARE_GEMM(avx512)
 
 #endif

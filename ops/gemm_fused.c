@@ -248,18 +248,5 @@ TARE_GEMM_ONE(TARE_KERNEL(gemm_packed))
 
 TARE_GEMM_ONE(TARE_KERNEL(gemm))
 {
-    switch (tare__gemm_path(shape)) {
-    case TARE_GEMM_DOT:
-        TARE_KERNEL(gemm_dot)(shape, a, b, bias, c, piece, n_pieces, worker_scratch);
-        break;
-    case TARE_GEMM_ROW:
-        TARE_KERNEL(gemm_row)(shape, a, b, bias, c, piece, n_pieces, worker_scratch);
-        break;
-    case TARE_GEMM_DIRECT:
-        TARE_KERNEL(gemm_direct)(shape, a, b, bias, c, piece, n_pieces, worker_scratch);
-        break;
-    case TARE_GEMM_PACKED:
-        TARE_KERNEL(gemm_packed)(shape, a, b, bias, c, piece, n_pieces, worker_scratch);
-        break;
-    }
+    TARE_KERNEL(gemm_on)(tare__gemm_path(shape), shape, a, b, bias, c, piece, n_pieces, worker_scratch);
 }

@@ -22,21 +22,10 @@ static inline void product(const tare_call *c, const float *a, const float *b, c
                            int n_pieces, char *scratch, int worker)
 {
     const tare_gemm_shape *s = shape_at(c);
-    switch ((tare_gemm_path)c->g[G_PATH]) {
-    case TARE_GEMM_DOT:
-        TARE_KERNEL(gemm_dot)(s, a, b, bias, y, piece, n_pieces, NULL);
-        break;
-    case TARE_GEMM_ROW:
-        TARE_KERNEL(gemm_row)(s, a, b, bias, y, piece, n_pieces, NULL);
-        break;
-    case TARE_GEMM_DIRECT:
-        TARE_KERNEL(gemm_direct)(s, a, b, bias, y, piece, n_pieces, NULL);
-        break;
-    case TARE_GEMM_PACKED:
+    tare_gemm_path path = (tare_gemm_path)c->g[G_PATH];
+    if (path == TARE_GEMM_PACKED)
         scratch += (size_t)worker * tare__gemm_worker_bytes(s);
-        TARE_KERNEL(gemm_packed)(s, a, b, bias, y, piece, n_pieces, scratch);
-        break;
-    }
+    TARE_KERNEL(gemm_on)(path, s, a, b, bias, y, piece, n_pieces, scratch);
 }
 
 #ifdef TARE_PASS_RECORDS

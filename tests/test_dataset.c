@@ -1,13 +1,11 @@
 /* test_dataset.c - folders recognised, and refused with what was found and what is missing. */
-#include "../data/dataset.h"
 #include "../data/digits.h"
 #include "../data/formats.h"
 #include "../data/idx.h"
 #include "../data/npy.h"
 #include "../data/regression.h"
-#include "scratch.h"
+#include "dataset.h"
 
-enum { BOTH = TARE_DATASET_TRAIN | TARE_DATASET_TEST };
 #define TRAIN_X "train-images-idx3-ubyte"
 #define TRAIN_Y "train-labels-idx1-ubyte"
 #define TEST_X  "t10k-images-idx3-ubyte"
@@ -186,17 +184,7 @@ END_TEST
 START_TEST(every_allocation_may_fail)
 {
     make_digits();
-    tare_memory memory = {0};
-    tare_status status = TARE_NO_MEMORY;
-    for (memory.fail_at = 1; status == TARE_NO_MEMORY; ++memory.fail_at) {
-        tare_dataset dataset = {0};
-        memory.n_requests = 0;
-        status = tare_dataset_open(&memory, scratch_folder, BOTH, &dataset);
-        tare_dataset_fini(&memory, &dataset);
-        assert_nothing_live(&memory);
-    }
-    ck_assert_int_eq(status, TARE_OK);
-    ck_assert_int_ge(memory.fail_at, 10);
+    assert_every_allocation_may_fail(10);
 }
 END_TEST
 

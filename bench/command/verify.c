@@ -58,10 +58,9 @@ static void compare(session *s, const char *field, const json_t *written, json_t
     }
 }
 
-/* A line of the run against what it should say; takes computed over. */
-static void check_line(session *s, const char *kind, const char *arm, json_t *computed)
+/* A line of the run, NULL: it is missing, against what it should say; takes computed over. */
+static void check_written(session *s, const char *kind, const char *arm, const json_t *written, json_t *computed)
 {
-    const json_t *written = tare__stored_line(s->run, kind, arm);
     s->kind = kind;
     s->arm = arm;
     if (written)
@@ -69,6 +68,11 @@ static void check_line(session *s, const char *kind, const char *arm, json_t *co
     else
         differs(s, "the line", NULL, NULL);
     json_decref(computed);
+}
+
+static void check_line(session *s, const char *kind, const char *arm, json_t *computed)
+{
+    check_written(s, kind, arm, tare__stored_line(s->run, kind, arm), computed);
 }
 
 /* What an arm's line repeats of its opening. */
@@ -115,13 +119,7 @@ static void check_part(session *s, const char *arm, json_t *computed)
                                                      strcmp(tare__field_text(record, "arm"), arm) == 0 &&
                                                      json_equal(json_object_get(record, "name"),
                                                                 json_object_get(computed, "name"))) written = record;
-    s->kind = "part";
-    s->arm = arm;
-    if (written)
-        compare(s, "", written, computed);
-    else
-        differs(s, "the line", NULL, NULL);
-    json_decref(computed);
+    check_written(s, "part", arm, written, computed);
 }
 
 static int find_arm(const void *run, const char *name)
