@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+"""tare beside the frameworks that a user would take instead: one net, one set of weights, one machine, one run.
+
+    beside.py NET [--batch N] [--threads T] [--arms static_shape,symbol,step] [--rounds R] [--seconds S] [--json FILE]
+              --peer NAME=PYTHON[:MODE,MODE...] ...        NAME: torch, mx, jax, tf; PYTHON: an interpreter that has it
+
+`tare graph` writes the net with its weights; every peer (NAME_peer.py) builds that graph of its own layers and must
+compute what `tare predict` computes on the same input, within 1e-4 in the 2-norm, or it is left out and the exit code
+is 1. Then come rounds: in each, in an order shuffled anew, tare and every peer take steps (forward, loss, backward; no
+update) for S seconds while all others are stopped (SIGSTOP). A round's figure is the median of its steps; ratios are
+taken within a round, and what is printed is their geometric mean over rounds with Student's 95 % interval, beside the
+least and the median step. All processes are pinned to the same T processors. The standard library alone is needed here;
+FILE gets lines that `tare explain --vs` reads.
+"""
+import argparse
+import array
+import json
+import math
+import os
+import pathlib
+import random
+import signal
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+MODES = {"torch": ["eager", "compile", "channels_last"], "mx": ["block", "static", "symbol"], "jax": ["jit"],
+         "tf": ["function"]}
+TOLERANCE = 1e-4
+# Student's t, two-sided 95 %, by degrees of freedom.
+T95 = [math.nan, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131]
+
+
+def npy_write(path, values, shape):
+    header = repr({"descr": "<f4", "fortran_order": False, "shape": tuple(shape)}).encode()
+    header += b" " * (63 - (10 + len(header)) % 64) + b"\n"
+    pathlib.Path(path).write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + values.tobytes())
+
+
+def npy_read(path):
+    data = pathlib.Path(path).read_bytes()
+    start = 10 + struct.unpack("<H", data[8:10])[0]
+    return array.array("f", data[start:])
+
+
+def distance(got, wanted):
+    """||got - wanted|| / ||wanted||; infinity where they are not alike in length."""
+    if len(got) != len(wanted):
+        return math.inf
+    norm = math.sqrt(sum(w * w for w in wanted))
+    return math.sqrt(sum((g - w) ** 2 for g, w in zip(got, wanted))) / (norm or 1)
+
+
+class Failure(Exception):
+    pass
+
+
+class Peer:
+    """A peer's process, stopped whenever it is not asked anything."""
+
+    def __init__(self, name, python, mode, work, threads):
+        self.name = f"{name} {mode}"
+        self.log = open(pathlib.Path(work, f"{name}_{mode}.log"), "w+")
+        variables = {v: str(threads) for v in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+        self.process = subprocess.Popen(
+            [python, HERE / f"{name}_peer.py", f"{work}/net.json", f"{work}/x.npy", str(threads), mode], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, start_new_session=True, cwd=work,
+            env={**os.environ, **variables}, preexec_fn=lambda: pin(threads))
+        try:
+            ready = self._answer()
+            self.idle, self.version = ready.get("idle"), ready.get("version")  # idle: why it means nothing for this net
+        except Failure:
+            self.close()
+            raise
+        self._signal(signal.SIGSTOP)
+
+    def _signal(self, number):
+        os.killpg(self.process.pid, number)
+
+    def _answer(self):
+        for line in self.process.stdout:
+            if line.startswith("{"):
+                return json.loads(line)
+        self.process.wait()
+        self.log.seek(0)
+        last = (self.log.read().strip().splitlines() or ["no word"])[-1]
+        raise Failure(f"{self.name}: ended with {self.process.returncode}: {last[:300]}")
+
+    def ask(self, **what):
+        self._signal(signal.SIGCONT)
+        try:
+            self.process.stdin.write(json.dumps(what) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # what it died of is read below
+        answer = self._answer()
+        self._signal(signal.SIGSTOP)
+        return answer
+
+    def steps(self, seconds):
+        return self.ask(seconds=seconds)["ms"]
+
+    def close(self):
+        try:
+            self._signal(signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+        self.log.close()
+
+
+def pin(threads):
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
+def tare(o, *words, codes=(0,)):
+    ran = subprocess.run([o.tare, *words, "--quiet"], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                         preexec_fn=lambda: pin(o.threads))
+    if ran.returncode not in codes:
+        raise Failure((ran.stderr or ran.stdout).strip().splitlines()[-1])
+
+
+class Tare:
+    """tare's own arms of a round, measured by one process of `tare bench`."""
+
+    def __init__(self, o, work):
+        self.o, self.work = o, work
+
+    def measure(self, seconds):
+        path = f"{self.work}/bench.jsonl"
+        pathlib.Path(path).unlink(missing_ok=True)
+        tare(self.o, "bench", self.o.net, "--batch", str(self.o.batch), "--threads", str(self.o.threads), "--modes",
+             self.o.arms, "--processes", "1", "--time", str(seconds), "--json", path, codes=(0, 3))
+        with open(path, encoding="utf-8") as file:
+            records = [json.loads(line) for line in file]
+        took = {}
+        for r in records:
+            if r["kind"] == "block" and r["arm"] in self.o.arms.split(","):
+                took.setdefault(f"tare {r['arm']}", []).append(r["ns"] / r["steps"] / 1e6)
+        return took
+
+
+def prepare(o, work):
+    """The net with its weights, an input, and what tare computes of it."""
+    tare(o, "graph", o.net, *(["--batch", str(o.batch)] if o.batch else []), "--save", f"{work}/net.json")
+    with open(f"{work}/net.json", encoding="utf-8") as file:
+        saved = json.load(file)
+    shape, o.label = saved["inputs"][0]["shape"], saved["net"]["label"]
+    o.batch = shape[0]
+    draw = random.Random(1)
+    npy_write(f"{work}/x.npy", array.array("f", (draw.uniform(-1, 1) for _ in range(math.prod(shape)))), shape)
+    tare(o, "predict", f"{work}/net.json", "--data", f"{work}/x.npy", "--out", f"{work}/y.npy")
+    return npy_read(f"{work}/y.npy")
+
+
+def open_peers(o, work, wanted):
+    peers, failures = [], []
+    for name, python, modes in o.peer:
+        for mode in modes:
+            peer = None
+            try:
+                print(f"  {name} {mode} ...", end="\r", file=sys.stderr, flush=True)
+                peer = Peer(name, python, mode, work, o.threads)
+                if peer.idle:
+                    peer.close()
+                    continue
+                peer.ask(outputs=f"{work}/peer.npy")
+                off = distance(npy_read(f"{work}/peer.npy"), wanted)
+                if not off <= TOLERANCE:
+                    raise Failure(f"{peer.name}: computes something else than tare: {off:.1e} off (at most {TOLERANCE})")
+                peer.steps(min(o.seconds, 1))  # traced and compiled
+                peers.append(peer)
+            except (Failure, OSError) as failure:
+                failures.append(str(failure))
+                if peer:
+                    peer.close()
+    return peers, failures
+
+
+def rounds_of(o, peers, failures, work):
+    """name -> one list of milliseconds a round."""
+    took = {}
+    ours = Tare(o, work)
+    for number in range(o.rounds):
+        order = [ours, *peers]
+        random.Random(number).shuffle(order)
+        for who in order:
+            print(f"  round {number + 1} of {o.rounds} ...   ", end="\r", file=sys.stderr, flush=True)
+            try:
+                now = ours.measure(o.seconds) if who is ours else {who.name: who.steps(o.seconds)}
+            except Failure as failure:
+                failures.append(str(failure))
+                peers.remove(who) if who in peers else None
+                took.pop(getattr(who, "name", None), None)
+                continue
+            for name, ms in now.items():
+                took.setdefault(name, []).append(ms)
+    return took
+
+
+def ratio(mine, base):
+    """Geometric mean of mine / base within rounds, with its 95 % interval."""
+    logs = [math.log(statistics.median(m) / statistics.median(b)) for m, b in zip(mine, base)]
+    mean = statistics.fmean(logs)
+    if len(logs) < 2:
+        return math.exp(mean), math.nan, math.nan
+    half = T95[min(len(logs) - 1, len(T95) - 1)] * statistics.stdev(logs) / math.sqrt(len(logs))
+    return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
+
+
+def show(o, took, versions):
+    base = f"tare {o.arms.split(',')[-1]}"
+    if base not in took:
+        raise Failure("tare was not measured")
+    print(f"{o.net}, batch {o.batch}, {o.threads} thread{'s' if o.threads > 1 else ''}: forward, loss, backward; "
+          f"{o.rounds} rounds; ratios to {base}")
+    width = max(len(name) for name in took)
+    print(f"  {'':{width}}  {'least':>10}  {'median':>10}  {'ratio':>6}  95 % interval")
+    lines = []
+    for name, rounds in sorted(took.items(), key=lambda item: statistics.median(map(statistics.median, item[1]))):
+        least, median = min(map(min, rounds)), statistics.median(map(statistics.median, rounds))
+        value, low, high = ratio(rounds, took[base])
+        print(f"  {name:{width}}  {least:7.3f} ms  {median:7.3f} ms  {value:6.3f}  {low:.3f} to {high:.3f}")
+        lines.append({"name": versions.get(name, name), "net": o.label, "batch": o.batch, "threads": o.threads,
+                      "ms": median, "least_ms": least, "ratio": value, "ci95": [low, high], "to": base})
+    if o.json:
+        with open(o.json, "a", encoding="utf-8") as file:
+            file.writelines(json.dumps(line) + "\n" for line in lines)
+
+
+def peer_of(text):
+    name, _, rest = text.partition("=")
+    python, _, modes = rest.partition(":")
+    if not rest or not (HERE / f"{name}_peer.py").is_file():
+        raise argparse.ArgumentTypeError(f"'{text}' (need NAME=PYTHON[:MODE,...], NAME one of {', '.join(MODES)})")
+    return name, python, modes.split(",") if modes else MODES.get(name, ["step"])
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("net")
+    parser.add_argument("--batch", type=int)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--arms", default="static_shape,step,symbol", help="tare's; ratios refer to the last")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--json")
+    parser.add_argument("--tare", default=str(HERE.parent / "build" / "tare"))
+    parser.add_argument("--peer", type=peer_of, action="append", default=[])
+    o = parser.parse_args()
+    if o.threads < 1 or o.rounds < 1 or not o.seconds > 0 or (o.batch is not None and o.batch < 1):
+        parser.error("--threads, --rounds, --seconds and --batch are above 0")
+    return o
+
+
+def main():
+    o = options()
+    peers, failures = [], []
+    with tempfile.TemporaryDirectory(prefix="tare_beside_") as work:
+        try:
+            wanted = prepare(o, work)
+            peers, failures = open_peers(o, work, wanted)
+            versions = {peer.name: peer.version for peer in peers}
+            show(o, rounds_of(o, peers, failures, work), versions)
+        except (Failure, OSError) as failure:
+            failures.append(str(failure))
+        finally:
+            for peer in peers:
+                peer.close()
+    for failure in failures:
+        print(f"beside.py: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
