@@ -198,7 +198,8 @@ static const struct {
              {"ASB", TIGHTEST}, {"DSB", LOWEST},   {"LSB", LOWEST},   {"BSL", LOWEST},  {"TAS", LOWEST},
              {"DSB", TIGHTEST}, {"LSB", TIGHTEST}, {"BSL", TIGHTEST}, {"TAS", TIGHTEST}};
 
-/* Sweeps for more than a few blocks; walks as long as they come to no more than so many steps. */
+/* Sweeps for more than a few blocks; walks as long as they come to no more than so many steps. Fills valleys always,
+ * where nothing is fixed. */
 enum { FEW = 2048, MOST_STEPS = 1 << 27 };
 
 tare_status tare__greedy_rules(tare__problem *p, int first, int last)
@@ -212,10 +213,8 @@ tare_status tare__greedy_rules(tare__problem *p, int first, int last)
     tare_status status = first == 0 && p->n > FEW ? sweeps(p, order, offset) : TARE_OK;
     int64_t steps = (int64_t)p->n * p->n / 2, most = MOST_STEPS;
     for (int r = first; r < last && r < (int)(sizeof rules / sizeof *rules) && status == TARE_OK; ++r) {
-        placement where = rules[r].placement;
-        if (where == VALLEY && p->n_fixed)
-            continue;
-        if (p->best_height <= p->goal || p->stopped || (most -= steps) < 0)
+        placement where = rules[r].placement == VALLEY && p->n_fixed ? LOWEST : rules[r].placement;
+        if (p->best_height <= p->goal || p->stopped || (where != VALLEY && (most -= steps) < 0))
             break;
         tare__order(p, rules[r].letters, NULL, order);
         tare__offer(p, offset,

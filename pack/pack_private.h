@@ -80,7 +80,7 @@ int64_t tare__place(tare__placer *, const int32_t *order, bool tightest, int64_t
 /* skyline.c: blocks placed where the floor is lowest; none of them may be fixed. */
 typedef struct tare__skyline tare__skyline;
 tare__skyline *tare__skyline_new(tare__problem *); /* in the problem's arena; NULL: no memory */
-/* Places all, the first in order first that fits where the floor is lowest; the height. */
+/* Places all, the first in order first that fits where the floor is lowest; the height, INT64_MAX: it gave up. */
 int64_t tare__skyline_fill(tare__skyline *, const int32_t *order, int64_t *offset);
 /* The rules first..last - 1 of the list, as far as there are. */
 tare_status tare__greedy_rules(tare__problem *, int first, int last);

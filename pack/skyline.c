@@ -8,7 +8,8 @@
  * What happens in one valley touches no other until it has risen to the side between them, so it does not matter which
  * is next.
  *
- * It looks at no block that is fixed: problems with such are not for it. */
+ * It looks at no block that is fixed: problems with such are not for it. Steps are counted, over all fills, so that a
+ * problem whose valleys are wide and whose blocks hardly fit does not take for ever: then it gives up. */
 #include <string.h>
 
 #include "pack_private.h"
@@ -20,7 +21,10 @@ struct tare__skyline {
     int64_t *level;
     int32_t *head, *next; /* section -> its first block not placed that begins there, and on, in order; -1: none */
     int32_t *rank;        /* block -> its place in the order */
+    int64_t steps;        /* sections and blocks looked at so far, in all fills */
 };
+
+enum { MOST_STEPS = 1 << 29 };
 
 tare__skyline *tare__skyline_new(tare__problem *p)
 {
@@ -30,8 +34,13 @@ tare__skyline *tare__skyline_new(tare__problem *p)
     int64_t *level = tare_arena_take(&p->arena, sections * sizeof *level);
     if (!k || !room || !level)
         return NULL;
-    *k = (tare__skyline){
-        p, room, room + sections, level, room + 2 * sections, room + 3 * sections, room + 3 * sections + n};
+    *k = (tare__skyline){.problem = p,
+                         .to = room,
+                         .before = room + sections,
+                         .level = level,
+                         .head = room + 2 * sections,
+                         .next = room + 3 * sections,
+                         .rank = room + 3 * sections + n};
     return k;
 }
 
@@ -52,8 +61,9 @@ static int32_t take_block(tare__skyline *k, int32_t from, int32_t to)
 {
     const tare__block *block = k->problem->block;
     int32_t *found = NULL, rank = INT32_MAX;
+    k->steps += to - from;
     for (int32_t s = from; s < to; ++s)
-        for (int32_t *at = &k->head[s]; *at >= 0 && k->rank[*at] < rank; at = &k->next[*at])
+        for (int32_t *at = &k->head[s]; *at >= 0 && k->rank[*at] < rank; at = &k->next[*at], ++k->steps)
             if (block[*at].last <= to) {
                 found = at;
                 rank = k->rank[*at];
@@ -136,6 +146,8 @@ int64_t tare__skyline_fill(tare__skyline *k, const int32_t *order, int64_t *offs
     list_blocks(k, order);
     add_segment(k, 0, p->n_sections, 0, -1);
     for (int32_t placed = 0; placed < p->n;) {
+        if (k->steps > MOST_STEPS)
+            return INT64_MAX;
         at = descend(k, at);
         int32_t b = take_block(k, at, k->to[at]);
         if (b < 0) {
