@@ -27,6 +27,7 @@ typedef struct {
     const char *packer;  /* registered packer of its plans (pack/pack.h); NULL: the default */
     bool fuse;           /* plans run rows of nodes as one call (graph.h) */
     int most_signatures; /* kept plans, least recently used goes first; 0 = 16 */
+    int most_backwards;  /* kept of one signature, one a set of gradients that arrive, in the same way; 0 = 16 */
     int most_instances;  /* busy at once for one signature, then TARE_BUSY; 0 = 64 */
 } tare_capture_options;
 

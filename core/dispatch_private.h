@@ -15,7 +15,7 @@ enum {
     TARE_DISPATCH_RUN = 1,
     TARE_DISPATCH_TRACED = 2,
     TARE_DISPATCH_PLAIN = 4, /* tare_kernels.plain: the loops and tests for all else are not in the code */
-    /* What a captured program has decided before, node by node (tare__given): */
+    /* What a captured program has decided before, node by node (tare__decided): */
     TARE_DISPATCH_FROZEN = 8,   /* shapes and dtypes are the captured ones, nothing is inferred */
     TARE_DISPATCH_BOUND = 16,   /* so are variant, geometry and pieces, nothing is chosen or prepared */
     TARE_DISPATCH_PLANNED = 32, /* results and scratch lie where the plan has them, nothing is taken */
@@ -43,7 +43,7 @@ typedef struct {
     tare_storage *arena;   /* that they lie in */
     tare_value **slot;     /* by value id, each a handle; NULL: not there */
     int32_t first_copy;    /* nodes of the program from here up to `node` are copies that its inputs need */
-} tare__given;
+} tare__decided;
 
 /* The rare paths (mode.c). failed: sets the mode's first error and fills out[] with poison. inputs: the sentence for an
  * input that cannot be used, or OK after all. copies: a further apply of `copy` for each input in the set. tied_views:
@@ -61,7 +61,7 @@ void tare__dispatch_ties(const tare__apply *);
 tare_status tare__dispatch_block(tare_mode *, tare__apply *);
 tare_status tare__dispatch_execute(tare_mode *, const tare__apply *);
 /* The declared copies that the captured node read. */
-tare_status tare__dispatch_given_copies(tare_mode *, const tare__given *, tare__apply *);
+tare_status tare__dispatch_given_copies(tare_mode *, const tare__decided *, tare__apply *);
 
 /* With strided inputs, or outputs whose rows are apart (`apart`, by bit): of the set that contiguous ones would have
  * (ours, BLAS, reference), the first variant that takes them as they are; else the one that contiguous ones would have,
@@ -124,8 +124,8 @@ tare__variant_for(tare_mode *m, tare__apply *c, const tare_kernels *k, uint32_t 
 
 /* Gives output o its flags and, when running, its bytes: its own, or those of the input that it is tied to or a view
  * of. */
-static inline __attribute__((always_inline)) bool tare__output_take(tare_mode *m, tare__apply *c, const tare__given *g,
-                                                                    int o, const int flags)
+static inline __attribute__((always_inline)) bool tare__output_take(tare_mode *m, tare__apply *c,
+                                                                    const tare__decided *g, int o, const int flags)
 {
     const tare_op *op = c->args.op;
     int at = c->args.n_in + o;
@@ -165,7 +165,7 @@ static inline __attribute__((always_inline)) bool tare__output_take(tare_mode *m
 
 /* Runs the kernel, prepared on this thread's stack or by the captured program; scratch comes from the pool for the time
  * of the call, or is the plan's. */
-static inline __attribute__((always_inline)) tare_status tare__run(tare_mode *m, tare__apply *c, const tare__given *g,
+static inline __attribute__((always_inline)) tare_status tare__run(tare_mode *m, tare__apply *c, const tare__decided *g,
                                                                    const int flags)
 {
     tare_runtime *rt = m->runtime;
@@ -206,7 +206,7 @@ static inline __attribute__((always_inline)) tare_status tare__run(tare_mode *m,
 }
 
 /* Appends the node; each operand gets a ref, and on a tape those that the gradient needs a hold. */
-static inline bool tare__record(tare_mode *m, const tare__apply *c, bool tape)
+static inline bool tare__append(tare_mode *m, const tare__apply *c, bool tape)
 {
     tare_program *p = m->program;
     const tare_op *op = c->args.op;
@@ -234,7 +234,7 @@ static inline bool tare__record(tare_mode *m, const tare__apply *c, bool tape)
 }
 
 /* Puts what was made into the captured values' slots. */
-static inline void tare__keep_in_slots(const tare__apply *c, const tare__given *g)
+static inline void tare__keep_in_slots(const tare__apply *c, const tare__decided *g)
 {
     for (int i = c->args.n_in; i < c->args.n_in + c->n_out + c->n_aux; ++i)
         if (c->operand[i] && g->node->operand[i])
@@ -256,7 +256,7 @@ static inline void tare__give_up(tare_mode *m, tare_value *v, const int flags)
 static inline __attribute__((always_inline)) tare_status
 tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const void *attr, tare_value *const *given,
                int n_in, tare_value **out, uint32_t absent, const int flags, bool (*own)(tare_mode *, tare_value *),
-               const tare__given *g)
+               const tare__decided *g)
 {
     const bool plain = flags & TARE_DISPATCH_PLAIN, run = flags & TARE_DISPATCH_RUN;
     tare_runtime *rt = m->runtime;
@@ -386,7 +386,7 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
     if (flags & TARE_DISPATCH_SLOTS) {
         tare__keep_in_slots(&c, g);
     } else if (c.wants || !run) {
-        if (__builtin_expect(!tare__record(m, &c, run), 0))
+        if (__builtin_expect(!tare__append(m, &c, run), 0))
             return tare__dispatch_undo(m, &c, made, out, TARE_NO_MEMORY);
         rt->counts.tape_nodes += run;
         tare__trace(m, &c, TARE_EVENT_APPEND, flags);

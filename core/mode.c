@@ -121,7 +121,7 @@ const tare_variant *tare__choose_strided(const tare_kernels *k, const tare_args 
     return best;
 }
 
-tare_status tare__dispatch_given_copies(tare_mode *m, const tare__given *g, tare__apply *c)
+tare_status tare__dispatch_given_copies(tare_mode *m, const tare__decided *g, tare__apply *c)
 {
     uint32_t copies = 0;
     for (int i = 0; i < c->args.n_in; ++i)

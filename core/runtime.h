@@ -23,7 +23,7 @@ extern "C" {
     X(guards, "input signatures compared with a captured one")                                                         \
     X(hits, "signatures met before, whose captured function was called")                                               \
     X(misses, "signatures not met before, or evicted since")                                                           \
-    X(evictions, "captured signatures let go for others")                                                              \
+    X(evictions, "captured signatures and backwards let go for others")                                                              \
     X(storage_takes, "storages taken for results and scratch")                                                         \
     X(allocations, "blocks taken from the system")                                                                     \
     X(tape_nodes, "nodes recorded on a tape")                                                                          \

@@ -7,7 +7,7 @@
 
 #include "captured_private.h"
 
-enum { SIGNATURES = 16, INSTANCES = 64 };
+enum { SIGNATURES = 16, BACKWARDS = 16, INSTANCES = 64 };
 
 /* ---- signature
  * ---------------------------------------------------------------------------------------------------------------*/
@@ -32,7 +32,7 @@ static bool same_wants(tare_entry *e)
 
 static bool same_signature(tare_entry *e, const tare_mode *m, tare_value *const *in, int n_in)
 {
-    if (e->n_in != n_in || e->training != m->training || e->recording != m->recording)
+    if (e->n_in != n_in || e->training != m->training || e->recording != m->recording || tare__captured_worn(e))
         return false;
     for (int i = 0; i < n_in; ++i)
         if (in[i]->d.dtype != e->input[i].dtype || in[i]->wants_gradient != e->wanted[i] ||
@@ -105,16 +105,25 @@ static tare_status entry_new(tare_captured *c, tare_mode *m, tare_value *const *
     return TARE_OK;
 }
 
-/* Room for one more signature: the least recently used idle one goes. */
+/* The least recently used idle one, one that is worn before all others; NULL. */
+static tare_entry **dispensable(tare_captured *c)
+{
+    tare_entry **last = NULL;
+    for (tare_entry **at = &c->entry; *at; at = &(*at)->next) {
+        if ((*at)->n_busy > 0 || tare__captured_segments_busy(*at))
+            continue;
+        last = at;
+        if (tare__captured_worn(*at))
+            break;
+    }
+    return last;
+}
+
+/* Room for one more signature. */
 static void evict(tare_captured *c)
 {
-    int most = c->options.most_signatures ? c->options.most_signatures : SIGNATURES;
-    while (c->n_entries >= most) {
-        tare_entry **last = NULL;
-        for (tare_entry **at = &c->entry; *at; at = &(*at)->next)
-            if ((*at)->n_busy == 0 && !tare__captured_segments_busy(*at))
-                last = at;
-        if (!last)
+    for (tare_entry **last; (last = dispensable(c));) {
+        if (c->n_entries < c->options.most_signatures && !tare__captured_worn(*last))
             return;
         tare_entry *e = *last;
         *last = e->next;
@@ -138,8 +147,9 @@ static tare_status make(tare_runtime *rt, tare_function *function, void *owner, 
     *c = (tare_captured){.runtime = rt, .function = function, .owner = owner, .n_out = n_out};
     if (options)
         c->options = *options;
-    if (c->options.most_instances == 0)
-        c->options.most_instances = INSTANCES;
+    int *const most[] = {&c->options.most_signatures, &c->options.most_backwards, &c->options.most_instances};
+    for (int k = 0; k < 3; ++k)
+        *most[k] = *most[k] ? *most[k] : (const int[]){SIGNATURES, BACKWARDS, INSTANCES}[k];
     *out = c;
     return TARE_OK;
 }

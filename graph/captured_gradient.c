@@ -276,22 +276,55 @@ static tare_status build(tare_entry *e, tare_backward *w)
     return status;
 }
 
-static tare_backward *known(const tare_entry *e, const uint8_t *arrived)
+/* The backward for what has arrived, moved to the front; NULL. */
+static tare_backward *known(tare_entry *e, const uint8_t *arrived)
 {
-    tare_backward *w = e->backward;
-    while (w && memcmp(w->arrived, arrived, key_bytes(e)) != 0)
-        w = w->next;
+    tare_backward **at = &e->backward;
+    while (*at && memcmp((*at)->arrived, arrived, key_bytes(e)) != 0)
+        at = &(*at)->next;
+    tare_backward *w = *at;
+    if (w) {
+        *at = w->next;
+        w->next = e->backward;
+        e->backward = w;
+    }
     return w;
+}
+
+static void backward_free(tare_backward *w)
+{
+    tare__captured_forget(w);
+    tare_instance_free(w->instance);
+    tare_plan_free(w->plan);
+    tare_memory_give(&w->entry->captured->runtime->memory, TARE_MEMORY_RECORD, w, sizeof *w);
+}
+
+/* Room for one more: the least recently used goes. The leaves keep the gradients that it gave them. */
+static void evict(tare_entry *e)
+{
+    while (e->n_backwards >= e->captured->options.most_backwards) {
+        tare_backward **last = &e->backward;
+        while ((*last)->next)
+            last = &(*last)->next;
+        if (e->handed == *last)
+            e->handed = NULL;
+        backward_free(*last);
+        *last = NULL;
+        --e->n_backwards;
+        ++e->captured->runtime->counts.evictions;
+    }
 }
 
 static tare_status backward_new(tare_entry *e, const uint8_t *arrived, tare_backward **out)
 {
+    evict(e);
     tare_memory *memory = &e->captured->runtime->memory;
     tare_backward *w = tare_memory_take_zeroed(memory, TARE_MEMORY_RECORD, 1, sizeof *w);
     if (!w)
         return TARE_NO_MEMORY;
     size_t n = key_bytes(e) + 1;
     w->entry = e;
+    ++e->n_backwards_made;
     w->arrived = tare_arena_take(&e->arena, n);
     w->head = tare_arena_take(&e->arena, n * sizeof *w->head);
     w->partial = tare_arena_take(&e->arena, n * sizeof *w->partial);
@@ -302,13 +335,12 @@ static tare_status backward_new(tare_entry *e, const uint8_t *arrived, tare_back
         status = build(e, w);
     }
     if (status != TARE_OK) {
-        tare_instance_free(w->instance);
-        tare_plan_free(w->plan);
-        tare_memory_give(memory, TARE_MEMORY_RECORD, w, sizeof *w);
+        backward_free(w);
         return status;
     }
     w->next = e->backward;
     e->backward = w;
+    ++e->n_backwards;
     *out = w;
     return TARE_OK;
 }
@@ -317,10 +349,7 @@ void tare__captured_backwards_free(tare_entry *e)
 {
     while (e->backward) {
         tare_backward *next = e->backward->next;
-        tare__captured_forget(e->backward);
-        tare_instance_free(e->backward->instance);
-        tare_plan_free(e->backward->plan);
-        tare_memory_give(&e->captured->runtime->memory, TARE_MEMORY_RECORD, e->backward, sizeof *e->backward);
+        backward_free(e->backward);
         e->backward = next;
     }
 }

@@ -93,8 +93,9 @@ struct tare_entry {
     tare_lease *idle;
     tare_segment *segment; /* of a function that was cut: it is these, and has no plan of its own */
     int32_t n_segments;
-    tare_value **value; /* by id: what crosses, while they are called */
-    tare_backward *backward;
+    tare_value **value;      /* by id: what crosses, while they are called */
+    tare_backward *backward; /* most recently used first */
+    int32_t n_backwards, n_backwards_made;
     /* the backward whose gradients the leaves have, all of them, as long as no slot has changed since; its walk */
     const tare_backward *handed;
     uint64_t handed_slots;
@@ -122,6 +123,13 @@ static inline tare_value *tare__captured_outside(const tare_entry *e, int number
 
 /* captured.c: the external that input i is too, as an earlier input or as a concrete value met inside; -1. */
 int32_t tare__captured_same(const tare_entry *, tare_value *const *in, int i);
+
+/* Whether so many backwards were let go that their parts of the program outweigh what is used: it is met no more, and
+ * goes when it is idle. */
+static inline bool tare__captured_worn(const tare_entry *e)
+{
+    return e->n_backwards_made >= 4 * e->captured->options.most_backwards;
+}
 
 /* captured_trace.c: graph, plan, lists and operator of an entry whose signature is set. */
 tare_status tare__captured_trace(tare_entry *, tare_mode *, tare_value *const *in);

@@ -223,7 +223,6 @@ static tare_status plan_once(tare_graph *g, const tare_part *part, const tare_pl
     p->n_values_graph = g->program.n_values;
     p->arena.memory = &rt->memory;
     p->times = g->times;
-    p->times.trace_ns = tare__graph_now_ns() - g->started_ns - g->times.gradient_ns;
     tare_status status = keep_part(p, part);
     if (status == TARE_OK)
         status = make(p, options, how);
@@ -291,6 +290,7 @@ static tare_status plan_merged(tare_graph *g, const tare_part *part, const tare_
 tare_status tare__plan_part(tare_graph *g, const tare_part *part, const tare_plan_options *options, tare_plan **out)
 {
     const tare_plan_options *o = options ? options : &(tare_plan_options){0};
+    const int64_t began = tare__graph_now_ns();
     tare_plan *p;
     tare_status status = plan_merged(g, part, o, &p);
     if (status != TARE_OK)
@@ -301,6 +301,9 @@ tare_status tare__plan_part(tare_graph *g, const tare_part *part, const tare_pla
         tare_plan_free(p);
         return status;
     }
+    tare_capture_times *t = &p->times;
+    t->trace_ns = began - g->started_ns - t->gradient_ns;
+    t->passes_ns = tare__graph_now_ns() - began - t->pack_ns - t->check_ns; /* with plans that were not taken */
     ++g->mode.runtime->counts.plans;
     *out = p;
     return TARE_OK;

@@ -83,7 +83,7 @@ static inline __attribute__((always_inline)) tare_status carry(tare_mode *m, con
     if (__builtin_expect(at >= c->n || node[at].op != op || m->error, 0))
         return strayed(c, op, attr, out);
     const captured_node *n = &c->node[at];
-    const tare__given given = {n->node, n->call, c->carried.storage, c->slot, at > c->cursor ? c->cursor : -1};
+    const tare__decided given = {n->node, n->call, c->carried.storage, c->slot, at > c->cursor ? c->cursor : -1};
     tare_status status = tare__dispatch(m, tare_runtime_kernels(m->runtime, op), op, attr, in, n_in, out, absent,
                                         flags_of(how) | traced, tare__imperative_own, &given);
     c->cursor = at + 1;

@@ -1,5 +1,8 @@
-/* greedy.c - one block after the other at a gap between the placed ones that it meets: orders x gaps, the best kept.
+/* greedy.c - one block after the other at a gap between the placed ones that it meets, or where the floor is lowest:
+ * orders x places, the best kept.
  *
+ * The rules that fill valleys (skyline.c) are first: a block in the section where most lives before others, then one in
+ * many sections, or one of a large area. Of the nets' plans nearly all reach the lower bound with one of the two.
  * First fit and best fit by decreasing size or area are the usual heuristics of the field (Pisarchyk and Lee, Efficient
  * memory management for deep neural net inference, 2020, section 5: greedy by size, by breadth). Up to some thousands
  * of blocks the placed ones are a list by address that is walked through; beyond, an index finds gaps (taken.c). Both
@@ -185,13 +188,18 @@ static tare_status sweeps(tare__problem *p, int32_t *order, int64_t *offset)
 
 /* ---- the portfolio of orders ------------------------------------------------------------------------------------*/
 
+/* Where each block goes: on the floor of a valley (skyline.c), into the lowest gap, into the tightest. */
+typedef enum { VALLEY, LOWEST, TIGHTEST } placement;
+
 static const struct {
     const char *letters;
-    bool tightest;
-} rules[] = {{"SLB", false}, {"ASB", false}, {"SLB", true}, {"ASB", true}, {"DSB", false}, {"LSB", false},
-             {"BSL", false}, {"TAS", false}, {"DSB", true}, {"LSB", true}, {"BSL", true},  {"TAS", true}};
+    placement placement;
+} rules[] = {{"TWS", VALLEY},   {"TAW", VALLEY},   {"SLB", LOWEST},   {"ASB", LOWEST},  {"SLB", TIGHTEST},
+             {"ASB", TIGHTEST}, {"DSB", LOWEST},   {"LSB", LOWEST},   {"BSL", LOWEST},  {"TAS", LOWEST},
+             {"DSB", TIGHTEST}, {"LSB", TIGHTEST}, {"BSL", TIGHTEST}, {"TAS", TIGHTEST}};
 
-/* Sweeps for more than a few blocks; walks as long as they come to no more than so many steps. */
+/* Sweeps for more than a few blocks; walks as long as they come to no more than so many steps. Fills valleys always,
+ * where nothing is fixed. */
 enum { FEW = 2048, MOST_STEPS = 1 << 27 };
 
 tare_status tare__greedy_rules(tare__problem *p, int first, int last)
@@ -199,15 +207,19 @@ tare_status tare__greedy_rules(tare__problem *p, int first, int last)
     int32_t *order = tare_arena_take(&p->arena, (size_t)p->n * sizeof *order);
     int64_t *offset = tare_arena_take(&p->arena, (size_t)p->n * sizeof *offset);
     tare__placer *g = tare__placer_new(p);
-    if (!order || !offset || !g)
+    tare__skyline *k = tare__skyline_new(p);
+    if (!order || !offset || !g || !k)
         return TARE_NO_MEMORY;
     tare_status status = first == 0 && p->n > FEW ? sweeps(p, order, offset) : TARE_OK;
     int64_t steps = (int64_t)p->n * p->n / 2, most = MOST_STEPS;
     for (int r = first; r < last && r < (int)(sizeof rules / sizeof *rules) && status == TARE_OK; ++r) {
-        if (p->best_height <= p->goal || p->stopped || (most -= steps) < 0)
+        placement where = rules[r].placement == VALLEY && p->n_fixed ? LOWEST : rules[r].placement;
+        if (p->best_height <= p->goal || p->stopped || (where != VALLEY && (most -= steps) < 0))
             break;
         tare__order(p, rules[r].letters, NULL, order);
-        tare__offer(p, offset, tare__place(g, order, rules[r].tightest, offset));
+        tare__offer(p, offset,
+                    where == VALLEY ? tare__skyline_fill(k, order, offset)
+                                    : tare__place(g, order, where == TIGHTEST, offset));
         p->stopped |= p->stop && p->stop(p->owner);
     }
     return status;

@@ -38,6 +38,8 @@ static double key_of(const tare__problem *p, int32_t i, char letter)
     switch (letter) {
     case 'L':
         return b->length;
+    case 'W':
+        return (double)(b->last - b->first);
     case 'A':
         return b->length * (double)b->size;
     case 'T':

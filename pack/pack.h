@@ -10,7 +10,7 @@
  *     none           each its own bytes, nothing is used twice: what planning is measured against
  *     shared_object  objects that are handed on and grow, as MXNet's graph allocator does (pack/shared_object.c)
  *     pool           whole blocks of one size class are handed on, as the imperative mode's caching pool does
- *     greedy         orders x gaps, the best kept (pack/greedy.c)
+ *     greedy         orders x valleys and gaps, the best kept (pack/greedy.c, pack/skyline.c)
  *     local_search   greedy, then what stands highest is taken earlier (pack/local_search.c)
  *     exact          branch and bound over skylines (pack/exact.c)
  *     portfolio      rules, a few descents of the search, the search proper: the default (pack/portfolio.c)

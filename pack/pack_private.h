@@ -59,9 +59,9 @@ bool tare__done(const tare__problem *);
 void tare__count(tare__problem *, int64_t nodes);
 
 /* order.c: the blocks in an order given by at most three letters; the first that differs decides, the greater first:
- * L length, A area (size x length), T the most that lives in a section of it, S size, D death (the last first), B birth
- * (the first first), < begin and > end as events (the first first), O offset in the best packing so far (the lowest
- * first). The keys of a block are multiplied by its weight; NULL: 1. */
+ * L length, W sections that it is in, A area (size x length), T the most that lives in a section of it, S size, D death
+ * (the last first), B birth (the first first), < begin and > end as events (the first first), O offset in the best
+ * packing so far (the lowest first). The keys of a block are multiplied by its weight; NULL: 1. */
 tare_status tare__order_prepare(tare__problem *);
 void tare__order(tare__problem *, const char *letters, const double *weight, int32_t *order);
 
@@ -77,6 +77,11 @@ typedef struct tare__placer tare__placer;
 tare__placer *tare__placer_new(tare__problem *); /* in the problem's arena; NULL: no memory */
 /* Places all in this order, at the lowest or the tightest gap; the height. */
 int64_t tare__place(tare__placer *, const int32_t *order, bool tightest, int64_t *offset);
+/* skyline.c: blocks placed where the floor is lowest; none of them may be fixed. */
+typedef struct tare__skyline tare__skyline;
+tare__skyline *tare__skyline_new(tare__problem *); /* in the problem's arena; NULL: no memory */
+/* Places all, the first in order first that fits where the floor is lowest; the height, INT64_MAX: it gave up. */
+int64_t tare__skyline_fill(tare__skyline *, const int32_t *order, int64_t *offset);
 /* The rules first..last - 1 of the list, as far as there are. */
 tare_status tare__greedy_rules(tare__problem *, int first, int last);
 

@@ -1,11 +1,10 @@
 /* portfolio.c - the packers that reuse memory, one after the other, until the goal is reached.
  *
- * Two greedy rules come first: they cost next to nothing and most nets need no more. Then the search goes down to the
- * goal a few times, which is greedy too; then come the other rules, and then the search for the goal, in slices that
- * grow. Where the goal is the lower bound, which need not be reachable, each slice is followed
- * by tries half-way between it and the best so far: a packing is at hand whenever the effort ends, and lower the later
- * it does. Problems too large for the tables of a search have to do with
- * the rules. */
+ * Two greedy rules that fill valleys come first: they cost next to nothing and most nets need no more. Then the search
+ * goes down to the goal a few times, which is greedy too; then come the other rules, and then the search for the goal,
+ * in slices that grow. Where the goal is the lower bound, which need not be reachable, each slice is followed by tries
+ * half-way between it and the best so far: a packing is at hand whenever the effort ends, and lower the later it does.
+ * Problems too large for the tables of a search have to do with the rules. */
 #include "pack_private.h"
 
 enum { FIRST_RULES = 2, FIRST_DESCENTS = 3 };

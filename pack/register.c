@@ -6,7 +6,8 @@
     X(none, "each its own bytes: nothing is used twice")                                                               \
     X(shared_object, "whole objects are handed on and grow, as MXNet's graph allocator does")                          \
     X(pool, "whole blocks of one size class are handed on, as the imperative mode's caching pool does")                \
-    X(greedy, "twelve rules: six orders, lowest and tightest gap; the best kept, ends at the goal")                    \
+    X(greedy,                                                                                                          \
+      "fourteen rules: two fill valleys, six orders at lowest and tightest gap; the best kept, ends at the goal")      \
     X(local_search, "greedy, then what stands highest is placed earlier, as long as the effort lasts")                 \
     X(exact, "greedy, then branch and bound for the goal, with proof where there is no such packing")                  \
     X(portfolio, "greedy, then branch and bound from both sides: the goal, and half-way to it")

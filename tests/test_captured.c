@@ -1,98 +1,7 @@
 /* test_captured.c - what a captured operator keeps: entries by signature, instances by call; its errors and its memory.
  *
  * (That it changes no bit: test_partial_capture.c.) */
-#include "spine.h"
-
-enum { N = 4 };
-
-static tare_runtime *rt;
-static tare_mode *m;
-static tare_value *w, *v;
-static const tare_capture_service *service;
-static tare_captured *captured;
-static int n_called; /* times that a function was run, plainly or to be traced */
-static bool broken;  /* the layer is cut in two, and its input read on both sides */
-
-static void setup(void)
-{
-    rt = spine_start(TARE_KERNELS_NATIVE, TARE_STORAGE_POOL);
-    m = spine_mode(rt, true);
-    w = spine_random(rt, 2, (const int64_t[]){N, N}, 1);
-    v = spine_random(rt, 2, (const int64_t[]){N, N}, 2);
-    w->name = "w";
-    tare_value_want_gradient(w, true);
-    tare_value_want_gradient(v, true);
-    service = tare_find(rt, TARE_KIND_SERVICE, "capture");
-    captured = NULL;
-    n_called = 0;
-    broken = false;
-}
-
-static void teardown(void)
-{
-    tare_imperative_free(m);
-    if (captured)
-        service->free(captured);
-    tare_value_clear_gradient(w);
-    tare_value_clear_gradient(v);
-    tare_value_drop(w);
-    tare_value_drop(v);
-    spine_end(rt);
-}
-
-static tare_value *product(tare_mode *mode, tare_value *a, tare_value *b)
-{
-    return tare_matmul(mode, a, b, (tare_matmul_attr){.transpose_b = true});
-}
-
-/* y = tanh(x wᵀ), broken y = tanh(x wᵀ) * x; and where two are asked for relu(y) too */
-static void layer(void *owner, tare_mode *mode, tare_value *const *in, int n_in, tare_value **out, int n_out)
-{
-    (void)owner;
-    (void)n_in;
-    ++n_called;
-    mode->scope_begin(mode, "layer");
-    mode->adopt(mode, in, n_in);
-    out[0] = product(mode, in[0], w);
-    out[0] = tare_tanh(mode, broken ? tare_graph_break(mode, out[0]) : out[0]);
-    if (broken)
-        out[0] = tare_mul(mode, out[0], in[0]);
-    if (n_out > 1)
-        out[1] = tare_relu(mode, out[0]);
-    mode->scope_end(mode, out, n_out);
-}
-
-static void capture(tare_function *function, tare_capture_options options)
-{
-    must(service->make(rt, function, NULL, 1, &options, &captured));
-}
-
-static tare_value *call(tare_value *x)
-{
-    tare_value *y;
-    (void)service->apply(captured, m, &x, 1, &y);
-    return y;
-}
-
-/* A step over a batch of `rows`: forward, and backward where the mode records. */
-static void step(int64_t rows)
-{
-    tare_value *x = spine_random(rt, 2, (const int64_t[]){rows, N}, (uint64_t)rows);
-    m->scope_begin(m, NULL);
-    tare_value *loss = spine_total(m, call(x));
-    must(m->error);
-    if (m->recording)
-        must(m->backward(m, &loss, NULL, 1, false));
-    m->scope_end(m, NULL, 0);
-    tare_value_drop(x);
-}
-
-static void expect_counts(int64_t captures, int64_t plans)
-{
-    ck_assert_int_eq(rt->counts.captures, broken ? 3 * captures : captures); /* and each of the segments */
-    ck_assert_int_eq(rt->counts.plans, broken ? 2 * plans : plans);
-    ck_assert_int_eq(n_called, captures);
-}
+#include "captured_layer.h"
 
 /* ---- entries
  * ------------------------------------------------------------------------------------------------------*/
@@ -157,49 +66,6 @@ START_TEST(a_frozen_parameter_is_another_signature)
     }
     expect_counts(2, 4);
     tare_value_drop(x);
-}
-END_TEST
-
-START_TEST(the_least_recently_used_signature_goes)
-{
-    broken = _i;
-    capture(layer, (tare_capture_options){.most_signatures = 2});
-    const struct {
-        int64_t rows, captures;
-    } calls[] = {{1, 1}, {2, 2}, {1, 2}, {3, 3}, {1, 3}, {2, 4}, {1, 4}, {3, 5}};
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; ++i) {
-        step(calls[i].rows);
-        expect_counts(calls[i].captures, 2 * calls[i].captures);
-    }
-    if (broken)
-        return; /* each segment counts its own */
-    ck_assert_int_eq(rt->counts.hits, 3);
-    ck_assert_int_eq(rt->counts.misses, 5);
-    ck_assert_int_eq(rt->counts.evictions, 3);
-}
-END_TEST
-
-/* What a backward still waits for is not let go, however many signatures there are. */
-START_TEST(a_busy_signature_stays)
-{
-    broken = _i;
-    capture(layer, (tare_capture_options){.most_signatures = 1, .keep = true});
-    tare_value *x[3], *loss[3];
-    m->scope_begin(m, NULL);
-    for (int i = 0; i < 3; ++i) {
-        x[i] = spine_random(rt, 2, (const int64_t[]){i + 1, N}, 7);
-        loss[i] = spine_total(m, call(x[i]));
-    }
-    must(m->error);
-    for (int i = 0; i < 3; ++i)
-        must(m->backward(m, &loss[i], NULL, 1, false));
-    m->scope_end(m, NULL, 0);
-    expect_counts(3, 6);
-    step(4); /* all of them are idle: one is left */
-    step(1);
-    expect_counts(5, 10);
-    for (int i = 0; i < 3; ++i)
-        tare_value_drop(x[i]);
 }
 END_TEST
 
@@ -558,8 +424,6 @@ int main(void)
     tcase_add_test(tests, alternating_shapes_are_planned_once_each);
     tcase_add_test(tests, training_recording_and_wants_have_entries_of_their_own);
     tcase_add_test(tests, a_frozen_parameter_is_another_signature);
-    tcase_add_loop_test(tests, the_least_recently_used_signature_goes, 0, 2);
-    tcase_add_loop_test(tests, a_busy_signature_stays, 0, 2);
     tcase_add_test(tests, within_another_capture_it_is_traced_into_that);
     tcase_add_loop_test(tests, forwards_before_a_backward_take_instances_up_to_the_cap, 0, 2);
     tcase_add_loop_test(tests, a_forward_without_backward_gives_its_instance_back, 0, 2);
