@@ -10,7 +10,7 @@ expect 0 '^adamw .*schedule=constant' optimizers
 expect 0 '^cosine' schedules
 expect 0 '^orthogonal' initialisers
 expect 0 '"name":"he_normal"' initialisers --json
-for command in nets ops optimizers schedules initialisers modes factors summary bench agree train predict data plan graph explain ablate step trace count check report compare verify doctor; do
+for command in nets ops optimizers schedules initialisers modes factors summary bench agree train predict data plan graph explain ablate micro step trace count check report compare verify doctor; do
     expect 0 "tare $command" "$command" --help
     expect 2 'unknown option' "$command" --nonsense
 done

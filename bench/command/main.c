@@ -97,6 +97,7 @@ static const tare__option micro_options[] = {
     {"device", "D", NULL, "the factor device"},
     {"time", "SECONDS", NULL, "stop after this time [60]"},
     {"quick", NULL, NULL, "--time 10"},
+    {"rounds", "R", NULL, "rounds in all processes together, whatever the time"},
     {"processes", "P", NULL, "processes, one after the other [as many as the time allows, 3 to 10]"},
     {"order-seed", "S", "1", "seed of the order of points"},
     JSON_FILE,

@@ -18,11 +18,15 @@ static const double PROCESS_SECONDS = 4;
 int tare__micro_read(const tare__line *line, tare__micro *m)
 {
     *m = (tare__micro){.line = line, .variants = tare__given(line, "variants"), .order_seed = 1};
-    m->seconds = tare__given(line, "quick") ? SECONDS_QUICK : SECONDS_NORMAL;
+    m->seconds = tare__given(line, "quick") ? SECONDS_QUICK : tare__given(line, "rounds") ? 0 : SECONDS_NORMAL;
     int code = tare__number(line, "time", 0.1, 1e6, &m->seconds);
+    if (!code)
+        code = tare__integer(line, "rounds", 1, 1000000, &m->rounds);
     m->processes = (int64_t)fmin(PROCESSES_MOST, fmax(PROCESSES_LEAST, m->seconds / PROCESS_SECONDS));
     if (!code)
         code = tare__integer(line, "processes", 1, 1000, &m->processes);
+    if (m->rounds && m->rounds < m->processes)
+        m->processes = m->rounds;
     if (!code)
         code = tare__integer(line, "order-seed", 0, INT64_MAX, &m->order_seed);
     if (!code)
@@ -68,6 +72,8 @@ static char **process_words(const tare__line *line)
 static int64_t block_of(const tare__micro *m, double seconds)
 {
     enum { ROUNDS = 4, LEAST_NS = 300000, MOST_NS = 20000000 };
+    if (seconds <= 0)
+        return MOST_NS / 4;
     double blocks = 2.0 * ROUNDS * TARE__WAY_COUNT * (m->points.points.n + 1);
     return (int64_t)fmin(MOST_NS, fmax(LEAST_NS, seconds * 1e9 / blocks));
 }
@@ -79,9 +85,12 @@ int tare__micro_measure(tare__micro *m)
     int code = TARE__RAN;
     for (int process = 0; process < m->processes && !code; ++process) {
         double spent = (double)(tare__clock_ns() - begin) * 1e-9;
-        double seconds = fmax(0.05, (m->seconds - spent) / (double)(m->processes - process));
-        json_t *request = json_pack("{s:i,s:I,s:f,s:I}", "process", process, "order_seed", (json_int_t)m->order_seed,
-                                    "seconds", seconds, "block_ns", (json_int_t)block_of(m, seconds));
+        double left = fmax(0.05, (m->seconds - spent) / (double)(m->processes - process));
+        double seconds = m->seconds > 0 ? left : 0;
+        int64_t rounds = (m->rounds + m->processes - 1) / m->processes;
+        json_t *request =
+            json_pack("{s:i,s:I,s:I,s:f,s:I}", "process", process, "rounds", (json_int_t)rounds, "order_seed",
+                      (json_int_t)m->order_seed, "seconds", seconds, "block_ns", (json_int_t)block_of(m, seconds));
         code = tare__process_run(m->line, argv, request, tare__process_padding(m->order_seed, process), take_line, m);
     }
     free(argv);

@@ -20,7 +20,8 @@ typedef struct {
     tare__micro_points points;
     bool variants;
     int64_t processes, order_seed;
-    double seconds;
+    int64_t rounds; /* in all processes together; 0: the time says when to stop */
+    double seconds; /* 0: the rounds do */
     json_t *rates; /* array */
     json_t **said; /* [points.n], array each: what was said of it */
     bool stopped;  /* by an interrupt: not all was measured */

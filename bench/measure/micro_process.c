@@ -1,7 +1,7 @@
 /* micro_process.c - one process of `tare micro`: rounds over all points (see micro.h).
  *
- * It is told {"process", "seconds", "block_ns"} on its standard input, reads the points from the same words as its
- * parent, and says
+ * It is told {"process", "rounds", "seconds", "order_seed", "block_ns"} on its standard input, reads the points from
+ * the same words as its parent, and says
  *     {"rates": round, "process", "blocks": [[rate, steps, ns, cpu_ns], ...]}
  *     {"point": i, "round", "process", "dropped", "blocks": [[way, steps, ns, cpu_ns], ...], "flops", "bytes", "work"}
  *     {"point": i, "failed": sentence}
@@ -22,7 +22,8 @@ typedef struct {
     bool variants;
     int process, round;
     int64_t order_seed, block_ns, begin_ns;
-    double seconds;
+    int64_t rounds; /* 0: any number */
+    double seconds; /* 0: no limit */
     struct forced { /* a copy of an operator, with one variant in front; lives as long as the runtime */
         const tare_op *of;
         int variant;
@@ -217,14 +218,14 @@ static void time_rates(session *s)
 
 static bool time_left(const session *s)
 {
-    return (double)(tare__clock_ns() - s->begin_ns) * 1e-9 < s->seconds;
+    return s->seconds <= 0 || (double)(tare__clock_ns() - s->begin_ns) * 1e-9 < s->seconds;
 }
 
 static void run_rounds(session *s)
 {
     const int n = s->points.points.n;
     int64_t *order = tare__take((size_t)n + 1, sizeof *order);
-    for (s->round = 0; s->round == 0 || time_left(s); ++s->round) {
+    for (s->round = 0; s->round == 0 || (time_left(s) && (!s->rounds || s->round < s->rounds)); ++s->round) {
         uint64_t stream = (uint64_t)s->process << 32 | (uint64_t)s->round;
         tare_random_permutation(order, n, (uint64_t)s->order_seed, stream);
         time_rates(s);
@@ -240,6 +241,7 @@ int tare__micro_process_run(const tare__line *line)
     session s = {.line = line, .variants = tare__given(line, "variants"), .begin_ns = tare__clock_ns()};
     json_t *request = json_loadf(stdin, 0, NULL);
     s.process = (int)tare__field(request, "process");
+    s.rounds = tare__field(request, "rounds");
     s.order_seed = tare__field(request, "order_seed");
     s.block_ns = tare__field(request, "block_ns");
     s.seconds = json_number_value(json_object_get(request, "seconds"));

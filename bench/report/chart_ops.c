@@ -40,6 +40,11 @@ static const char *label_ns(double value, char *text)
     return tare__figure_ns(value, text);
 }
 
+static const char *label_size(double value, char *text)
+{
+    return tare__figure_count(value, text);
+}
+
 /* ---- series ---------------------------------------------------------------------------------------------------*/
 
 /* What a curve is of: the operator, its variant, and, of a family, the operands but for the size. */
@@ -150,9 +155,9 @@ static void draw_curve(const plot *p, const json_t *rows, series *s, int which, 
             continue;
         double low = tare__number_at(row, "step_ns.ci95.0"), high = tare__number_at(row, "step_ns.ci95.1");
         char *title = title_of(row);
-        if (kernel && low > p->y.low && high < p->y.high)
-            tare__draw_rule(p->d, x, tare__scale_at(&p->y, low), x, tare__scale_at(&p->y, high), 0.7, ink_of(which),
-                            false);
+        if (kernel && isfinite(low))
+            tare__draw_rule(p->d, x, tare__scale_at(&p->y, fmax(low, p->y.low)), x,
+                            tare__scale_at(&p->y, fmin(high, p->y.high)), 0.7, ink_of(which), false);
         if (kernel)
             tare__draw_dot(p->d, x, y, 1.7, ink_of(which), title);
         free(title);
@@ -184,7 +189,7 @@ static void span_of(const json_t *rows, const char *field, double *low, double *
 /* From y = top on; the end of it. */
 static double draw_panel(tare__drawing *d, const json_t *rows, double top)
 {
-    enum { HEIGHT = 128, LEFT = 40, FOOT = 26 };
+    enum { HEIGHT = 128, LEFT = 40, RIGHT = 16, FOOT = 26 };
     const char *family = tare__text_at(json_array_get(rows, 0), "family");
     series s = {0};
     size_t i;
@@ -198,10 +203,10 @@ static double draw_panel(tare__drawing *d, const json_t *rows, double top)
     plot p = {.d = d, .across = *family ? "size" : "roofline_ns"};
     span_of(rows, "step_ns.median", &low, &high);
     span_of(rows, p.across, &first, &last);
-    p.x = tare__scale_log(first, last, LEFT, d->width - 6);
+    p.x = tare__scale_log(first, last, LEFT, d->width - RIGHT);
     p.y = tare__scale_log(low, high, end, begin);
-    tare__axis_left(d, &p.y, LEFT, d->width - 6, false, label_ns);
-    tare__axis_bottom(d, &p.x, begin, end, false, *family ? tare__label_plain : label_ns);
+    tare__axis_left(d, &p.y, LEFT, d->width - RIGHT, false, label_ns);
+    tare__axis_bottom(d, &p.x, begin, end, false, *family ? label_size : label_ns);
     double from = fmax(p.x.low, p.y.low), to = fmin(p.x.high, p.y.high);
     if (!*family && from < to)
         tare__draw_rule(d, tare__scale_at(&p.x, from), tare__scale_at(&p.y, from), tare__scale_at(&p.x, to),
