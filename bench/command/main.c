@@ -32,7 +32,17 @@ static const tare__option ops_options[] = {
 };
 static const tare__option modes_options[] = {
     JSON_LINES, {"markdown", NULL, NULL, "the whole ladder, as docs/MODES.md has it"}, END};
-static const tare__option summary_options[] = {TARE__TASK_OPTIONS, JSON_LINES, WORK, END};
+static const tare__option summary_options[] = {
+    TARE__TASK_OPTIONS,
+    JSON_LINES,
+    WORK,
+    {"measure", NULL, NULL, "the time that each layer takes, beside what sgemm's rate and the memory would allow"},
+    {"time", "SECONDS", NULL, "measure so long [5]"},
+    {"threads", "T", NULL, "the factor threads"},
+    {"kernels", "K", NULL, "the factor kernels"},
+    {"device", "D", NULL, "the factor device"},
+    END,
+};
 /* What a run of the protocol takes, whatever is made of it. */
 #define RUN(rounds, seconds)                                                                                           \
     {"rounds", "R", NULL, "rounds in all processes together" rounds},                                                  \
@@ -241,7 +251,8 @@ static const tare__command commands[] = {
      "A factor is one mechanism that can be flipped alone: --factor storage=malloc. A flip that means nothing on a "
      "rung is refused. Exact: the results are bitwise the same at all levels."},
     {"summary", "NET", "layers, parameters, FLOPs and bytes of a net", 1, 1, summary_options, tare__summary_run,
-     "  tare summary mlp --batch 64 --optimizer adam"},
+     "  tare summary mlp --batch 64 --optimizer adam\n"
+     "  tare summary lenet --forward --measure"},
     {"bench", "NET", "times arms against each other, interleaved", 1, 1, bench_options, tare__bench_command,
      "Arms run in turn, in shuffled rounds, in several processes. Printed are the least and the median time of a step, "
      "the ratio to the bare kernel calls with its 95 % interval, exact counts of what a step does beside its kernels, "

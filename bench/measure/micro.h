@@ -22,9 +22,9 @@ typedef struct {
     int64_t processes, order_seed;
     int64_t rounds; /* in all processes together; 0: the time says when to stop */
     double seconds; /* 0: the rounds do */
-    json_t *rates; /* array */
-    json_t **said; /* [points.n], array each: what was said of it */
-    bool stopped;  /* by an interrupt: not all was measured */
+    json_t *rates;  /* array */
+    json_t **said;  /* [points.n], array each: what was said of it */
+    bool stopped;   /* by an interrupt: not all was measured */
 } tare__micro;
 
 /* An exit code; to be freed in any case. */
