@@ -10,7 +10,7 @@ expect 0 '^adamw .*schedule=constant' optimizers
 expect 0 '^cosine' schedules
 expect 0 '^orthogonal' initialisers
 expect 0 '"name":"he_normal"' initialisers --json
-for command in nets ops optimizers schedules initialisers modes factors summary bench agree train predict data plan graph explain ablate step trace count check report compare verify doctor; do
+for command in nets ops optimizers schedules initialisers modes factors summary bench agree train predict data plan graph explain ablate micro step trace count check report compare verify doctor; do
     expect 0 "tare $command" "$command" --help
     expect 2 'unknown option' "$command" --nonsense
 done
@@ -91,6 +91,9 @@ expect 0 'kernels@3' agree mlp --batch 64 --steps 1 --threads 1,2,3
 expect 0 'agree bit for bit' agree mlp --batch 64 --steps 1 --threads 2,7 --factor kernels=reference --modes step,functional
 expect 0 'agree bit for bit' agree chain --modes symbol,step,kernels --factor dce=off,in-place=off
 expect 0 '353.4 M' summary mlp
+expect 0 'share *$' summary chain:depth=2 --time 0.1 --forward
+expect 0 '"roofline_ns"' summary chain:depth=2 --time 0.1 --json
+expect 2 'a number from' summary chain --time 0
 expect 0 '60170 *243.5 M' summary lenetp
 expect 0 '431080 *843.6 M' summary lenet
 expect 0 '1250858 *31.41 G' summary cifarnet

@@ -140,6 +140,10 @@ def records(build, folder):
         ["plan", "chain:depth=2", "--json", folder / "plan.jsonl"],
         ["step", "chain:depth=2", "--arms", "invoke,symbol", "--optimizer", "sgd", "--json", folder / "step.jsonl"],
         ["count", "chain:depth=2", "--modes", "invoke,step", "--optimizer", "sgd", "--json", folder / "count.jsonl"],
+        ["micro", "relu", "--rounds", "2", "--processes", "2", "--json", folder / "micro.jsonl", "--csv", folder / "ops"],
+        ["micro", "--family", "dot", "--sizes", "100,1000", "--rounds", "2", "--processes", "2", "--json",
+         folder / "family.jsonl"],
+        ["micro", "tanh", "--variants", "--rounds", "2", "--processes", "2", "--json", folder / "variants.jsonl"],
     ]
     for words in runs:
         done = subprocess.run([tare, *words], capture_output=True, text=True)
@@ -168,7 +172,7 @@ def main(source, build):
     if chain["nodes"] <= 0 or chain["counts"]["kernel_calls"] <= 0:
         wrong.append("an arm without nodes or kernel calls")
     expected = {"arm", "block", "contrast", "opening", "process", "run", "agree", "epoch", "score", "event", "memory",
-                "count"}
+                "count", "op"}
     missing = expected - {kind.split()[0] for kind in kinds}
     wrong += [f"no {kind} record was written" for kind in missing]
     print("\n".join(wrong[:40]))

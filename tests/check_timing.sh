@@ -36,6 +36,46 @@ expect 2 'takes machine' compare --by net "$folder/chain.jsonl" "$folder/chain.j
 expect 1 'no run of tare bench' verify /dev/null
 expect 1 'line 1' verify "$source/README.md"
 expect 2 'tare bench starts this command' measure
+
+# ---- operators alone
+micro() {
+    local pattern=$1
+    shift
+    expect 0 "$pattern" micro "$@" --rounds 2 --processes 2
+}
+micro '^  max_pool2d .*f32\[64,20,24,24\]' relu max_pool2d --json "$folder/micro.jsonl" --csv "$folder/ops" --svg "$folder/svg"
+[ "$(wc -l <"$folder/micro.jsonl")" -ge 6 ] && [ -s "$folder/ops/op.csv" ] && [ -s "$folder/svg/operators.svg" ] ||
+    fail 'micro leaves no records, table or picture'
+expect 0 'all as written' verify "$folder/micro.jsonl"
+sed 's/"median":[0-9.]*/"median":1.5/' "$folder/micro.jsonl" >"$folder/edited.jsonl"
+expect 1 'figures are not what the blocks say' verify "$folder/edited.jsonl"
+grep -q 'op 0 relu, kernel: step_ns.median is 1.5' "$folder/out" || fail 'verify does not say which operator differs'
+expect 0 '1 run' report "$folder/micro.jsonl" --out "$folder/micro.html" --figures "$folder/figures"
+grep -q 'Operators alone' "$folder/micro.html" || fail 'report has no chart of operators'
+micro 'at the roof' --net chain:depth=2 --batch 2 --optimizer adam
+micro '^  conv2d .*reference' conv2d --operands 'f32[1,2,5,5] f32[3,2,3,3] -' --attributes pad_h=1 --variants
+micro '^  matmul .*f32\[64,64\]' matmul --operands 'f32[n,n] f32[n,n]' --sizes 8,64 --threads 2 --svg "$folder/svg"
+[ -s "$folder/svg/matmul.svg" ] || fail 'micro draws no picture of an operator over sizes'
+micro '^  relu .*f32\[4096\]' relu --sizes 64,4096
+micro '^  view ' --family flatten --sizes 20
+expect 2 "operator 'rellu' is unknown" micro rellu
+expect 2 "unknown family 'dott', did you mean 'dot'" micro --family dott
+expect 2 'whole numbers from 1' micro relu --sizes 0
+expect 2 'whole numbers from 1' micro relu --sizes 12x
+expect 2 'whole numbers from 1' micro relu --sizes 99999999999999999999
+expect 2 'more than half of this machine' micro --family matmul --sizes 1000000000
+expect 2 "are no operands" micro relu --operands 'f32[a]'
+expect 2 'takes 1 operands' micro relu --operands 'f32[3] f32[3]'
+expect 1 'inner sizes differ' micro matmul --operands 'f32[3,4] f32[5,6]'
+expect 2 'cannot be absent' micro relu --operands '-'
+expect 2 "is unknown" micro --net nonet
+expect 2 'mean nothing with it' micro --net chain --sizes 3
+expect 2 'mean nothing with it' micro relu --family dot
+expect 2 'mean nothing without --net' micro relu --batch 3
+expect 1 'no such node' micro conv2d --net chain:depth=1
+expect 2 'made of the records' micro relu --csv "$folder/ops"
+expect 2 'tare micro' measure-points relu
+expect 1 'cannot be written' micro relu --rounds 1 --json /dev/full
 expect 1 'cannot be written' bench chain:depth=1 --rounds 1 --json /dev/full
 expect 2 'not given' bench chain:depth=1 --rounds 1 --csv "$folder/tables"
 expect 0 'page' report "$folder/chain.jsonl" --out "$folder/page.html" --csv "$folder/tables"

@@ -76,6 +76,18 @@ struct tare__arm {
     int64_t lost;          /* closed: blocks that its runtime still had out; 0 */
 };
 
+/* The floor: what is left when nothing is around the calls. Pieces are the device's to hand out. */
+static inline tare_status tare__calls_run(tare_runtime *rt, const tare_call *call, int n)
+{
+    tare_device *d = rt->device;
+    int64_t calls = rt->counts.kernel_calls + n;
+    int bad = 0, failed;
+    for (const tare_call *c = call, *end = c + n; c < end; ++c)
+        bad |= c->n_pieces == 1 ? c->run(c, 0, 0) : d->run(d, c, 1, &failed) != TARE_OK;
+    rt->counts.kernel_calls = calls;
+    return bad ? tare_error(TARE_BAD_DATA, "a kernel met bad data") : TARE_OK;
+}
+
 /* Whether a step is a replay of the plan. */
 static inline bool tare__arm_replays(const tare__arm *a)
 {

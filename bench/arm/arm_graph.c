@@ -94,16 +94,9 @@ static tare_status step_replay_update(tare__arm *a)
     return status;
 }
 
-/* The floor: what is left when nothing is around the calls. Pieces are the device's to hand out. */
 static tare_status step_kernels(tare__arm *a)
 {
-    tare_device *d = a->rt->device;
-    int64_t calls = a->rt->counts.kernel_calls + a->n_calls;
-    int bad = 0, failed;
-    for (const tare_call *c = a->call, *end = c + a->n_calls; c < end; ++c)
-        bad |= c->n_pieces == 1 ? c->run(c, 0, 0) : d->run(d, c, 1, &failed) != TARE_OK;
-    a->rt->counts.kernel_calls = calls;
-    return bad ? tare_error(TARE_BAD_DATA, "a kernel met bad data") : TARE_OK;
+    return tare__calls_run(a->rt, a->call, a->n_calls);
 }
 
 static tare_status bind(tare__arm *a)

@@ -20,6 +20,7 @@ int tare__data_run(const tare__line *);
 int tare__plan_run(const tare__line *);
 int tare__graph_run(const tare__line *);
 int tare__ablate_run(const tare__line *);
+int tare__micro_run(const tare__line *);
 int tare__explain_run(const tare__line *);
 int tare__step_run(const tare__line *);
 int tare__count_run(const tare__line *);

@@ -1,6 +1,7 @@
 /* main.c - the command `tare`: the table of its subcommands and their options. */
 #include "../arm/request.h"
 #include "../measure/measure.h"
+#include "../measure/micro.h"
 #include "commands.h"
 
 #define JSON_LINES                                                                                                     \
@@ -31,7 +32,17 @@ static const tare__option ops_options[] = {
 };
 static const tare__option modes_options[] = {
     JSON_LINES, {"markdown", NULL, NULL, "the whole ladder, as docs/MODES.md has it"}, END};
-static const tare__option summary_options[] = {TARE__TASK_OPTIONS, JSON_LINES, WORK, END};
+static const tare__option summary_options[] = {
+    TARE__TASK_OPTIONS,
+    JSON_LINES,
+    WORK,
+    {"measure", NULL, NULL, "the time that each layer takes, beside what sgemm's rate and the memory would allow"},
+    {"time", "SECONDS", NULL, "measure so long [5]"},
+    {"threads", "T", NULL, "the factor threads"},
+    {"kernels", "K", NULL, "the factor kernels"},
+    {"device", "D", NULL, "the factor device"},
+    END,
+};
 /* What a run of the protocol takes, whatever is made of it. */
 #define RUN(rounds, seconds)                                                                                           \
     {"rounds", "R", NULL, "rounds in all processes together" rounds},                                                  \
@@ -80,6 +91,28 @@ static const tare__option explain_options[] = {
     {"markdown", NULL, NULL, "the parts' definitions, as docs/METHOD.md has them"},
     RUN("", " [45]"),
     JSON_FILE,
+    END,
+};
+static const tare__option micro_options[] = {
+    {"net", "NET", NULL, "the nodes of this net, each with its own operands, alike ones once"},
+    {"family", "F,...|all", NULL, "families of the published benchmarks, with their sizes and several spellings"},
+    {"sizes", "N,...", NULL, "of a family; or of an operator, in place of its operands' first dimension"},
+    {"operands", "TEXT", NULL, "of one operator: \"f32[n,64] f32[64]<0,1> -\", where n is a size"},
+    {"attributes", "A=V,...", NULL, "of that operator"},
+    {"variants", NULL, NULL, "each kernel variant of an operator that can run here, in place of the three ways"},
+    TARE__TASK_OPTIONS,
+    WORK,
+    {"threads", "T", NULL, "the factor threads"},
+    {"kernels", "K", NULL, "the factor kernels"},
+    {"device", "D", NULL, "the factor device"},
+    {"time", "SECONDS", NULL, "stop after this time [60]"},
+    {"quick", NULL, NULL, "--time 10"},
+    {"rounds", "R", NULL, "rounds in all processes together, whatever the time"},
+    {"processes", "P", NULL, "processes, one after the other [as many as the time allows, 3 to 10]"},
+    {"order-seed", "S", "1", "seed of the order of points"},
+    JSON_FILE,
+    {"csv", "DIR", NULL, "write the records of --json as a table too"},
+    {"svg", "DIR", NULL, "draw time against size, a picture a family"},
     END,
 };
 static const tare__option measure_options[] = {END};
@@ -218,7 +251,8 @@ static const tare__command commands[] = {
      "A factor is one mechanism that can be flipped alone: --factor storage=malloc. A flip that means nothing on a "
      "rung is refused. Exact: the results are bitwise the same at all levels."},
     {"summary", "NET", "layers, parameters, FLOPs and bytes of a net", 1, 1, summary_options, tare__summary_run,
-     "  tare summary mlp --batch 64 --optimizer adam"},
+     "  tare summary mlp --batch 64 --optimizer adam\n"
+     "  tare summary lenet --forward --measure"},
     {"bench", "NET", "times arms against each other, interleaved", 1, 1, bench_options, tare__bench_command,
      "Arms run in turn, in shuffled rounds, in several processes. Printed are the least and the median time of a step, "
      "the ratio to the bare kernel calls with its 95 % interval, exact counts of what a step does beside its kernels, "
@@ -259,6 +293,19 @@ static const tare__command commands[] = {
      "not shown, and the command ends with 3.\n"
      "  tare explain lenet\n"
      "  tare explain mlp --arms functional,step --optimizer adam --vs others.jsonl"},
+    {"micro", "[OP...]", "times operators alone, beside what this machine could do", 0, -1, micro_options,
+     tare__micro_run,
+     "A line a point: an operator on its operands, timed as the bare kernel call, as an imperative call and as a "
+     "replayed "
+     "plan, in shuffled rounds in several processes; +- is half of the 95 % interval of the kernel's mean. The "
+     "roofline is "
+     "the time that sgemm's rate and the memory's bandwidth, measured in the same run, would allow. Operands that stay "
+     "in "
+     "a cache may be faster than memory.\n"
+     "  tare micro relu conv2d --quick\n"
+     "  tare micro --net googlenet --batch 4\n"
+     "  tare micro --family dot,matmul --svg pictures\n"
+     "  tare micro matmul --operands \"f32[n,n] f32[n,n]\" --sizes 32,64,128 --variants"},
     {"ablate", "NET", "flips one mechanism at a time and says what each does", 1, 1, ablate_options, tare__ablate_run,
      "A row a flip: nanoseconds a step with their 95 % interval, counts, bytes, and whether results stay the same bit "
      "for "
@@ -297,6 +344,7 @@ static const tare__command commands[] = {
     {"verify", "FILE.jsonl...", "computes every figure again from the raw blocks", 1, -1, verify_options,
      tare__verify_run, NULL},
     {"doctor", "", "what this machine can measure, and what would help", 0, 0, doctor_options, tare__doctor_run, NULL},
+    {"measure-points", "", NULL, 0, -1, micro_options, tare__micro_process_run, NULL},
     {"measure", "", NULL, 0, 0, measure_options, tare__measure_run, NULL},
     {"completion", "bash", "prints what a shell completes the command with", 1, -1, no_options, tare__completion_run,
      "  source <(tare completion bash)"},

@@ -31,8 +31,8 @@ static tare__run *run_of(gathered *g, const char *run_id)
 /* Lines of kinds that no chart is made of are passed over. */
 static bool is_shown(const char *kind)
 {
-    static const char *const shown[] = {"arm",    "contrast", "run",   "part", "closure",
-                                        "effect", "memory",   "agree", "epoch"};
+    static const char *const shown[] = {"arm",    "contrast", "run",   "part",  "closure",
+                                        "effect", "memory",   "agree", "epoch", "op"};
     for (size_t i = 0; i < sizeof shown / sizeof *shown; ++i)
         if (strcmp(kind, shown[i]) == 0)
             return true;

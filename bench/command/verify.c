@@ -6,21 +6,24 @@
 
 #include "../measure/explain.h"
 #include "../measure/fields.h"
+#include "../measure/micro.h"
 #include "../measure/stored.h"
 #include "commands.h"
 
 typedef struct {
     const tare__line *line;
     const tare__stored *run;
-    const char *kind, *arm;
+    const char *path, *kind, *arm;
     int64_t compared, differ;
+    int n_ops; /* lines of tare micro in the file */
+    bool runs; /* and there are blocks of runs in it */
 } session;
 
 static void differs(session *s, const char *field, const json_t *written, const json_t *computed)
 {
     char *is = written ? json_dumps(written, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
     char *should = computed ? json_dumps(computed, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
-    printf("%s: %s%s%s: %s is %s, computed again %s\n", s->run->path, s->kind, s->arm ? " " : "", s->arm ? s->arm : "",
+    printf("%s: %s%s%s: %s is %s, computed again %s\n", s->path, s->kind, s->arm ? " " : "", s->arm ? s->arm : "",
            field, is ? is : "missing", should ? should : "missing");
     free(is);
     free(should);
@@ -166,14 +169,37 @@ static void check_run(session *s)
     check_line(s, "run", NULL, tare__derived_run(&run->summary, r));
 }
 
+/* A line of tare micro has its own blocks. */
+static int check_op(void *owner, json_t *record, const char *path, int number)
+{
+    (void)path;
+    (void)number;
+    session *s = owner;
+    s->kind = tare__field_text(record, "kind");
+    s->runs |= strcmp(s->kind, "block") == 0;
+    if (strcmp(s->kind, "op") != 0)
+        return TARE__RAN;
+    json_t *computed = tare__micro_derived(record);
+    s->arm = tare__field_text(record, "arm");
+    compare(s, "", record, computed);
+    json_decref(computed);
+    ++s->n_ops;
+    return TARE__RAN;
+}
+
 int tare__verify_run(const tare__line *line)
 {
     session s = {.line = line};
     int code = TARE__RAN, n_runs = 0;
     int64_t rounds = 0;
     for (int i = 0; i < line->n_words && !code; ++i) {
-        tare__store store;
-        code = tare__store_read(line, line->word[i], false, &store);
+        tare__store store = {0};
+        s.path = line->word[i];
+        s.n_ops = s.runs = 0;
+        code = tare__records_read(line, s.path, false, check_op, &s);
+        n_runs += s.n_ops > 0;
+        if (!code && (s.runs || !s.n_ops))
+            code = tare__store_read(line, s.path, false, &store);
         for (int k = 0; k < store.n && !code; ++k) {
             s.run = &store.run[k];
             rounds += s.run->blocks.n_rounds;

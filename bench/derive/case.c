@@ -26,16 +26,17 @@ void tare__case_fill(void *at, const tare_desc *d, double low, double high, uint
     }
 }
 
+const char *const tare__case_dtypes[TARE_DTYPE_COUNT] = {"f32", "f64", "i32", "i64", "u8", "bytes"};
+
 /* One token: dtype[dims]<low,high>. false: it is not one. */
 static bool read_token(const char *text, bool wide, tare_desc *d, double *low, double *high)
 {
-    static const char *const short_name[TARE_DTYPE_COUNT] = {"f32", "f64", "i32", "i64", "u8", "bytes"};
     char *end;
     int64_t dim[TARE_RANK];
     int dtype = 0, rank = 0;
     size_t length = strcspn(text, "[");
     while (dtype < TARE_DTYPE_COUNT &&
-           (strlen(short_name[dtype]) != length || strncmp(text, short_name[dtype], length) != 0))
+           (strlen(tare__case_dtypes[dtype]) != length || strncmp(text, tare__case_dtypes[dtype], length) != 0))
         ++dtype;
     if (dtype == TARE_DTYPE_COUNT || text[length] != '[')
         return false;
@@ -58,24 +59,23 @@ void tare__case_fini(tare__case *s)
         free(s->data[i]);
 }
 
-bool tare__case_init(tare__case *s, const tare_op *op, const tare_sample *of, bool wide)
+bool tare__case_read(tare__case *s, const tare_op *op, const tare_sample *of, bool wide)
 {
     char text[512], *rest = text, *token;
     *s = (tare__case){.op = op, .of = of};
     (void)snprintf(text, sizeof text, "%s", of->shapes);
     while ((token = strtok_r(rest, " ", &rest))) {
-        double low, high;
         int i = s->n_in++;
         if (i == TARE__CASE_INPUTS)
             return --s->n_in, false;
         if (strcmp(token, "-") == 0)
             continue;
-        if (!read_token(token, wide, &s->d[i], &low, &high))
+        if (!read_token(token, wide, &s->d[i], &s->low[i], &s->high[i]))
             return false;
         s->present[i] = true;
-        s->data[i] = tare__take(tare_desc_bytes(&s->d[i]) + 1, 1);
-        tare__case_fill(s->data[i], &s->d[i], low, high, (uint64_t)i + 1);
     }
+    if (!op)
+        return true;
     for (int o = 0; o < TARE_OPERANDS; ++o)
         if (op->ties[o] && !s->present[op->ties[o] - 1])
             s->absent |= 1u << o;
@@ -83,5 +83,17 @@ bool tare__case_init(tare__case *s, const tare_op *op, const tare_sample *of, bo
     s->status = op->attr_bytes > sizeof s->attr_bytes
                     ? TARE_NO_MEMORY
                     : tare_attr_parse(op->name, op->attrs, op->n_attrs, of->attr, s->attr_bytes);
+    return true;
+}
+
+bool tare__case_init(tare__case *s, const tare_op *op, const tare_sample *of, bool wide)
+{
+    if (!tare__case_read(s, op, of, wide))
+        return false;
+    for (int i = 0; i < s->n_in; ++i)
+        if (s->present[i]) {
+            s->data[i] = tare__take(tare_desc_bytes(&s->d[i]) + 1, 1);
+            tare__case_fill(s->data[i], &s->d[i], s->low[i], s->high[i], (uint64_t)i + 1);
+        }
     return true;
 }

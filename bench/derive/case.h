@@ -14,6 +14,7 @@ typedef struct {
     int n_in;
     bool present[TARE__CASE_INPUTS];
     tare_desc d[TARE__CASE_INPUTS];
+    double low[TARE__CASE_INPUTS], high[TARE__CASE_INPUTS];
     void *data[TARE__CASE_INPUTS];
     uint32_t absent;    /* outputs tied to an absent input are absent */
     tare_status status; /* of its attributes; the text is the thread's */
@@ -21,8 +22,14 @@ typedef struct {
     char attr_bytes[256] __attribute__((aligned(8)));
 } tare__case;
 
-/* wide: float64 in place of float32. false: the shapes cannot be read (free it all the same). */
+/* A dtype as a sample writes it. */
+extern const char *const tare__case_dtypes[TARE_DTYPE_COUNT];
+
+/* op NULL: the inputs alone. wide: float64 in place of float32. false: the shapes cannot be read (free it all the
+ * same). */
 bool tare__case_init(tare__case *, const tare_op *, const tare_sample *, bool wide);
+/* The same without data. */
+bool tare__case_read(tare__case *, const tare_op *, const tare_sample *, bool wide);
 void tare__case_fini(tare__case *);
 /* Uniform numbers between low and high from the seed, as many as d has. */
 void tare__case_fill(void *at, const tare_desc *d, double low, double high, uint64_t seed);

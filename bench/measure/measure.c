@@ -129,7 +129,7 @@ tare_status tare__block_run(const tare__session *s, int i, int64_t full_ns, tare
     return status;
 }
 
-static bool disturbed(const tare__disturbance *before, const tare__disturbance *after, int64_t ns, int64_t cpu_ns)
+bool tare__disturbed(const tare__disturbance *before, const tare__disturbance *after, int64_t ns, int64_t cpu_ns)
 {
     return (double)(after->steal_ns - before->steal_ns) > TARE__STEAL_SHARE * (double)ns ||
            (after->switches > before->switches && (double)(ns - cpu_ns) > TARE__ASIDE_SHARE * (double)ns);
@@ -150,7 +150,7 @@ static tare_status run_round(tare__session *s, int round, int *dropped)
         return status;
     int64_t ns = tare__clock_ns() - begin, cpu_ns = tare__thread_clock_ns() - cpu;
     tare__disturbance after = tare__disturbance_now();
-    bool drop = disturbed(&before, &after, ns, cpu_ns);
+    bool drop = tare__disturbed(&before, &after, ns, cpu_ns);
     *dropped += drop;
     for (int k = 0; k < s->n; ++k) {
         const tare__block *each = &b[order[k]];

@@ -15,6 +15,7 @@
 #define TARE_BENCH_MEASURE_H
 
 #include "../arm/spans.h"
+#include "../base/clock.h"
 #include "blocks.h"
 #include "rates.h"
 #include "wire.h"
@@ -25,6 +26,10 @@ int tare__measure_run(const tare__line *);
 enum { TARE__BLOCK_NS = 20000000, TARE__COLD_STEPS = 100 };
 #define TARE__STEAL_SHARE 0.02
 #define TARE__ASIDE_SHARE 0.01
+
+/* Whether what lies between two moments, ns of the clock and cpu_ns of this thread apart, was disturbed by that rule.
+ */
+bool tare__disturbed(const tare__disturbance *before, const tare__disturbance *after, int64_t ns, int64_t cpu_ns);
 
 /* All that one process times: arms numbered as in the schedule, then the rates. */
 typedef struct {

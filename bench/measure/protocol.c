@@ -1,18 +1,8 @@
 /* protocol.c - processes started, told and listened to (see protocol.h). */
-#define _GNU_SOURCE
 #include "protocol.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "../../core/random.h"
-
-enum { PADDING_BYTES = 4096 };
 
 /* ---- interrupts ----------------------------------------------------------------------------------------------*/
 
@@ -24,14 +14,6 @@ void tare__interrupts_catch(void)
 }
 
 /* ---- a process -----------------------------------------------------------------------------------------------*/
-
-/* How many bytes the environment of a process is padded by. */
-static int padding_of(const tare__protocol *p, int process)
-{
-    float u;
-    tare_random_uniform(&u, 1, (uint64_t)p->order_seed, 0x70616464 + (uint64_t)process, 0, PADDING_BYTES - 1);
-    return (int)u;
-}
 
 /* `tare measure` and the common options of this line that have a value: those that say what there is to run. */
 static char **measure_words(const tare__line *line)
@@ -47,104 +29,22 @@ static char **measure_words(const tare__line *line)
     return argv;
 }
 
-/* In the new process, which ends with its parent. */
-static void become_measure(const tare__protocol *p, int padding_bytes, FILE *request, int output)
-{
-    char padding[PADDING_BYTES + 1];
-    memset(padding, 'x', sizeof padding);
-    padding[padding_bytes] = 0;
-    (void)signal(SIGPIPE, SIG_DFL);
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    /* OpenBLAS starts its threads when it is loaded; those idle ones would spin beside the first rounds. */
-    bool alone = setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0;
-    if (dup2(fileno(request), STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 && alone &&
-        setenv("TARE_PADDING", padding, 1) == 0)
-        execv("/proc/self/exe", measure_words(p->line));
-    _exit(tare__failed(p->line, "this command cannot be started again: %s", strerror(errno)));
-}
-
-/* The schedule in a file without a name, to be read from its beginning. */
-static FILE *write_request(const tare__protocol *p, const tare__schedule *schedule)
-{
-    FILE *request = tmpfile();
-    json_t *object = tare__wire_write(p->task, p->specs, schedule);
-    bool written = request && json_dumpf(object, request, JSON_COMPACT | JSON_REAL_PRECISION(17)) == 0 &&
-                   fflush(request) == 0 && lseek(fileno(request), 0, SEEK_SET) == 0;
-    json_decref(object);
-    if (written)
-        return request;
-    (void)tare__failed(p->line, "no file for a process of the run: %s", strerror(errno));
-    if (request)
-        (void)fclose(request);
-    return NULL;
-}
-
-/* Lines until the process has no more or an interrupt comes. A torn one is no line. */
-static void listen_to(FILE *in, int padding_bytes, tare__take_line *take, void *owner)
-{
-    char *text = NULL;
-    size_t capacity = 0;
-    while (!tare__interrupted() && getline(&text, &capacity, in) > 0) {
-        json_t *line = json_loads(text, 0, NULL);
-        if (line && json_object_get(line, "done"))
-            json_object_set_new(line, "padding_bytes", json_integer(padding_bytes));
-        if (line)
-            take(owner, line);
-        json_decref(line);
-    }
-    free(text);
-}
-
-static int end_of(const tare__protocol *p, pid_t child)
-{
-    int status = 0;
-    if (tare__interrupted())
-        (void)kill(child, SIGTERM);
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return tare__failed(p->line, "a process of the run was lost: %s", strerror(errno));
-        else
-            (void)kill(child, SIGTERM);
-    if (tare__interrupted())
-        return TARE__FAILED;
-    if (WIFSIGNALED(status))
-        return tare__failed(p->line, "a process of the run was ended by signal %d", WTERMSIG(status));
-    return WEXITSTATUS(status);
-}
-
 static int run_process(const tare__protocol *p, const tare__schedule *schedule, int padding_bytes,
                        tare__take_line *take, void *owner)
 {
-    int ends[2];
-    FILE *request = tare__interrupted() ? NULL : write_request(p, schedule);
-    if (!request)
-        return TARE__FAILED;
-    if (pipe(ends) != 0) {
-        (void)fclose(request);
-        return tare__failed(p->line, "no pipe to a process of the run: %s", strerror(errno));
-    }
-    (void)fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        (void)close(ends[0]);
-        become_measure(p, padding_bytes, request, ends[1]);
-    }
-    (void)close(ends[1]);
-    (void)fclose(request);
-    FILE *in = child > 0 ? fdopen(ends[0], "r") : NULL;
-    if (in) {
-        listen_to(in, padding_bytes, take, owner);
-        (void)fclose(in);
-    } else {
-        (void)close(ends[0]);
-    }
-    return child > 0 ? end_of(p, child) : tare__failed(p->line, "a process of the run could not be started");
+    char **argv = measure_words(p->line);
+    int code =
+        tare__process_run(p->line, argv, tare__wire_write(p->task, p->specs, schedule), padding_bytes, take, owner);
+    for (int i = 0; argv[i]; ++i)
+        free(argv[i]);
+    free(argv);
+    return code;
 }
 
 int tare__protocol_open(const tare__protocol *p, int arm, tare__take_line *take, void *owner)
 {
     tare__schedule schedule = {.open = arm, .order_seed = p->order_seed, .rate_threads = p->rate_threads};
-    return run_process(p, &schedule, padding_of(p, -1 - arm), take, owner);
+    return run_process(p, &schedule, tare__process_padding(p->order_seed, -1 - arm), take, owner);
 }
 
 int tare__protocol_time(const tare__protocol *p, int process, double spent, tare__take_line *take, void *owner)
@@ -158,5 +58,5 @@ int tare__protocol_time(const tare__protocol *p, int process, double spent, tare
         schedule.seconds = (p->seconds - spent) / (double)(p->processes - process);
         schedule.seconds = schedule.seconds < 0.05 ? 0.05 : schedule.seconds;
     }
-    return run_process(p, &schedule, padding_of(p, process), take, owner);
+    return run_process(p, &schedule, tare__process_padding(p->order_seed, process), take, owner);
 }

@@ -2,16 +2,14 @@
  *
  * First each arm is opened alone in a fresh process (set-up times, counts, digests); then as many processes as asked
  * for open all arms, warm them up and time them in shuffled, interleaved rounds (measure.h). Each is this command
- * again, under an environment padded at random: where the stack begins moves with it, and with it a share of luck that
- * would otherwise be the same in all (T. Mytkowicz et al., "Producing wrong data without doing anything obviously
- * wrong!", ASPLOS 2009).
+ * again (process.h).
  *
  * The pieces of an instrument: this one gives lines, blocks.h gathers rounds, figures.h makes figures of them,
  * results.h records. Any command that times arms calls them in that order. */
 #ifndef TARE_BENCH_PROTOCOL_H
 #define TARE_BENCH_PROTOCOL_H
 
-#include "../base/interrupt.h"
+#include "process.h"
 #include "wire.h"
 
 typedef struct {
@@ -24,9 +22,7 @@ typedef struct {
     int rate_threads;
 } tare__protocol;
 
-/* What takes a line over: {"opened": arm, ...}, {"block": arm, ...} or {"done": rounds, ...}, the last with the bytes
- * of padding. Borrowed. */
-typedef void tare__take_line(void *owner, json_t *line);
+/* A line is {"opened": arm, ...}, {"block": arm, ...} or {"done": rounds, ...}, the last with the bytes of padding. */
 
 /* Opens one arm in a process of its own. An exit code; the failure is printed. */
 int tare__protocol_open(const tare__protocol *, int arm, tare__take_line *, void *owner);

@@ -96,3 +96,15 @@ void tare__axis_bottom(tare__drawing *d, const tare__scale *s, double top, doubl
                         label(tick[i], text));
     }
 }
+
+void tare__legend_put(tare__drawing *d, tare__legend *at, tare__ink ink, const char *name)
+{
+    double width = fmin(12 + tare__text_width(name, TARE__SMALL), d->width - 4);
+    if (at->x > 2 && at->x + width > d->width) {
+        at->x = 2;
+        at->y += 10;
+    }
+    tare__draw_dot(d, at->x + 3, at->y - 2.4, 2.4, ink, NULL);
+    tare__draw_text(d, at->x + 8, at->y, TARE__SMALL, TARE__START, TARE__INK_TEXT, width - 8, "%s", name);
+    at->x += width + 8;
+}

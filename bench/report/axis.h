@@ -29,6 +29,12 @@ const char *tare__label_percent(double, char *text); /* of a share */
 void tare__axis_left(tare__drawing *, const tare__scale *, double left, double right, bool bytes, tare__label *);
 void tare__axis_bottom(tare__drawing *, const tare__scale *, double top, double bottom, bool bytes, tare__label *);
 
+/* The names of series, dot and text, one after the other from x = 2 and over as many lines as they take. */
+typedef struct {
+    double x, y; /* where the next one goes: baseline */
+} tare__legend;
+void tare__legend_put(tare__drawing *, tare__legend *, tare__ink, const char *name);
+
 /* Sizes of text, in points. */
 #define TARE__SMALL  6.5
 #define TARE__NORMAL 7.5

@@ -147,23 +147,14 @@ static void draw_arm(const plot *p, const json_t *rows, size_t from, size_t to, 
 
 static void legend(tare__drawing *d, const json_t *rows, double y)
 {
-    double x = 2;
+    tare__legend at = {2, y};
     int series = 0;
     for (size_t i = 0; i < json_array_size(rows); ++i) {
         const json_t *row = json_array_get(rows, i);
-        if (i && same_arm(row, json_array_get(rows, i - 1)))
-            continue;
-        const char *name = tare__text_at(row, "arm");
-        double width = fmin(12 + tare__text_width(name, TARE__SMALL), d->width - 4);
-        if (x > 2 && x + width > d->width) {
-            x = 2;
-            y += 10;
-        }
-        tare__draw_dot(d, x + 3, y - 2.4, 2.4, tare__ink_series(series++), NULL);
-        tare__draw_text(d, x + 8, y, TARE__SMALL, TARE__START, TARE__INK_TEXT, width - 8, "%s", name);
-        x += width + 8;
+        if (!i || !same_arm(row, json_array_get(rows, i - 1)))
+            tare__legend_put(d, &at, tare__ink_series(series++), tare__text_at(row, "arm"));
     }
-    d->height = y + 6;
+    d->height = at.y + 6;
 }
 
 /* Least and greatest of a field above zero. */
