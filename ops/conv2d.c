@@ -311,6 +311,8 @@ static const tare_attr conv_attrs[] = {
         {TARE_SAMPLE_CHECK, SHAPES("[1,32,12,12]", "[72,32,3,3]", "[1,72,12,12]", "f32[72]"), "pad_h=1,pad_w=1",       \
          NULL},                                                                                                        \
         {TARE_SAMPLE_CHECK, SHAPES("[1,64,48,48]", "[2,64,3,3]", "[1,2,48,48]", "f32[2]"), "pad_h=1,pad_w=1", NULL},   \
+        {TARE_SAMPLE_CHECK, SHAPES("[6,24,9,11]", "[24,24,3,3]", "[6,24,11,13]", "f32[24]"), "pad_h=2,pad_w=2", NULL}, \
+        {TARE_SAMPLE_CHECK, SHAPES("[32,64,2,2]", "[64,64,3,3]", "[32,64,2,2]", "f32[64]"), "pad_h=1,pad_w=1", NULL},  \
         {TARE_SAMPLE_BENCH, SHAPES("[200,1,28,28]", "[6,1,5,5]", "[200,6,24,24]", "f32[6]"), NULL, NULL},              \
         {TARE_SAMPLE_BENCH, SHAPES("[200,6,12,12]", "[16,6,3,3]", "[200,16,10,10]", "f32[16]"), NULL, NULL},           \
         {TARE_SAMPLE_BENCH, SHAPES("[64,1,28,28]", "[20,1,5,5]", "[64,20,24,24]", "f32[20]"), NULL, NULL},             \

@@ -14,7 +14,7 @@ WINOGRAD_SPREAD(winograd_kernel_4, 3, 6)
 WINOGRAD_GATHER(winograd_result_2, 4, 2)
 WINOGRAD_GATHER(winograd_result_4, 6, 4)
 
-enum { TAPS = 9, CHANNELS_TURNED = 16 };
+enum { TAPS = 9, CHANNELS_TURNED = 16, AHEAD = 4 };
 
 /* Of `s` to y, channel k of it at y + k plane. Element (k,c,tap) of the weights is at k w_k + c w_c + tap. */
 typedef struct {
@@ -41,8 +41,11 @@ static void weights_of(const tare_winograd *q, const convolution *p, const float
             gemm_turn(w + c * TAPS, p->w_k, n, some * TAPS, 1, p->stage, TARE_LANES);
         for (int64_t i = 0; i < some; i++, to += width) {
             float *tap = p->stage + i * TAPS * TARE_LANES;
-            if (p->w_c != TAPS)
+            if (p->w_c != TAPS) {
                 gemm_turn(w + (c + i) * p->w_c, p->w_k, n, TAPS, 1, tap, TARE_LANES);
+                for (int64_t line = 0; line < n * TAPS; line += 16) /* pages apart */
+                    __builtin_prefetch(w + (c + i + AHEAD) * p->w_c + line);
+            }
             for (int r = 0; r < 3; r++)
                 g.row[r] = p->backwards ? tap + (8 - 3 * r) * TARE_LANES : tap + 3 * r * TARE_LANES;
             spread(&g, to, apart);
@@ -50,16 +53,13 @@ static void weights_of(const tare_winograd *q, const convolution *p, const float
     }
 }
 
-/* All panels, one behind the other. */
-static void weights(const tare_winograd *q, const convolution *p, tare_cut panels)
+/* A panel: channels of y from k on; behind it is where the next one begins. */
+static float *weights(const tare_winograd *q, const convolution *p, int64_t k, int64_t width, float *to)
 {
-    float *to = p->u;
-    for (int64_t t = 0, k = 0; t < panels.tiles; t++) {
-        const int64_t width = tare_cut_size(panels, t) * TARE_LANES, apart = p->s.channels * width;
-        for (int64_t v = 0; v < width; v += TARE_LANES, k += TARE_LANES)
-            weights_of(q, p, p->w + k * p->w_k, winograd_lanes(p->channels - k), to + v, width, apart);
-        to += winograd_positions(q) * apart;
-    }
+    const int64_t apart = winograd_apart(p->s.channels, width);
+    for (int64_t v = 0; v < width; v += TARE_LANES)
+        weights_of(q, p, p->w + (k + v) * p->w_k, winograd_lanes(p->channels - k - v), to + v, width, apart);
+    return to + winograd_positions(q) * apart;
 }
 
 /* ---- results ----------------------------------------------------------------------------------------------------*/
@@ -95,18 +95,21 @@ static void convolve_block(const tare_winograd *q, const convolution *p, tare_co
 {
     const int64_t tiles = (rows.end - rows.from) * q->tiles_w, row = winograd_row(p->s.channels);
     const int64_t v_apart = winograd_apart(tiles, row), positions = winograd_positions(q);
-    const float *u = p->u;
+    float *u = p->u;
     winograd_read(q, &p->s, rows, p->stage, p->v, row, v_apart);
     for (int64_t t = 0, k = 0; t < panels.tiles; t++) {
         const int64_t vectors = tare_cut_size(panels, t), width = vectors * TARE_LANES;
-        const int64_t m_apart = winograd_apart(tiles, width);
+        const int64_t m_apart = winograd_apart(tiles, width), u_apart = winograd_apart(p->s.channels, width);
         job j = {.n = p->s.channels, .a_row = row, .a_step = 1, .b_step = width, .to_row = width};
-        for (int64_t i = 0; i < positions; i++, u += p->s.channels * width) {
+        if (!q->kept)
+            (void)weights(q, p, k, width, u);
+        for (int64_t i = 0; i < positions; i++) {
             j.a = p->v + i * v_apart;
-            j.b = u;
+            j.b = u + i * u_apart;
             j.to = p->m + i * m_apart;
             winograd_multiply(j, tiles, vectors);
         }
+        u += q->kept ? positions * u_apart : 0;
         for (int64_t v = 0; v < vectors; v++, k += TARE_LANES)
             write(q, p, rows, k, p->m + v * TARE_LANES, width, m_apart);
     }
@@ -134,7 +137,11 @@ static void convolve(const tare_call *c, convolution *p, int64_t channels, int p
     p->m = p->u + q->area[1];
     const tare_cut panels = tare_cut_of((p->channels + TARE_LANES - 1) / TARE_LANES, TILE_VECTORS);
     const tare_cut blocks = winograd_blocks(q, images);
-    weights(q, p, panels);
+    float *u = p->u;
+    for (int64_t t = 0, k_t = 0, width; q->kept && t < panels.tiles; t++, k_t += width) {
+        width = tare_cut_size(panels, t) * TARE_LANES;
+        u = weights(q, p, k_t, width, u);
+    }
     for (int64_t b = 0, row = 0, n; b < blocks.tiles; b++, row += n) {
         n = tare_cut_size(blocks, b);
         convolve_block(q, p, (tare_conv_span){row, row + n}, panels);
@@ -175,19 +182,20 @@ int TARE_KERNEL(conv2d_grad_data_winograd)(const tare_call *c, int piece, int wo
 
 /* LEAST: channels on each side; BLOCK: floats of V that stay in a second-level cache; TILES_LEAST: in a block all the
  * same, for U goes by once a block; U_MOST: floats of transformed weights. */
-enum { LEAST = 8, BLOCK = 288 * 1024, TILES_LEAST = 48, U_MOST = 1 << 24 };
+enum { LEAST = 8, BLOCK = 288 * 1024, ONE_BLOCK = 2048 * 1024, TILES_LEAST = 48, U_MOST = 1 << 24 };
 
 typedef struct {
     double products, data, results, weights;
 } cycles;
 
-/* Cycles of tiles m x m over planes h x w: measured, of 16 lanes. */
+/* Cycles of tiles m x m over planes h x w: 27 products a cycle; what the transforms take is measured, on operands that
+ * lie in a third-level cache. */
 static cycles cycles_of(int64_t m, double images, int64_t h, int64_t w, double channels, double results)
 {
     const double tiles = images * (double)((h + m - 1) / m) * (double)((w + m - 1) / m);
-    const double positions = (double)((m + 2) * (m + 2)), transform = m == 4 ? 1 : 0.5;
-    return (cycles){positions * tiles * channels * results / 27, 14 * transform * tiles * channels,
-                    10 * transform * tiles * results, 10 * transform * channels * results};
+    const double positions = (double)((m + 2) * (m + 2)), transform = positions / 36;
+    return (cycles){positions * tiles * channels * results / 27, 25 * transform * tiles * channels,
+                    15 * transform * tiles * results, 20 * transform * channels * results};
 }
 
 /* The m that takes fewest cycles; 0: the native kernels take fewer, or it is no such convolution. */
@@ -261,13 +269,16 @@ static void prepare(const tare_args *a, const tare_conv_operands *o, const tare_
     q->across = results > 0 ? (results + q->width - 1) / q->width : 1;
     work->n_pieces = (int32_t)((v->n > 0 ? (v->n + v->images - 1) / v->images : 1) * q->across);
     const int64_t room = BLOCK / (winograd_positions(q) * row), tiles = room > TILES_LEAST ? room : TILES_LEAST;
-    q->block = q->tiles_w < tiles ? tiles / (q->tiles_w > 0 ? q->tiles_w : 1) : 1;
+    const int64_t all = v->images * q->tiles_h;
+    q->kept = all * q->tiles_w * winograd_positions(q) * row > ONE_BLOCK;
+    q->block = !q->kept ? all : q->tiles_w < tiles ? tiles / (q->tiles_w > 0 ? q->tiles_w : 1) : 1;
     const int64_t run = q->block < q->tiles_h ? q->block : q->tiles_h, most = q->block * q->tiles_w;
     const int64_t read = ((run - 1) * m + m + 2) * x->dim[3] + x->dim[3], written = run * m * y->dim[3];
     const int64_t turned = TAPS * CHANNELS_TURNED, pixels = read > written ? read : written;
     q->stage = 16 * (pixels > turned ? pixels : turned);
     q->area[0] = winograd_positions(q) * winograd_apart(most, row) + 16;
-    q->area[1] = winograd_positions(q) * channels * q->width;
+    const int64_t panels = q->kept ? q->width / 8 : 1; /* or fewer */
+    q->area[1] = winograd_positions(q) * (channels * (q->kept ? q->width : 48) + 16 * panels);
     q->area[2] = winograd_positions(q) * winograd_apart(most, 48) + 16;
     work->worker_bytes = winograd_scratch(q);
 }

@@ -22,6 +22,7 @@ enum { WINOGRAD_SIDE = 6, WINOGRAD_WIDTH = TILE_VECTORS * TARE_LANES };
 typedef struct {
     int64_t m, tiles_h, tiles_w; /* outputs of a tile along an axis; tiles of an image */
     int64_t block;               /* rows of tiles that are transformed at a time */
+    int64_t kept;                /* all transformed weights are, from block to block */
     int64_t across, width;       /* pieces that share their images; channels of each */
     int64_t from_image, to_image;
     int64_t stage, area[3];
