@@ -135,7 +135,7 @@ typedef struct {
 
 /* ---- kernel variant ---------------------------------------------------------------------------------------*/
 typedef enum { TARE_ISA_PORTABLE, TARE_ISA_AVX2, TARE_ISA_AVX512, TARE_ISA_COUNT } tare_isa;
-/* Sets that the factor `kernels` chooses from; a variant belongs to one. */
+/* Sets that the factor `kernels` chooses from; a variant belongs to one. WINOGRAD is there only where it is chosen. */
 typedef enum { TARE_SET_NATIVE, TARE_SET_BLAS, TARE_SET_REFERENCE, TARE_SET_WINOGRAD } tare_kernel_set;
 /* OUTER: rows of dimension 0 without gaps in them, at any distance that keeps them apart. FORWARD: any but negative
  * ones. */
