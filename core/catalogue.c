@@ -16,9 +16,11 @@ static int null_kernel(const tare_call *c, int piece, int worker)
     return 0;
 }
 
+/* Minimal filtering is less exact: it is there only where it is asked for. */
 static bool usable(const tare_runtime *rt, const tare_variant *v)
 {
-    return v->isa <= rt->isa && (rt->options.kernels != TARE_KERNELS_REFERENCE || v->set == TARE_SET_REFERENCE);
+    return v->isa <= rt->isa && (rt->options.kernels != TARE_KERNELS_REFERENCE || v->set == TARE_SET_REFERENCE) &&
+           (rt->options.kernels == TARE_KERNELS_WINOGRAD || v->set != TARE_SET_WINOGRAD);
 }
 
 /* The usable variants in their order; with the choice `blas` those of BLAS come first. */

@@ -135,8 +135,8 @@ typedef struct {
 
 /* ---- kernel variant ---------------------------------------------------------------------------------------*/
 typedef enum { TARE_ISA_PORTABLE, TARE_ISA_AVX2, TARE_ISA_AVX512, TARE_ISA_COUNT } tare_isa;
-/* Sets that the factor `kernels` chooses from; a variant belongs to one. */
-typedef enum { TARE_SET_NATIVE, TARE_SET_BLAS, TARE_SET_REFERENCE } tare_kernel_set;
+/* Sets that the factor `kernels` chooses from; a variant belongs to one. WINOGRAD is there only where it is chosen. */
+typedef enum { TARE_SET_NATIVE, TARE_SET_BLAS, TARE_SET_REFERENCE, TARE_SET_WINOGRAD } tare_kernel_set;
 /* OUTER: rows of dimension 0 without gaps in them, at any distance that keeps them apart. FORWARD: any but negative
  * ones. */
 typedef enum { TARE_STRIDES_CONTIGUOUS, TARE_STRIDES_OUTER, TARE_STRIDES_FORWARD, TARE_STRIDES_ANY } tare_strides;
@@ -152,7 +152,8 @@ typedef struct {
     const char *name; /* unique in its operator */
     tare_isa isa;
     tare_kernel_set set;
-    uint32_t dtypes; /* TARE_BIT of input 0's dtypes (output 0's where there is no input) */
+    double tolerance; /* 0: the operator's */
+    uint32_t dtypes;  /* TARE_BIT of input 0's dtypes (output 0's where there is no input) */
     /* tare_strides, the last entry for all further inputs; 0 = contiguous; a declared copy is put before others */
     uint8_t in_strides[TARE_OPERANDS];
     /* CONTIGUOUS or OUTER, by output: where it may be placed in a value that it is joined to */
@@ -204,10 +205,10 @@ struct tare_op {
      * arrives is an error, never a silent zero. */
     void (*gradient)(tare_builder *);
     bool not_differentiable;
-    bool stops_gradient;              /* detach: outputs never want one */
-    /* Add-to: the operator of the same attributes and one input more, the last, whose only result is this one's and that
-     * input's sum: computed as here, then added once, in the bits that `accumulate` of the two gives. Its variants fit
-     * the shapes for which that is so. NULL: none */
+    bool stops_gradient; /* detach: outputs never want one */
+    /* Add-to: the operator of the same attributes and one input more, the last, whose only result is this one's and
+     * that input's sum: computed as here, then added once, in the bits that `accumulate` of the two gives. Its variants
+     * fit the shapes for which that is so. NULL: none */
     const tare_op *adds;
     bool breaks;                      /* hands its input on; a captured function is cut here */
     uint32_t needs_in, needs_out;     /* bit i: gradient reads the DATA of input i / output or auxiliary i.

@@ -12,7 +12,7 @@ static tare_status check_options(const tare_options *o)
 {
     if (o->threads < 0 || o->threads > TARE_THREADS_MOST)
         return tare_error(TARE_BAD_ARGUMENT, "threads is %d (need 1 to %d)", o->threads, TARE_THREADS_MOST);
-    if ((unsigned)o->kernels > TARE_KERNELS_NULL || (unsigned)o->storage > TARE_STORAGE_MALLOC ||
+    if ((unsigned)o->kernels > TARE_KERNELS_WINOGRAD || (unsigned)o->storage > TARE_STORAGE_MALLOC ||
         (unsigned)o->isa_limit > TARE_ISA_COUNT || (unsigned)o->engine > TARE_ENGINE_QUEUE)
         return tare_error(TARE_BAD_ARGUMENT, "an option of the runtime is out of its range");
     if (o->bulk < 0 || o->bulk > TARE_BULK_MOST)

@@ -124,7 +124,13 @@ typedef struct {
 enum { TARE_SITE_HEADS = 64, TARE_SITE_RECENT = 1024 };
 
 /* ---- options: what a runtime is made with ---------------------------------------------------------------------*/
-typedef enum { TARE_KERNELS_NATIVE, TARE_KERNELS_REFERENCE, TARE_KERNELS_BLAS, TARE_KERNELS_NULL } tare_kernel_choice;
+typedef enum {
+    TARE_KERNELS_NATIVE,
+    TARE_KERNELS_REFERENCE,
+    TARE_KERNELS_BLAS,
+    TARE_KERNELS_NULL,
+    TARE_KERNELS_WINOGRAD
+} tare_kernel_choice;
 typedef enum { TARE_STORAGE_POOL, TARE_STORAGE_MALLOC } tare_storage_choice;
 typedef enum { TARE_ENGINE_DIRECT, TARE_ENGINE_QUEUE } tare_engine_choice;
 enum { TARE_BULK_MOST = 64 };

@@ -33,6 +33,22 @@ void tare__conv_cut(tare_conv *v, int64_t most, tare_work *work)
     work->n_pieces = v->images ? (int32_t)((v->n + v->images - 1) / v->images) : 1;
 }
 
+tare_conv_grid tare__conv_grid(double cycles, int64_t most_images, int64_t most_across, double reading, double weights)
+{
+    enum { PIECES = 16 };
+    tare_conv_grid best = {1, 1, 1e300};
+    for (int64_t n = 1; n <= PIECES && (n == 1 || n <= most_across); n *= 2)
+        for (int64_t m = 1; m * n <= PIECES && (m == 1 || m <= most_images); m *= 2) {
+            const double pieces = (double)(m * n), small = pieces * 3e4 / (cycles + 1);
+            const double uneven = 0.01 * PIECES / pieces + (pieces < 4 ? 0.3 / pieces : 0);
+            const double cost = ((double)n * reading + (double)m * weights) / (cycles + 1) + uneven +
+                                (pieces > 1 && small > 1 ? small : 0);
+            if (cost < best.cost)
+                best = (tare_conv_grid){m, n, cost};
+        }
+    return best;
+}
+
 bool tare__conv_small(const tare_conv_operands *o, const tare_conv_attr *at)
 {
     enum { LOWERED_MOST = 1 << 19, TAPS_MOST = 1024 };
@@ -252,6 +268,13 @@ static const tare_attr conv_attrs[] = {
 #define CONV_FAMILY(op, family, ...)                                                                                   \
     TARE_NATIVE(op##_##family, #family "_", .dtypes = TARE_BIT(TARE_F32), .fits = tare__##op##_##family##_fits,        \
                 .prepare = tare__prepare_##op##_##family, __VA_ARGS__)
+/* The same of the set that computes 3x3 kernels by minimal filtering. F(2x2): at most 1e-5 off the reference by norms,
+ * F(4x4): 1e-4 (Lavin and Gray's; tests/test_winograd.c). */
+#define CONV_WINOGRAD(op, m, tolerance_, ...)                                                                          \
+    TARE_NATIVE(op##_winograd, "winograd" #m "_", .set = TARE_SET_WINOGRAD, .tolerance = tolerance_,                   \
+                .dtypes = TARE_BIT(TARE_F32), .fits = tare__##op##_winograd##m##_fits,                                 \
+                .prepare = tare__prepare_##op##_winograd##m, __VA_ARGS__)
+#define CONV_WINOGRADS(op, ...) CONV_WINOGRAD(op, 4, 1e-4, __VA_ARGS__), CONV_WINOGRAD(op, 2, 1e-5, __VA_ARGS__)
 /* The families, then what takes every shape: columns, the reference. `combine_`: im2col's. */
 #define CONV_VARIANTS(op, combine_, ...)                                                                               \
     .variants =                                                                                                        \
@@ -288,6 +311,8 @@ static const tare_attr conv_attrs[] = {
         {TARE_SAMPLE_CHECK, SHAPES("[1,32,12,12]", "[72,32,3,3]", "[1,72,12,12]", "f32[72]"), "pad_h=1,pad_w=1",       \
          NULL},                                                                                                        \
         {TARE_SAMPLE_CHECK, SHAPES("[1,64,48,48]", "[2,64,3,3]", "[1,2,48,48]", "f32[2]"), "pad_h=1,pad_w=1", NULL},   \
+        {TARE_SAMPLE_CHECK, SHAPES("[6,24,9,11]", "[24,24,3,3]", "[6,24,11,13]", "f32[24]"), "pad_h=2,pad_w=2", NULL}, \
+        {TARE_SAMPLE_CHECK, SHAPES("[32,64,2,2]", "[64,64,3,3]", "[32,64,2,2]", "f32[64]"), "pad_h=1,pad_w=1", NULL},  \
         {TARE_SAMPLE_BENCH, SHAPES("[200,1,28,28]", "[6,1,5,5]", "[200,6,24,24]", "f32[6]"), NULL, NULL},              \
         {TARE_SAMPLE_BENCH, SHAPES("[200,6,12,12]", "[16,6,3,3]", "[200,16,10,10]", "f32[16]"), NULL, NULL},           \
         {TARE_SAMPLE_BENCH, SHAPES("[64,1,28,28]", "[20,1,5,5]", "[64,20,24,24]", "f32[20]"), NULL, NULL},             \
@@ -333,7 +358,7 @@ const tare_op tare_op_conv2d = {
     .gradient = conv2d_gradient,
     .needs_in = 1u << 0 | 1u << 1,
     .flops = conv2d_flops,
-    CONV_VARIANTS(conv2d, NULL, CONV_FAMILY(conv2d, lowered, .combine = NULL)),
+    CONV_VARIANTS(conv2d, NULL, CONV_WINOGRADS(conv2d, .combine = NULL), CONV_FAMILY(conv2d, lowered, .combine = NULL)),
     TARE_SAMPLES(CONV_SAMPLES(FORWARD_SHAPES), CONV_REJECTS(FORWARD_SHAPES),
                  {TARE_SAMPLE_REJECT, "f32[1,1,4,4] f32[2,1,2,2] f32[3]", NULL, "need float32 [2]"},
                  {TARE_SAMPLE_REJECT, "f32[0,1,65536,65536] f32[2,1,2,2] -", NULL, "need planes below 2^31 elements"},
@@ -357,7 +382,8 @@ const tare_op tare_op_conv2d_grad_data = {
     .gradient = conv2d_grad_data_gradient,
     .needs_in = 1u << 0 | 1u << 1,
     .flops = conv2d_grad_data_flops,
-    CONV_VARIANTS(conv2d_grad_data, NULL, CONV_FAMILY(conv2d_grad_data, lowered, .combine = NULL),
+    CONV_VARIANTS(conv2d_grad_data, NULL, CONV_WINOGRADS(conv2d_grad_data, .combine = NULL),
+                  CONV_FAMILY(conv2d_grad_data, lowered, .combine = NULL),
                   CONV_FAMILY(conv2d_grad_data, raised, .combine = NULL)),
     TARE_SAMPLES(CONV_SAMPLES(DATA_SHAPES), CONV_REJECTS(DATA_SHAPES),
                  {TARE_SAMPLE_REJECT, "f32[1,2,4,4] f32[2,1,2,2] f32[1,1,4,4]", NULL,
@@ -379,6 +405,7 @@ const tare_op tare_op_conv2d_grad_weight = {
     .needs_in = 1u << 0 | 1u << 1,
     .flops = conv2d_grad_weight_flops,
     CONV_VARIANTS(conv2d_grad_weight, tare__conv_combine,
+                  CONV_WINOGRADS(conv2d_grad_weight, .combine = tare__conv_combine),
                   CONV_FAMILY(conv2d_grad_weight, panel, .combine = tare__conv_combine),
                   CONV_FAMILY(conv2d_grad_weight, lowered, .combine = tare__conv_combine)),
     TARE_SAMPLES(CONV_SAMPLES(WEIGHT_SHAPES), CONV_REJECTS(WEIGHT_SHAPES)),

@@ -74,6 +74,15 @@ tare_conv *tare__conv_prepare(const tare_args *, const tare_desc *x, const tare_
 /* Cuts the batch into at most `most` pieces of whole images, each of about a MFLOP or more. */
 void tare__conv_cut(tare_conv *, int64_t most, tare_work *);
 
+/* Into how many groups of images and runs of channels a convolution of so many `cycles` is cut, and what that costs:
+ * what each run of channels makes of the images again (`reading` cycles for all images) and each group of images of the
+ * weights again (`weights`) is weighed against evenness, which many pieces give. */
+typedef struct {
+    int64_t images, across;
+    double cost;
+} tare_conv_grid;
+tare_conv_grid tare__conv_grid(double cycles, int64_t most_images, int64_t most_across, double reading, double weights);
+
 /* The operands of each direction: data, weights, result (conv2d's, whatever is computed from what). */
 typedef struct {
     const tare_desc *x, *w, *y;
@@ -126,6 +135,23 @@ bool tare__conv2d_grad_data_lowered_fits(const tare_args *);
 bool tare__conv2d_grad_data_raised_fits(const tare_args *);
 bool tare__conv2d_grad_weight_panel_fits(const tare_args *);
 bool tare__conv2d_grad_weight_lowered_fits(const tare_args *);
+
+/* conv2d_winograd.c, conv2d_winograd_weight.c: 3x3 kernels by tiles of 2x2 and of 4x4 outputs. */
+TARE_KERNEL_DECLARE(conv2d_winograd);
+TARE_KERNEL_DECLARE(conv2d_grad_data_winograd);
+TARE_KERNEL_DECLARE(conv2d_grad_weight_winograd);
+void tare__prepare_conv2d_winograd2(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_winograd4(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_data_winograd2(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_data_winograd4(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_weight_winograd2(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_weight_winograd4(const tare_args *, const tare_desc_ref *out, tare_work *);
+bool tare__conv2d_winograd2_fits(const tare_args *);
+bool tare__conv2d_winograd4_fits(const tare_args *);
+bool tare__conv2d_grad_data_winograd2_fits(const tare_args *);
+bool tare__conv2d_grad_data_winograd4_fits(const tare_args *);
+bool tare__conv2d_grad_weight_winograd2_fits(const tare_args *);
+bool tare__conv2d_grad_weight_winograd4_fits(const tare_args *);
 
 /* Adds the pieces' partial dw, which lie in the pieces' scratch, in the order of the pieces; nothing
  * where there are none, with one piece or pieces that share dw. */

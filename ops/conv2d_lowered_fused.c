@@ -423,7 +423,7 @@ int TARE_KERNEL(conv2d_grad_data_lowered)(const tare_call *c, int piece, int wor
 #ifdef TARE_PASS_RECORDS
 
 /* LOWERED_MOST, BAND: floats of joined images, and of a band of one, that stay in a second-level cache. */
-enum { LOWERED_MOST = 400 * 1024, BAND = 192 * 1024, COLUMNS_MOST = 48, PIECES = 16, PHASES_MOST = 16 };
+enum { LOWERED_MOST = 400 * 1024, BAND = 192 * 1024, COLUMNS_MOST = 48, PHASES_MOST = 16 };
 
 static int64_t round_up(int64_t n, int64_t unit)
 {
@@ -447,27 +447,13 @@ static int64_t joined_of(int64_t plane, double moving, int64_t room)
     return best;
 }
 
-/* Cuts the images into groups and the output channels into runs of them. What each run of channels lowers again
- * (`lowering` cycles for all images) and each group of images turns again (`turning`) is weighed against evenness,
- * which many pieces give. */
+/* Cuts the images into groups and the output channels into runs of them. */
 static void cut(tare_conv *v, plan *q, int64_t rows, double lowering, double turning, tare_work *work)
 {
     const double cycles = (double)(v->n * v->k * tare_conv_plane(v)) * (double)tare_conv_taps(v) / 32;
-    const int64_t most = v->n / q->joined, tiles = v->groups > 1 ? 1 : (rows + 15) / 16;
-    int64_t images = 1, across = 1;
-    double least = 1e300;
-    for (int64_t n = 1; n <= PIECES && n <= tiles; n *= 2)
-        for (int64_t m = 1; m * n <= PIECES && (m == 1 || m <= most); m *= 2) {
-            const double pieces = (double)(m * n), small = pieces * 3e4 / (cycles + 1);
-            const double uneven = 0.01 * PIECES / pieces + (pieces < 4 ? 0.3 / pieces : 0);
-            const double cost = ((double)n * lowering + (double)m * turning) / (cycles + 1) + uneven +
-                                (pieces > 1 && small > 1 ? small : 0);
-            if (cost < least) {
-                least = cost;
-                images = m;
-                across = n;
-            }
-        }
+    const tare_conv_grid grid =
+        tare__conv_grid(cycles, v->n / q->joined, v->groups > 1 ? 1 : (rows + 15) / 16, lowering, turning);
+    const int64_t images = grid.images, across = grid.across;
     v->images = v->n ? (v->n + images - 1) / images : 1;
     q->rows = round_up((rows + across - 1) / across, across > 1 ? 8 : 1);
     q->across = q->rows ? (rows + q->rows - 1) / q->rows : 1;

@@ -216,6 +216,13 @@ START_TEST(native_kernels_agree)
 }
 END_TEST
 
+/* F(4x4,3x3): its bound, on operands that are no larger than a few. */
+START_TEST(minimal_filtering_agrees)
+{
+    run_all(TARE_KERNELS_WINOGRAD, false, 1e-4);
+}
+END_TEST
+
 START_TEST(references_agree)
 {
     run_all(TARE_KERNELS_REFERENCE, false, 2e-5);
@@ -311,6 +318,7 @@ int main(void)
     tcase_add_unchecked_fixture(tests, load, unload);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, native_kernels_agree);
+    tcase_add_test(tests, minimal_filtering_agrees);
     tcase_add_test(tests, references_agree);
     tcase_add_test(tests, references_agree_in_float64);
     tcase_add_test(tests, every_operator_has_a_case);

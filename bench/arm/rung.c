@@ -16,7 +16,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
 
 /* ---- the table -----------------------------------------------------------------------------------------------*/
 
-#define ALL_KERNELS "native reference openblas null"
+#define ALL_KERNELS "native reference openblas null winograd"
 #define BYTES       "off bytes"
 #define ALL_ORDERS  "program eager-update least-peak best"
 #define ALL_PACKERS "arena none shared-object pool greedy local-search exact"

@@ -34,8 +34,9 @@
       "what is planned together: nothing, forward and backward, these and the update; split: each apart")              \
     X(AUTOGRAD, "autograd", true, "off tape graph",                                                                    \
       "no gradient, a tape walked backwards, gradient nodes in the graph")                                             \
-    X(KERNELS, "kernels", false, "native reference openblas null",                                                     \
-      "variants to choose from: best per shape, float64 reference, BLAS first, or none run at all")                    \
+    X(KERNELS, "kernels", false, "native reference openblas null winograd",                                            \
+      "variants to choose from: best per shape, float64 reference, BLAS first, none run at all, or minimal "           \
+      "filtering of 3x3 kernels first")                                                                                \
     X(THREADS, "threads", true, "1..64", "who takes the pieces of a kernel call, the caller included")                 \
     X(DEVICE, "device", false, "cpu", "where kernels run")                                                             \
     X(ENGINE, "engine", true, "direct queue",                                                                          \

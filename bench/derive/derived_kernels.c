@@ -126,8 +126,9 @@ static void check_variant(tare__findings *f, const tare__case *s, const tare_var
         }
         double error = tare__elements_error(is.data[o], (tare_dtype)is.d[o].dtype, truth->data[o],
                                             (tare_dtype)truth->d[o].dtype, tare_desc_count(&is.d[o]));
-        if (!(error <= s->op->tolerance))
-            tare__fault(f, "%s: output %d is off by %.3g (tolerance %g)", v->name, o, error, s->op->tolerance);
+        const double tolerance = v->tolerance > 0 ? v->tolerance : s->op->tolerance;
+        if (!(error <= tolerance))
+            tare__fault(f, "%s: output %d is off by %.3g (tolerance %g)", v->name, o, error, tolerance);
     }
     tare__tested(f, "%s against float64", v->name);
     if (is.status == TARE_OK) {
@@ -141,7 +142,7 @@ static void check_variant(tare__findings *f, const tare__case *s, const tare_var
     tare__kernel_out_fini(&is);
 }
 
-void tare__check_kernels(tare__findings *f, const tare_kernels *kernels, const tare__case *s, const tare__case *wide)
+void tare__check_kernels(tare__findings *f, tare_isa isa, const tare__case *s, const tare__case *wide)
 {
     const tare_variant *reference = reference_of(wide);
     if (!reference) {
@@ -154,9 +155,9 @@ void tare__check_kernels(tare__findings *f, const tare_kernels *kernels, const t
     if (truth.status != TARE_OK || truth.error)
         tare__fault(f, "reference in float64: status %d, error %d: %s", truth.status, truth.error, tare_error_text());
     int n = 0;
-    for (int i = 0; i < kernels->n && truth.status == TARE_OK; ++i)
-        if (usable_for(&kernels->variant[i], s)) {
-            check_variant(f, s, &kernels->variant[i], &truth);
+    for (int i = 0; i < s->op->n_variants && truth.status == TARE_OK; ++i)
+        if (s->op->variants[i].isa <= isa && usable_for(&s->op->variants[i], s)) {
+            check_variant(f, s, &s->op->variants[i], &truth);
             ++n;
         }
     if (n == 0 && truth.status == TARE_OK)

@@ -5,8 +5,8 @@
 #include "derived.h"
 #include "outcome.h"
 
-/* All variants of `kernels` on one case; wide: the same case in float64. */
-void tare__check_kernels(tare__findings *, const tare_kernels *, const tare__case *, const tare__case *wide);
+/* All variants up to an instruction set, of whatever set of kernels, on one case; wide: the same case in float64. */
+void tare__check_kernels(tare__findings *, tare_isa, const tare__case *, const tare__case *wide);
 
 /* Operands of the node, of which bit k is set where the gradient reads the data. */
 uint64_t tare__needed(const tare__case *, int n_out, int *total);

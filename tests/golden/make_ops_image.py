@@ -134,12 +134,22 @@ def not_finite():
                           "gradients": [in_full(x.grad)]})
 
 
+def wide_convolutions():
+    """3x3 kernels of channels enough for minimal filtering, by tiles of 4x4 outputs and of 2x2."""
+    for x, k, pad in (((8, 40, 9, 11), 40, (2, 2)), ((3, 50, 14, 14), 72, (1, 1)), ((2, 48, 23, 17), 33, (0, 1)),
+                      ((1, 64, 40, 40), 24, (3, 1)), ((32, 64, 2, 2), 64, (1, 1)), ((9, 80, 6, 6), 61, (1, 1)),
+                      ((16, 72, 7, 7), 100, (1, 1))):
+        case("conv2d", both("pad", pad), [x, (k, x[1], 3, 3), random.choice((None, (k,)))],
+             lambda x, w, b, p=pad: functional.conv2d(x, w, b, padding=p))
+
+
 convolutions(240)
 pools("max_pool2d", max_pool, 90)
 pools("avg_pool2d", avg_pool, 90)
 response_norms()
 upsamplings()
 not_finite()
+wide_convolutions()
 path = pathlib.Path(__file__).with_name("ops_image.json")
 path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
 print(f"{path.name}: {len(cases)} cases, {path.stat().st_size} bytes")
