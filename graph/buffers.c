@@ -2,7 +2,8 @@
  *
  * A view or a tied result lies on its base's buffer; what lies outside the plan is not ours to place. A result may take
  * over an input's buffer where its operator allows it (`overwrites`), the input dies with this call, nobody else reads
- * the buffer in the call, and the two have the same bytes. */
+ * the buffer in the call, and the two have the same bytes, all of the buffer's: a kernel may read an element of what is
+ * smaller more than once. */
 #include <string.h>
 
 #include "graph_private.h"
@@ -147,7 +148,9 @@ static int taken_over(const tare_plan *p, const tare_node *n, int32_t call, int 
     const tare_buffer *b = &p->buffer[from];
     bool dies = b->outside < 0 && b->last == call && p->offset_of[n->operand[k]->id] == 0;
     bool placed = p->buffer[p->buffer_of[out->id]].outside < 0;
-    bool same = placed && b->bytes == (int64_t)tare_memory_rounded(tare_desc_bytes(&out->d));
+    size_t bytes = tare_desc_bytes(&out->d);
+    bool same =
+        placed && bytes == tare_desc_bytes(&n->operand[k]->d) && b->bytes == (int64_t)tare_memory_rounded(bytes);
     return dies && same && !shared_in_call(p, n, k, from) ? k : -1;
 }
 

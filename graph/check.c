@@ -125,15 +125,20 @@ static tare_status check_reads(const tare_check *k, int32_t call, int32_t from)
     return TARE_OK;
 }
 
-/* Output o may lie exactly on input i: the record says so, and nobody reads that input later. */
-static bool allowed(const tare_check *k, const tare_node *n, int32_t call, int o, int i, tare_region out,
-                    tare_region in)
+/* Output o may lie exactly on input i, element by element: the record says so, and nobody reads that input later. `in`
+ * is all of what the input is of. */
+static bool allowed(const tare_check *k, int32_t call, int32_t from, int o, int i, tare_region out, tare_region in)
 {
+    const tare_node *n = k->plan->node[call];
     if (o >= TARE_OPERANDS || out.address != in.address)
         return false;
     if (n->op->ties[o] == i + 1)
         return true;
-    return n->op->overwrites[o] == i + 1 && k->last[whole_of(k, root_of(k, n->operand[i])->id)] == call;
+    if (n->op->overwrites[o] != i + 1 || address_of(k->plan, from + i) != out.address)
+        return false;
+    const tare_value *x = n->operand[i];
+    return x->d.contiguous && value_bytes(x) == value_bytes(n->operand[n->n_in + o]) &&
+           k->last[whole_of(k, root_of(k, x)->id)] == call;
 }
 
 static tare_status check_writes(const tare_check *k, int32_t call, int32_t from)
@@ -147,7 +152,7 @@ static tare_status check_writes(const tare_check *k, int32_t call, int32_t from)
             if (i < n->n_in && (!n->operand[i] || shape_only(n, i)))
                 continue;
             tare_region other = tare__check_region(k, call, from, i);
-            if (tare__check_meet(out, other) && !(i < n->n_in && allowed(k, n, call, w - n->n_in, i, out, other)))
+            if (tare__check_meet(out, other) && !(i < n->n_in && allowed(k, call, from, w - n->n_in, i, out, other)))
                 return tare__check_wrong(k, call, "it writes over an operand of its own");
         }
     }

@@ -89,6 +89,9 @@ tare_status tare__check_assemble(tare_check *k, const tare_value *y, int64_t add
 {
     const tare_node *n = &k->plan->program->node[y->node];
     int64_t item = (int64_t)tare_dtype_bytes((tare_dtype)y->d.dtype);
+    if (k->part_of[y->id] < 0 && address >= 0 && address % TARE_ALIGNMENT)
+        return tare_error(TARE_IMPOSSIBLE, "the plan is wrong: value %d, which is made by its parts, is not aligned",
+                          y->id);
     for (int i = 0; i < n->n_in; ++i) {
         const tare_value *x = n->operand[i];
         int64_t at = address + k->plan->placed[x->id]->view_offset * item;

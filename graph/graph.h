@@ -77,6 +77,20 @@ typedef struct {
     int64_t trace_ns, gradient_ns, passes_ns, pack_ns, check_ns; /* wall clock */
 } tare_capture_times;
 
+/* A pass: a record of the catalogue (TARE_KIND_PASS), so that a plug-in's stand beside cse, dce, folding and add_to.
+ * All are run in the order in which they were registered. */
+typedef struct tare_pass {
+    const char *name, *doc;
+    /* The byte in tare_plan_options that switches it off, and one; 0: there is none. */
+    size_t off;
+    /* Takes nodes out of what is run: live[i] is of node from + i of tare_plan_program (tare_plan_range). What it takes
+     * out nobody may read, and it may not be put back; the checker proves the plan, which is refused else. A status
+     * other than OK refuses it too. */
+    tare_status (*run)(tare_plan *, bool *live);
+} tare_pass;
+/* The nodes of its program that a plan is of: [from, to). */
+TARE_API void tare_plan_range(const tare_plan *, int32_t *from, int32_t *to);
+
 TARE_API tare_status tare_plan_new(tare_graph *, const tare_plan_options *, tare_plan **out);
 /* What the passes did: nodes (views not counted) that are not run because nothing reads them, because an earlier one
  * makes the same, because they were computed when the plan was made, because what they join is made in its place,
@@ -151,7 +165,7 @@ TARE_API tare_storage *tare_instance_storage(const tare_instance *);
 /* Graphviz dot of the graph's program, to an open stream. */
 TARE_API tare_status tare_graph_dot(const tare_graph *, void *file);
 
-/* Registers the built-in packers (pack/pack.h) and the capture service (core/capture.h). */
+/* Registers the built-in packers (pack/pack.h), the passes and the capture service (core/capture.h). */
 TARE_API tare_status tare_graph_register(tare_runtime *);
 
 #ifdef __cplusplus

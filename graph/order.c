@@ -208,7 +208,8 @@ static bool takes_over(const schedule *s, const tare_node *n, int o)
     for (int i = 0; i < n->n_in + n->n_out + n->n_aux; ++i)
         if (i != k && n->operand[i] && tare_value_root(n->operand[i]) == root)
             return false;
-    return offset == 0 && s->n_readers[root->id] == 1 && s->bytes[root->id] && s->bytes[out->id] == s->bytes[root->id];
+    return offset == 0 && s->n_readers[root->id] == 1 && s->bytes[root->id] &&
+           s->bytes[out->id] == s->bytes[root->id] && tare_desc_bytes(&out->d) == tare_desc_bytes(&n->operand[k]->d);
 }
 
 /* The most bytes that are live at once when the places run in this order; in-place writes and scratch are counted. */

@@ -157,6 +157,20 @@ typedef struct {
     bool unmerged;
 } attempt;
 
+/* The catalogue's passes, in their order. */
+static tare_status run_passes(tare_plan *p, const tare_plan_options *options, bool unmerged, bool *live)
+{
+    tare_plan_options o = *options;
+    o.no_cse |= unmerged;
+    tare_status status = TARE_OK;
+    for (int i = 0; i < p->runtime->n_records[TARE_KIND_PASS] && status == TARE_OK; ++i) {
+        const tare_pass *pass = (const tare_pass *)p->runtime->record[TARE_KIND_PASS][i];
+        bool off = pass->off && *((const bool *)&o + pass->off - 1);
+        status = off ? TARE_OK : pass->run(p, live);
+    }
+    return status;
+}
+
 static tare_status make(tare_plan *p, const tare_plan_options *o, attempt how)
 {
     int64_t then = tare__graph_now_ns();
@@ -165,13 +179,7 @@ static tare_status make(tare_plan *p, const tare_plan_options *o, attempt how)
     if (!live)
         return TARE_NO_MEMORY;
     memset(live, true, 2 * nodes);
-    tare_status status = o->no_cse || how.unmerged ? TARE_OK : tare__plan_merge(p, live);
-    if (status == TARE_OK && !o->no_dce)
-        status = tare__plan_dce(p, live);
-    if (status == TARE_OK && !o->no_folding)
-        status = tare__plan_fold(p, live);
-    if (status == TARE_OK && !o->no_add_to)
-        status = tare__plan_add_to(p, live);
+    tare_status status = run_passes(p, o, how.unmerged, live);
     if (status == TARE_OK && how.recompute.n_segments)
         status = tare__plan_recompute(p, live, how.recompute);
     else if (status == TARE_OK && o->fuse)
@@ -330,6 +338,12 @@ void tare_plan_free(tare_plan *p)
 tare_plan_bytes tare_plan_size(const tare_plan *p)
 {
     return p->bytes;
+}
+
+void tare_plan_range(const tare_plan *p, int32_t *from, int32_t *to)
+{
+    *from = p->part.from;
+    *to = p->part.to;
 }
 
 tare_plan_passes tare_plan_passes_of(const tare_plan *p)

@@ -354,6 +354,46 @@ START_TEST(without_memory_nothing_is_lost)
 }
 END_TEST
 
+/* ---- a pass of somebody else's
+ * -----------------------------------------------------------------------------------------------------------------*/
+static bool too_much; /* what takes_out takes out is read */
+
+/* The last relu, whether it is read or not. */
+static tare_status takes_out(tare_plan *p, bool *live)
+{
+    int32_t from, to, last = -1;
+    tare_plan_range(p, &from, &to);
+    const tare_program *program = tare_plan_program(p);
+    for (int32_t i = from; i < to; ++i)
+        if (live[i - from] && strcmp(program->node[i].op->name, too_much ? "tanh" : "relu") == 0)
+            last = i;
+    if (last >= 0)
+        live[last - from] = false;
+    return TARE_OK;
+}
+
+START_TEST(a_registered_pass_is_run_and_its_plan_proved)
+{
+    static const tare_pass pass = {"takes_out", "takes a relu out that nobody reads", 0, takes_out};
+    tare_value *x = input(), *y = tare_tanh(m, x);
+    (void)tare_relu(m, y);
+    must(tare_graph_output(g, tare_sigmoid(m, y)));
+    tare_plan *p;
+    const tare_node *const *node;
+    const tare_plan_options options = {.no_dce = true};
+    for (int with = 0; with < 2; ++with) {
+        if (with)
+            must(tare_register(rt, TARE_KIND_PASS, &pass));
+        must(tare_plan_new(g, &options, &p));
+        ck_assert_int_eq(tare_plan_calls(p, &node), 3 - with);
+        tare_plan_free(p);
+    }
+    too_much = true;
+    expect_error(tare_plan_new(g, &options, &p), TARE_IMPOSSIBLE, "read before it is written");
+    too_much = false;
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("passes");
@@ -371,5 +411,6 @@ int main(void)
     tcase_add_test(tests, every_other_constant_is_found);
     tcase_add_test(tests, a_call_that_reads_another_value_is_found);
     tcase_add_test(tests, without_memory_nothing_is_lost);
+    tcase_add_test(tests, a_registered_pass_is_run_and_its_plan_proved);
     return spine_run("passes", &tests, 1);
 }
