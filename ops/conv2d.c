@@ -288,6 +288,14 @@ static const tare_attr conv_attrs[] = {
         {TARE_SAMPLE_CHECK, SHAPES("[1,32,12,12]", "[72,32,3,3]", "[1,72,12,12]", "f32[72]"), "pad_h=1,pad_w=1",       \
          NULL},                                                                                                        \
         {TARE_SAMPLE_CHECK, SHAPES("[1,64,48,48]", "[2,64,3,3]", "[1,2,48,48]", "f32[2]"), "pad_h=1,pad_w=1", NULL},   \
+        {TARE_SAMPLE_CHECK, SHAPES("[2,3,9,37]", "[6,1,3,3]", "[2,6,5,19]", "f32[6]"),                                 \
+         "stride_h=2,stride_w=2,pad_h=1,pad_w=1,groups=3", NULL},                                                      \
+        {TARE_SAMPLE_CHECK, SHAPES("[1,2,6,50]", "[2,1,5,4]", "[1,2,2,17]", "-"),                                      \
+         "stride_w=3,pad_w=3,dilation_w=2,groups=2", NULL},                                                            \
+        {TARE_SAMPLE_CHECK, SHAPES("[3,40,21,21]", "[40,1,3,3]", "[3,40,21,21]", "f32[40]"),                           \
+         "pad_h=1,pad_w=1,groups=40", NULL},                                                                           \
+        {TARE_SAMPLE_BENCH, SHAPES("[16,32,56,56]", "[32,1,3,3]", "[16,32,56,56]", "f32[32]"),                         \
+         "pad_h=1,pad_w=1,groups=32", NULL},                                                                           \
         {TARE_SAMPLE_BENCH, SHAPES("[200,1,28,28]", "[6,1,5,5]", "[200,6,24,24]", "f32[6]"), NULL, NULL},              \
         {TARE_SAMPLE_BENCH, SHAPES("[200,6,12,12]", "[16,6,3,3]", "[200,16,10,10]", "f32[16]"), NULL, NULL},           \
         {TARE_SAMPLE_BENCH, SHAPES("[64,1,28,28]", "[20,1,5,5]", "[64,20,24,24]", "f32[20]"), NULL, NULL},             \
@@ -333,7 +341,8 @@ const tare_op tare_op_conv2d = {
     .gradient = conv2d_gradient,
     .needs_in = 1u << 0 | 1u << 1,
     .flops = conv2d_flops,
-    CONV_VARIANTS(conv2d, NULL, CONV_FAMILY(conv2d, lowered, .combine = NULL)),
+    CONV_VARIANTS(conv2d, NULL, CONV_FAMILY(conv2d, depthwise, .combine = NULL),
+                  CONV_FAMILY(conv2d, lowered, .combine = NULL)),
     TARE_SAMPLES(CONV_SAMPLES(FORWARD_SHAPES), CONV_REJECTS(FORWARD_SHAPES),
                  {TARE_SAMPLE_REJECT, "f32[1,1,4,4] f32[2,1,2,2] f32[3]", NULL, "need float32 [2]"},
                  {TARE_SAMPLE_REJECT, "f32[0,1,65536,65536] f32[2,1,2,2] -", NULL, "need planes below 2^31 elements"},
@@ -357,7 +366,8 @@ const tare_op tare_op_conv2d_grad_data = {
     .gradient = conv2d_grad_data_gradient,
     .needs_in = 1u << 0 | 1u << 1,
     .flops = conv2d_grad_data_flops,
-    CONV_VARIANTS(conv2d_grad_data, NULL, CONV_FAMILY(conv2d_grad_data, lowered, .combine = NULL),
+    CONV_VARIANTS(conv2d_grad_data, NULL, CONV_FAMILY(conv2d_grad_data, depthwise, .combine = NULL),
+                  CONV_FAMILY(conv2d_grad_data, lowered, .combine = NULL),
                   CONV_FAMILY(conv2d_grad_data, raised, .combine = NULL)),
     TARE_SAMPLES(CONV_SAMPLES(DATA_SHAPES), CONV_REJECTS(DATA_SHAPES),
                  {TARE_SAMPLE_REJECT, "f32[1,2,4,4] f32[2,1,2,2] f32[1,1,4,4]", NULL,
@@ -378,7 +388,7 @@ const tare_op tare_op_conv2d_grad_weight = {
     .gradient = conv2d_grad_weight_gradient,
     .needs_in = 1u << 0 | 1u << 1,
     .flops = conv2d_grad_weight_flops,
-    CONV_VARIANTS(conv2d_grad_weight, tare__conv_combine,
+    CONV_VARIANTS(conv2d_grad_weight, tare__conv_combine, CONV_FAMILY(conv2d_grad_weight, depthwise, .combine = NULL),
                   CONV_FAMILY(conv2d_grad_weight, panel, .combine = tare__conv_combine),
                   CONV_FAMILY(conv2d_grad_weight, lowered, .combine = tare__conv_combine)),
     TARE_SAMPLES(CONV_SAMPLES(WEIGHT_SHAPES), CONV_REJECTS(WEIGHT_SHAPES)),
