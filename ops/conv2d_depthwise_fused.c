@@ -58,6 +58,75 @@ static inline tare_conv_span taps_inside(int64_t from, int64_t step, int64_t tap
     return tare_conv_inside(from, step, taps, size);
 }
 
+/* ---- kernels of 3x3 that move by one ---------------------------------------------------------------------------*/
+
+/* Whether the rows of a plane can roll by: each is loaded once for the three rows of outputs that meet it. */
+static inline bool rolls(const tare_conv *v)
+{
+    return v->r == 3 && v->s == 3 && v->stride_h == 1 && v->stride_w == 1 && v->dilation_h == 1 && v->dilation_w == 1 &&
+           v->pad_h <= 2 && v->pad_w <= 2;
+}
+
+/* y[oh,ow] = start + sum over r, s of w[r,s] from[oh - pad + r, ow + s], rows outside left out; y [oh,ow], w [3,3];
+ * turned: w[2-r,2-s] instead. `newest` has met the first row of its taps, `older` the first two. */
+static inline void roll_forward(const float *from, int64_t step, int64_t rows, int64_t pad, const float *w, bool turned,
+                                tare_vf start, int64_t oh, int64_t ow, float *y)
+{
+    tare_vf tap[3][3];
+    for (int k = 0; k < 9; ++k)
+        tap[k / 3][k % 3] = tare_broadcast(w[turned ? 8 - k : k]);
+    for (int64_t j = 0; j < ow; j += TARE_LANES) {
+        tare_vf newest = start, older = start;
+        for (int64_t i = 0; i < rows + 2; ++i) {
+            const int64_t done = i + pad - 2; /* the row of outputs that row i is the last for */
+            tare_vf last = older, sum = newest, first = start;
+            if (i < rows) {
+                const float *row = from + i * step + j;
+                for (int s = 0; s < 3; ++s) {
+                    const tare_vf x = tare_load(row + s);
+                    last += tap[2][s] * x;
+                    sum += tap[1][s] * x;
+                    first += tap[0][s] * x;
+                }
+            }
+            if (done >= 0 && done < oh)
+                store_some(y + done * ow + j, last, ow - j);
+            older = sum;
+            newest = first;
+        }
+    }
+}
+
+/* sum[r,s] += over oh, ow of  dy[oh,ow] from[oh - pad + r, ow + s], rows outside left out. */
+static inline void roll_weight(const float *from, int64_t step, int64_t rows, int64_t pad, const float *dy, int64_t oh,
+                               int64_t ow, double *sum)
+{
+    tare_vf lanes[3][3] = {{{0}}};
+    for (int64_t j = 0; j < ow; j += TARE_LANES)
+        for (int64_t i = 0; i < rows; ++i) {
+            const int64_t at = i + pad; /* of the row of dy that meets the first taps */
+            const float *row = from + i * step + j, *head = dy + at * ow + j;
+            const tare_vf x[3] = {tare_load(row), tare_load(row + 1), tare_load(row + 2)};
+            if (at >= 2 && at < oh) { /* most rows */
+                for (int r = 0; r < 3; ++r) {
+                    const tare_vf d = load_some(head - r * ow, ow - j);
+                    for (int s = 0; s < 3; ++s)
+                        lanes[r][s] += d * x[s];
+                }
+                continue;
+            }
+            for (int r = 0; r < 3; ++r)
+                if (at - r >= 0 && at - r < oh) {
+                    const tare_vf d = load_some(head - r * ow, ow - j);
+                    for (int s = 0; s < 3; ++s)
+                        lanes[r][s] += d * x[s];
+                }
+        }
+    for (int k = 0; k < 9; ++k)
+        for (int l = 0; l < TARE_LANES; ++l)
+            sum[k] += (double)lanes[k / 3][k % 3][l];
+}
+
 /* ---- forward ----------------------------------------------------------------------------------------------------*/
 
 /* Output row oh of a plane; stride, s_taps are constants where they are common. */
@@ -82,6 +151,10 @@ static inline void forward_plane(const tare_call *c, const float *padded, const 
 {
     const tare_conv *v = tare_conv_of(c);
     const tare_vf start = tare_broadcast(bias);
+    if (rolls(v)) {
+        roll_forward(padded, c->g[G_PADDED], v->h, v->pad_h, w, false, start, v->oh, v->ow, y);
+        return;
+    }
     for (int64_t oh = 0; oh < v->oh; ++oh, y += v->ow)
         if (v->s == 3 && v->stride_w == 1)
             forward_row(c, padded, w, start, oh, 1, 3, y);
@@ -162,6 +235,11 @@ int TARE_KERNEL(conv2d_grad_data_depthwise)(const tare_call *c, int piece, int w
     for (tare_conv_span at = run_of(c, piece, v->n * v->c); at.from < at.end; ++at.from) {
         const float *kernels = w + at.from % v->c * m * taps;
         pad_rows(c->g, dy + at.from * m * plane, m * v->oh, v->ow, padded);
+        if (m == 1 && rolls(v)) {
+            roll_forward(padded + v->pad_w, c->g[G_PADDED], v->oh, 2 - v->pad_h, kernels, true, (tare_vf){0}, v->h,
+                         v->w, dx + at.from * v->h * v->w);
+            continue;
+        }
         for (int64_t i = 0; i < v->h; ++i) {
             if (v->stride_w == 1 && v->s == 3)
                 data_row(c, padded, kernels, i + v->pad_h, 1, 3, row);
@@ -226,6 +304,11 @@ int TARE_KERNEL(conv2d_grad_weight_depthwise)(const tare_call *c, int piece, int
         memset(sum, 0, (size_t)(m * taps) * sizeof *sum);
         for (int64_t n = 0; n < v->n; ++n) {
             pad_rows(c->g, x + (n * v->c + at.from) * v->h * v->w, v->h, v->w, padded);
+            if (m == 1 && rolls(v)) {
+                roll_weight(padded, c->g[G_PADDED], v->h, v->pad_h, dy + (n * v->k + at.from) * plane, v->oh, v->ow,
+                            sum);
+                continue;
+            }
             for (int64_t i = 0; i < m * v->r; ++i)
                 weight_taps(c, padded, dy + (n * v->k + at.from * m + i / v->r) * plane, i % v->r, sum + i * v->s);
         }
