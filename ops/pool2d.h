@@ -9,9 +9,8 @@
 
 /* g[0], g[1]: elements of output 0, dtype */
 enum { G_PLANES = 2, G_H, G_W, G_OUT_H, G_OUT_W, G_KERNEL_H, G_KERNEL_W, G_STRIDE_H, G_STRIDE_W, G_PAD_H, G_PAD_W };
-enum { G_PIECE = G_PAD_W + 1, G_INSIDE_FROM, G_INSIDE_END, G_QUARTERS, G_INCLUDE_PAD, G_WORDS };
-/* g[G_INSIDE_FROM] to g[G_INSIDE_END]: the windows of a row that lie inside the plane's width; g[G_QUARTERS]: windows
- * are 2x2, side by side, all inside */
+enum { G_PIECE = G_PAD_W + 1, G_QUARTERS, G_INCLUDE_PAD, G_WORDS };
+/* g[G_QUARTERS]: windows are 2x2, side by side, all inside */
 
 /* The attributes of all poolings begin like this. */
 typedef struct {
