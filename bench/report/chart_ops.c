@@ -60,7 +60,8 @@ static char *series_of(const json_t *row)
     for (const char *c = operands; isfinite(n) && *c;) {
         size_t digits = strspn(c, "0123456789");
         const char *before = c == operands ? " " : "";
-        if (digits == length && strncmp(c, size, length) == 0)
+        const bool dimension = c > operands && (c[-1] == '[' || c[-1] == ',');
+        if (dimension && digits == length && strncmp(c, size, length) == 0)
             fprintf(out, "%sn", before);
         else
             fprintf(out, "%s%.*s", before, (int)(digits ? digits : 1), c);
