@@ -294,8 +294,8 @@ static const tare_attr conv_attrs[] = {
          "stride_w=3,pad_w=3,dilation_w=2,groups=2", NULL},                                                            \
         {TARE_SAMPLE_CHECK, SHAPES("[2,3,5,9]", "[3,1,3,3]", "[2,3,3,7]", "f32[3]"), "groups=3", NULL},                \
         {TARE_SAMPLE_CHECK, SHAPES("[1,2,3,18]", "[2,1,3,3]", "[1,2,5,20]", "-"), "pad_h=2,pad_w=2,groups=2", NULL},   \
-        {TARE_SAMPLE_CHECK, SHAPES("[3,40,21,21]", "[40,1,3,3]", "[3,40,21,21]", "f32[40]"),                           \
-         "pad_h=1,pad_w=1,groups=40", NULL},                                                                           \
+        {TARE_SAMPLE_CHECK, SHAPES("[1,12,41,41]", "[12,1,3,3]", "[1,12,41,41]", "f32[12]"),                           \
+         "pad_h=1,pad_w=1,groups=12", NULL},                                                                           \
         {TARE_SAMPLE_BENCH, SHAPES("[16,32,56,56]", "[32,1,3,3]", "[16,32,56,56]", "f32[32]"),                         \
          "pad_h=1,pad_w=1,groups=32", NULL},                                                                           \
         {TARE_SAMPLE_BENCH, SHAPES("[200,1,28,28]", "[6,1,5,5]", "[200,6,24,24]", "f32[6]"), NULL, NULL},              \
