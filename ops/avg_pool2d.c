@@ -3,8 +3,17 @@
  * A window's elements are added in row order, then divided once. What is divided by is PyTorch's: with
  * count_include_pad the window's size within the padded plane, else within the plane. The gradient adds dy / divisor
  * to every element of a window, window after window; where windows neither overlap nor leave the plane, each element is
- * written once. A piece is a group of planes. */
+ * written once. A piece is a group of planes.
+ *
+ * Rows are first copied between zeros, several ahead of their use, so that every window of a row is a lane of whole
+ * vectors: a sum that begins at zero takes more zeros without a change of any bit. */
 #include "pool2d.h"
+
+enum { G_WIDE = G_WORDS, G_PADDED, G_RING, G_AVG_WORDS };
+/* g[G_WIDE]: windows of a row, to whole vectors of any instruction set; g[G_PADDED]: a row between its zeros, for whole
+ * vectors of windows; g[G_RING]: rows that wait in a ring; 0: they would be too many, and windows are taken one by one
+ */
+enum { WIDEST = 16, AHEAD = 8, RING_MOST = 1 << 18 };
 
 TARE_KERNEL_DECLARE(avg_pool2d);
 TARE_KERNEL_DECLARE(avg_pool2d_grad);
@@ -38,34 +47,71 @@ static inline float window(const int64_t *g, const float *x, span h, int64_t oh,
     return sum / (float)divisor_of(g, oh, ow, h, w);
 }
 
-/* TARE_LANES windows from ow on, of which those that lie inside the plane's width count; stride is a constant where it
- * is 1 or 2. They have one divisor. */
-static inline tare_vf windows(const int64_t *g, const float *x, span h, int64_t oh, int64_t ow, int64_t stride)
+/* A worker's scratch. */
+typedef struct {
+    float *columns; /* [G_WIDE]: by how many columns a window's sum is divided */
+    float *padded;  /* [G_RING,G_PADDED]: row i's at i % G_RING */
+} rows;
+
+/* Zeros around the rows, and the columns of each window. */
+static inline rows rows_begin(const tare_call *c, int worker)
 {
-    const int64_t column = ow * stride - g[G_PAD_W];
-    tare_vf sum = {0};
-    for (int64_t i = h.from; i < h.end; ++i)
-        for (int64_t k = column; k < column + g[G_KERNEL_W]; ++k)
-            sum += load_every(x + i * g[G_W] + k, stride, g[G_W] - k);
-    return sum / (float)divisor_of(g, oh, ow, h, columns_of(g, ow));
+    const int64_t *g = c->g, ring = g[G_RING] * g[G_PADDED];
+    float *at = (float *)c->ptr[3] + worker * (g[G_WIDE] + ring);
+    rows r = {at, at + g[G_WIDE]};
+    memset(r.padded, 0, (size_t)ring * sizeof *r.padded);
+    for (int64_t ow = 0; ow < g[G_WIDE]; ++ow) {
+        const span w = columns_of(g, ow);
+        const int64_t left = ow * g[G_STRIDE_W] - g[G_PAD_W], width = g[G_W] + g[G_PAD_W] - left;
+        const int64_t padded = width < g[G_KERNEL_W] ? width : g[G_KERNEL_W];
+        r.columns[ow] = ow >= g[G_OUT_W] ? 1 : (float)(g[G_INCLUDE_PAD] ? padded : w.end - w.from);
+    }
+    return r;
 }
 
-static inline void window_row(const int64_t *g, const float *x, int64_t oh, float *y)
+/* Every stride-th element from p on, of which all are there. */
+static inline __attribute__((always_inline)) tare_vf load_apart(const float *p, const int64_t stride)
 {
-    const int64_t stride = g[G_STRIDE_W];
-    const span inside = {g[G_INSIDE_FROM], g[G_INSIDE_END]}, h = rows_of(g, oh);
-    for (int64_t ow = 0, n; ow < g[G_OUT_W]; ow += n) {
-        n = inside.end - ow < TARE_LANES ? inside.end - ow : TARE_LANES;
-        if (ow < inside.from || n < 1) {
-            n = 1;
-            y[ow] = window(g, x, h, oh, ow);
-        } else if (stride == 1) {
-            store_some(y + ow, windows(g, x, h, oh, ow, 1), n);
-        } else if (stride == 2) {
-            store_some(y + ow, windows(g, x, h, oh, ow, 2), n);
-        } else {
-            store_some(y + ow, windows(g, x, h, oh, ow, stride), n);
+    return load_every(p, stride, TARE_LANES * stride);
+}
+
+/* A row of windows from its rows of the plane, the first of which stands at `slot` of the ring; stride and kernel are
+ * constants where they are common. */
+static inline __attribute__((always_inline)) void window_row(const int64_t *g, const rows *r, int64_t slot,
+                                                             int64_t height, float divisor, const int64_t stride,
+                                                             const int64_t kernel, float *y)
+{
+    const float *end = r->padded + g[G_RING] * g[G_PADDED];
+    for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
+        const float *row = r->padded + slot * g[G_PADDED];
+        tare_vf sum = {0};
+        for (int64_t i = 0; i < height; ++i) {
+            for (int64_t k = 0; k < kernel; ++k)
+                sum += load_apart(row + ow * stride + k, stride);
+            row = row + g[G_PADDED] < end ? row + g[G_PADDED] : r->padded;
         }
+        store_some(y + ow, sum / (tare_load(r->columns + ow) * divisor), g[G_OUT_W] - ow);
+    }
+}
+
+static inline void plane_means(const int64_t *g, const rows *r, const float *x, float *y)
+{
+    int64_t copied = 0;
+    for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh, y += g[G_OUT_W]) {
+        const span h = rows_of(g, oh);
+        copied = copied > h.from ? copied : h.from;
+        for (; copied < g[G_H] && copied < h.end + AHEAD; ++copied)
+            memcpy(r->padded + copied % g[G_RING] * g[G_PADDED] + g[G_PAD_W], x + copied * g[G_W],
+                   (size_t)g[G_W] * sizeof *x);
+        const int64_t below = g[G_H] + 2 * g[G_PAD_H] - oh * g[G_STRIDE_H], stride = g[G_STRIDE_W];
+        const int64_t tall = below < g[G_KERNEL_H] ? below : g[G_KERNEL_H], height = h.end - h.from;
+        const float divisor = (float)(g[G_INCLUDE_PAD] ? tall : height);
+        if (g[G_KERNEL_W] == 3 && stride == 1)
+            window_row(g, r, h.from % g[G_RING], height, divisor, 1, 3, y);
+        else if (g[G_KERNEL_W] == 3 && stride == 2)
+            window_row(g, r, h.from % g[G_RING], height, divisor, 2, 3, y);
+        else
+            window_row(g, r, h.from % g[G_RING], height, divisor, stride, g[G_KERNEL_W], y);
     }
 }
 
@@ -108,7 +154,6 @@ static inline void single_windows(const int64_t *g, const float *x, planes p, fl
 
 int TARE_KERNEL(avg_pool2d)(const tare_call *c, int piece, int worker)
 {
-    (void)worker;
     const int64_t *g = c->g, size = g[G_H] * g[G_W], out_size = g[G_OUT_H] * g[G_OUT_W];
     const float *x = c->ptr[0]; /* [N,C,H,W] */
     float *y = c->ptr[1];       /* [N,C,OH,OW] */
@@ -116,14 +161,17 @@ int TARE_KERNEL(avg_pool2d)(const tare_call *c, int piece, int worker)
         single_windows(g, x, planes_of(c, piece), y);
         return 0;
     }
-    for (planes p = planes_of(c, piece); p.plane < p.end; ++p.plane)
-        for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh) {
-            float *to = y + p.plane * out_size + oh * g[G_OUT_W];
-            if (g[G_QUARTERS])
-                quarters(g, x + p.plane * size + 2 * oh * g[G_W], to);
-            else
-                window_row(g, x + p.plane * size, oh, to);
-        }
+    const rows r = g[G_RING] ? rows_begin(c, worker) : (rows){0};
+    for (planes p = planes_of(c, piece); p.plane < p.end; ++p.plane) {
+        const float *from = x + p.plane * size;
+        float *to = y + p.plane * out_size;
+        if (g[G_RING])
+            plane_means(g, &r, from, to);
+        for (int64_t oh = 0; oh < g[G_OUT_H] && g[G_QUARTERS]; ++oh)
+            quarters(g, from + 2 * oh * g[G_W], to + oh * g[G_OUT_W]);
+        for (int64_t o = 0; o < out_size && !g[G_RING] && !g[G_QUARTERS]; ++o)
+            to[o] = window(g, from, rows_of(g, o / g[G_OUT_W]), o / g[G_OUT_W], o % g[G_OUT_W]);
+    }
     return 0;
 }
 
@@ -249,7 +297,18 @@ static tare_status avg_pool2d_grad_infer(const tare_args *a, const tare_desc_out
 static void prepare_avg_pool2d(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
     tare__pool_windows(a, a->in[0], out[0], out[0], w);
-    w->g[G_INCLUDE_PAD] = ((const tare_avg_pool2d_attr *)a->attr)->count_include_pad;
+    int64_t *g = w->g;
+    g[G_INCLUDE_PAD] = ((const tare_avg_pool2d_attr *)a->attr)->count_include_pad;
+    g[G_WIDE] = (g[G_OUT_W] + WIDEST - 1) / WIDEST * WIDEST;
+    /* the last vector of windows ends here, or the row does */
+    const int64_t read = g[G_WIDE] * g[G_STRIDE_W] + g[G_KERNEL_W], row = g[G_PAD_W] + g[G_W];
+    g[G_PADDED] = ((read > row ? read : row) + WIDEST - 1) / WIDEST * WIDEST;
+    g[G_RING] = (g[G_KERNEL_H] < g[G_H] ? g[G_KERNEL_H] : g[G_H]) + AHEAD;
+    w->n_g = G_AVG_WORDS;
+    if (g[G_QUARTERS] || g[G_OUT_H] * g[G_OUT_W] == 1 || g[G_RING] * g[G_PADDED] > RING_MOST)
+        g[G_RING] = 0;
+    else
+        w->worker_bytes = (size_t)(g[G_WIDE] + g[G_RING] * g[G_PADDED]) * sizeof(float);
 }
 
 static void prepare_avg_pool2d_grad(const tare_args *a, const tare_desc_ref *out, tare_work *w)

@@ -313,6 +313,16 @@ static const tare_attr conv_attrs[] = {
         {TARE_SAMPLE_CHECK, SHAPES("[1,64,48,48]", "[2,64,3,3]", "[1,2,48,48]", "f32[2]"), "pad_h=1,pad_w=1", NULL},   \
         {TARE_SAMPLE_CHECK, SHAPES("[6,24,9,11]", "[24,24,3,3]", "[6,24,11,13]", "f32[24]"), "pad_h=2,pad_w=2", NULL}, \
         {TARE_SAMPLE_CHECK, SHAPES("[32,64,2,2]", "[64,64,3,3]", "[32,64,2,2]", "f32[64]"), "pad_h=1,pad_w=1", NULL},  \
+        {TARE_SAMPLE_CHECK, SHAPES("[2,3,9,37]", "[6,1,3,3]", "[2,6,5,19]", "f32[6]"),                                 \
+         "stride_h=2,stride_w=2,pad_h=1,pad_w=1,groups=3", NULL},                                                      \
+        {TARE_SAMPLE_CHECK, SHAPES("[1,2,6,50]", "[2,1,5,4]", "[1,2,2,17]", "-"),                                      \
+         "stride_w=3,pad_w=3,dilation_w=2,groups=2", NULL},                                                            \
+        {TARE_SAMPLE_CHECK, SHAPES("[2,3,5,9]", "[3,1,3,3]", "[2,3,3,7]", "f32[3]"), "groups=3", NULL},                \
+        {TARE_SAMPLE_CHECK, SHAPES("[1,2,3,18]", "[2,1,3,3]", "[1,2,5,20]", "-"), "pad_h=2,pad_w=2,groups=2", NULL},   \
+        {TARE_SAMPLE_CHECK, SHAPES("[1,12,41,41]", "[12,1,3,3]", "[1,12,41,41]", "f32[12]"),                           \
+         "pad_h=1,pad_w=1,groups=12", NULL},                                                                           \
+        {TARE_SAMPLE_BENCH, SHAPES("[16,32,56,56]", "[32,1,3,3]", "[16,32,56,56]", "f32[32]"),                         \
+         "pad_h=1,pad_w=1,groups=32", NULL},                                                                           \
         {TARE_SAMPLE_BENCH, SHAPES("[200,1,28,28]", "[6,1,5,5]", "[200,6,24,24]", "f32[6]"), NULL, NULL},              \
         {TARE_SAMPLE_BENCH, SHAPES("[200,6,12,12]", "[16,6,3,3]", "[200,16,10,10]", "f32[16]"), NULL, NULL},           \
         {TARE_SAMPLE_BENCH, SHAPES("[64,1,28,28]", "[20,1,5,5]", "[64,20,24,24]", "f32[20]"), NULL, NULL},             \
@@ -358,7 +368,8 @@ const tare_op tare_op_conv2d = {
     .gradient = conv2d_gradient,
     .needs_in = 1u << 0 | 1u << 1,
     .flops = conv2d_flops,
-    CONV_VARIANTS(conv2d, NULL, CONV_WINOGRADS(conv2d, .combine = NULL), CONV_FAMILY(conv2d, lowered, .combine = NULL)),
+    CONV_VARIANTS(conv2d, NULL, CONV_WINOGRADS(conv2d, .combine = NULL),
+                  CONV_FAMILY(conv2d, depthwise, .combine = NULL), CONV_FAMILY(conv2d, lowered, .combine = NULL)),
     TARE_SAMPLES(CONV_SAMPLES(FORWARD_SHAPES), CONV_REJECTS(FORWARD_SHAPES),
                  {TARE_SAMPLE_REJECT, "f32[1,1,4,4] f32[2,1,2,2] f32[3]", NULL, "need float32 [2]"},
                  {TARE_SAMPLE_REJECT, "f32[0,1,65536,65536] f32[2,1,2,2] -", NULL, "need planes below 2^31 elements"},
@@ -383,6 +394,7 @@ const tare_op tare_op_conv2d_grad_data = {
     .needs_in = 1u << 0 | 1u << 1,
     .flops = conv2d_grad_data_flops,
     CONV_VARIANTS(conv2d_grad_data, NULL, CONV_WINOGRADS(conv2d_grad_data, .combine = NULL),
+                  CONV_FAMILY(conv2d_grad_data, depthwise, .combine = NULL),
                   CONV_FAMILY(conv2d_grad_data, lowered, .combine = NULL),
                   CONV_FAMILY(conv2d_grad_data, raised, .combine = NULL)),
     TARE_SAMPLES(CONV_SAMPLES(DATA_SHAPES), CONV_REJECTS(DATA_SHAPES),
@@ -406,6 +418,7 @@ const tare_op tare_op_conv2d_grad_weight = {
     .flops = conv2d_grad_weight_flops,
     CONV_VARIANTS(conv2d_grad_weight, tare__conv_combine,
                   CONV_WINOGRADS(conv2d_grad_weight, .combine = tare__conv_combine),
+                  CONV_FAMILY(conv2d_grad_weight, depthwise, .combine = NULL),
                   CONV_FAMILY(conv2d_grad_weight, panel, .combine = tare__conv_combine),
                   CONV_FAMILY(conv2d_grad_weight, lowered, .combine = tare__conv_combine)),
     TARE_SAMPLES(CONV_SAMPLES(WEIGHT_SHAPES), CONV_REJECTS(WEIGHT_SHAPES)),

@@ -153,6 +153,17 @@ bool tare__conv2d_grad_data_winograd4_fits(const tare_args *);
 bool tare__conv2d_grad_weight_winograd2_fits(const tare_args *);
 bool tare__conv2d_grad_weight_winograd4_fits(const tare_args *);
 
+/* conv2d_depthwise_fused.c: groups of one channel each */
+TARE_KERNEL_DECLARE(conv2d_depthwise);
+TARE_KERNEL_DECLARE(conv2d_grad_data_depthwise);
+TARE_KERNEL_DECLARE(conv2d_grad_weight_depthwise);
+void tare__prepare_conv2d_depthwise(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_data_depthwise(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_weight_depthwise(const tare_args *, const tare_desc_ref *out, tare_work *);
+bool tare__conv2d_depthwise_fits(const tare_args *);
+bool tare__conv2d_grad_data_depthwise_fits(const tare_args *);
+bool tare__conv2d_grad_weight_depthwise_fits(const tare_args *);
+
 /* Adds the pieces' partial dw, which lie in the pieces' scratch, in the order of the pieces; nothing
  * where there are none, with one piece or pieces that share dw. */
 int tare__conv_combine(const tare_call *, int piece, int worker);

@@ -46,9 +46,13 @@ static inline void store_of(float *p, tare_vf v, int64_t n)
         tare_store_part(p, v, n);
 }
 
-/* s^-beta */
+/* s^-beta; for the usual 3/4 from square roots, which are rounded correctly and a third of the work. */
 static inline tare_vf power(tare_vf s, float beta)
 {
+    if (beta == 0.75f) {
+        const tare_vf root = tare_sqrt_of(s);
+        return 1 / (root * tare_sqrt_of(root));
+    }
     return tare_exp_of(tare_log_of(s) * -beta);
 }
 

@@ -50,43 +50,58 @@ static inline tare_vf load_apart(const float *p, const int64_t stride)
     return load_every(p, stride, TARE_LANES * stride);
 }
 
-/* The maxima of a row over the width of each window, and their columns; stride is a constant where it is 1 or 2. */
-static inline void row_maxima(const int64_t *g, const float *padded, const int64_t stride, float *best, int32_t *where)
+/* How the windows of a plane go, constants where they are common, so that a window's elements are met without a loop
+ * and columns that nobody asks for are not kept. */
+typedef struct {
+    int64_t stride, kernel;
+    bool indexed;
+} manner;
+
+/* The maxima of a row over the width of each window, and their columns. */
+static inline __attribute__((always_inline)) void row_maxima(const int64_t *g, const float *padded, const manner m,
+                                                             float *best, int32_t *where)
 {
+    const int64_t stride = m.stride;
     static const int32_t lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const tare_vi lanes = load_at(lane) * (int32_t)stride;
     for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
         const float *from = padded + ow * stride;
         tare_vi column = lanes + (int32_t)(ow * stride - g[G_PAD_W]), at = column & (column > 0);
         tare_vf most = tare_broadcast(-__builtin_inff());
-        for (int64_t k = 0; k < g[G_KERNEL_W]; ++k, column += 1)
+        for (int64_t k = 0; k < m.kernel; ++k, column += 1)
             meet(load_apart(from + k, stride), column, &most, &at);
         tare_store(best + ow, most);
-        memcpy(where + ow, &at, sizeof at);
+        if (m.indexed)
+            memcpy(where + ow, &at, sizeof at);
     }
 }
 
-/* A row of windows from the maxima of the rows that it has. */
-static inline void window_row(const int64_t *g, const rows *r, span h, float *y, int32_t *index)
+/* A row of windows from the maxima of the rows that it has, `height` of them, a constant where it is common. */
+static inline __attribute__((always_inline)) void
+window_row(const int64_t *g, const rows *r, span h, const int64_t height, const manner m, float *y, int32_t *index)
 {
     const int64_t first = h.from % g[G_RING] * g[G_WIDE], end = g[G_RING] * g[G_WIDE];
     for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
         int64_t slot = first + ow, below = h.from * g[G_W];
         tare_vf best = tare_load(r->best + slot);
-        tare_vi at = load_at(r->where + slot) + (int32_t)below;
-        for (int64_t i = h.from + 1; i < h.end; ++i) {
+        tare_vi at = {0}, is_at = {0};
+        if (m.indexed)
+            at = load_at(r->where + slot) + (int32_t)below;
+        for (int64_t i = 1; i < height; ++i) {
             slot += slot + g[G_WIDE] < end ? g[G_WIDE] : g[G_WIDE] - end;
             below += g[G_W];
-            meet(tare_load(r->best + slot), load_at(r->where + slot) + (int32_t)below, &best, &at);
+            if (m.indexed)
+                is_at = load_at(r->where + slot) + (int32_t)below;
+            meet(tare_load(r->best + slot), is_at, &best, &at);
         }
         store_some(y + ow, best, g[G_OUT_W] - ow);
-        if (index)
+        if (m.indexed)
             store_some((float *)(void *)(index + ow), (tare_vf)at, g[G_OUT_W] - ow);
     }
 }
 
-static inline void plane_maxima(const int64_t *g, const rows *r, const float *x, const int64_t stride, float *y,
-                                int32_t *index)
+static inline __attribute__((always_inline)) void plane_maxima(const int64_t *g, const rows *r, const float *x,
+                                                               const manner m, float *y, int32_t *index)
 {
     int64_t next = 0, copied = 0; /* rows whose maxima are made; that are between their infinities */
     for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh) {
@@ -98,10 +113,31 @@ static inline void plane_maxima(const int64_t *g, const rows *r, const float *x,
             for (; copied < g[G_H] && copied < next + AHEAD; ++copied)
                 memcpy(r->padded + copied % AHEAD * g[G_PADDED] + g[G_PAD_W], x + copied * g[G_W],
                        (size_t)g[G_W] * sizeof *x);
-            row_maxima(g, r->padded + next % AHEAD * g[G_PADDED], stride, r->best + slot, r->where + slot);
+            row_maxima(g, r->padded + next % AHEAD * g[G_PADDED], m, r->best + slot, r->where + slot);
         }
-        window_row(g, r, h, y + oh * g[G_OUT_W], index ? index + oh * g[G_OUT_W] : NULL);
+        float *to = y + oh * g[G_OUT_W];
+        int32_t *at = m.indexed ? index + oh * g[G_OUT_W] : NULL;
+        if (h.end - h.from == 3)
+            window_row(g, r, h, 3, m, to, at);
+        else
+            window_row(g, r, h, h.end - h.from, m, to, at);
     }
+}
+
+/* The manners that are common have code of their own. */
+static inline void plane_rows(const int64_t *g, const rows *r, const float *x, float *y, int32_t *index)
+{
+    const int64_t stride = g[G_STRIDE_W], kernel = g[G_KERNEL_W];
+    if (kernel == 3 && stride == 1 && index)
+        plane_maxima(g, r, x, (manner){1, 3, true}, y, index);
+    else if (kernel == 3 && stride == 2 && index)
+        plane_maxima(g, r, x, (manner){2, 3, true}, y, index);
+    else if (kernel == 3 && stride == 1)
+        plane_maxima(g, r, x, (manner){1, 3, false}, y, NULL);
+    else if (kernel == 3 && stride == 2)
+        plane_maxima(g, r, x, (manner){2, 3, false}, y, NULL);
+    else
+        plane_maxima(g, r, x, (manner){stride, kernel, index != NULL}, y, index);
 }
 
 /* A row of windows of 2x2 from two rows of the plane. */
@@ -144,12 +180,8 @@ int TARE_KERNEL(max_pool2d)(const tare_call *c, int piece, int worker)
         if (g[G_QUARTERS])
             for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh)
                 quarters(g, x, oh, y + oh * g[G_OUT_W], index ? index + oh * g[G_OUT_W] : NULL);
-        else if (g[G_STRIDE_W] == 1)
-            plane_maxima(g, &r, x, 1, y, index);
-        else if (g[G_STRIDE_W] == 2)
-            plane_maxima(g, &r, x, 2, y, index);
         else
-            plane_maxima(g, &r, x, g[G_STRIDE_W], y, index);
+            plane_rows(g, &r, x, y, index);
     }
     return 0;
 }

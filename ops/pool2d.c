@@ -84,9 +84,6 @@ void tare__pool_windows(const tare_args *a, const tare_desc *x, const tare_desc 
     w->g[G_STRIDE_W] = at.stride_w;
     w->g[G_PAD_H] = at.pad_h;
     w->g[G_PAD_W] = at.pad_w;
-    int64_t room = w->g[G_W] + at.pad_w - at.kernel_w, last = room < 0 ? 0 : room / at.stride_w + 1;
-    w->g[G_INSIDE_FROM] = (at.pad_w + at.stride_w - 1) / at.stride_w;
-    w->g[G_INSIDE_END] = last < w->g[G_OUT_W] ? last : w->g[G_OUT_W];
     w->g[G_QUARTERS] = at.kernel_h == 2 && at.kernel_w == 2 && at.stride_h == 2 && at.stride_w == 2 && at.pad_h == 0 &&
                        at.pad_w == 0 && 2 * w->g[G_OUT_H] <= w->g[G_H] && 2 * w->g[G_OUT_W] <= w->g[G_W];
 }

@@ -14,7 +14,7 @@ typedef struct {
     const tare__line *line;
     const tare__stored *run;
     const char *path, *kind, *arm;
-    int64_t compared, differ;
+    int64_t compared, differ, rounds;
     int n_ops; /* lines of tare micro in the file */
     bool runs; /* and there are blocks of runs in it */
 } session;
@@ -184,6 +184,7 @@ static int check_op(void *owner, json_t *record, const char *path, int number)
     compare(s, "", record, computed);
     json_decref(computed);
     ++s->n_ops;
+    s->rounds += (int64_t)json_array_size(json_object_get(record, "blocks"));
     return TARE__RAN;
 }
 
@@ -191,7 +192,6 @@ int tare__verify_run(const tare__line *line)
 {
     session s = {.line = line};
     int code = TARE__RAN, n_runs = 0;
-    int64_t rounds = 0;
     for (int i = 0; i < line->n_words && !code; ++i) {
         tare__store store = {0};
         s.path = line->word[i];
@@ -202,7 +202,7 @@ int tare__verify_run(const tare__line *line)
             code = tare__store_read(line, s.path, false, &store);
         for (int k = 0; k < store.n && !code; ++k) {
             s.run = &store.run[k];
-            rounds += s.run->blocks.n_rounds;
+            s.rounds += s.run->blocks.n_rounds;
             ++n_runs;
             check_run(&s);
         }
@@ -211,7 +211,7 @@ int tare__verify_run(const tare__line *line)
     if (code)
         return code;
     printf("%lld figures of %d run%s computed again from %lld rounds: ", (long long)s.compared, n_runs,
-           n_runs == 1 ? "" : "s", (long long)rounds);
+           n_runs == 1 ? "" : "s", (long long)s.rounds);
     if (!s.differ) {
         printf("all as written\n");
         return TARE__RAN;

@@ -63,5 +63,7 @@ void tare__bars_draw(tare__drawing *, double width, const tare__bars_style *, co
 json_t *tare__arm_rows(const tare__source *);
 /* The lines of a kind, as they are: a new array. */
 json_t *tare__line_rows(const tare__source *, const char *kind);
+/* Makes low..high wide enough for the values above zero of a field. */
+void tare__rows_span(const json_t *rows, const char *field, double *low, double *high);
 
 #endif

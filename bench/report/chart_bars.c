@@ -96,6 +96,20 @@ json_t *tare__line_rows(const tare__source *source, const char *kind)
     return rows;
 }
 
+void tare__rows_span(const json_t *rows, const char *field, double *low, double *high)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row)
+    {
+        double x = tare__number_at(row, field);
+        if (x > 0) {
+            *low = fmin(*low, x);
+            *high = fmax(*high, x);
+        }
+    }
+}
+
 json_t *tare__arm_rows(const tare__source *source)
 {
     json_t *rows = json_array(), *line;

@@ -157,21 +157,6 @@ static void legend(tare__drawing *d, const json_t *rows, double y)
     d->height = at.y + 6;
 }
 
-/* Least and greatest of a field above zero. */
-static void span(const json_t *rows, const char *field, double *low, double *high)
-{
-    size_t i;
-    json_t *row;
-    json_array_foreach(rows, i, row)
-    {
-        double x = tare__number_at(row, field);
-        if (x > 0) {
-            *low = fmin(*low, x);
-            *high = fmax(*high, x);
-        }
-    }
-}
-
 static void draw_batch(const tare__source *source, const json_t *rows, double width, int most, tare__drawing *d)
 {
     enum { HEIGHT = 130, LEFT = 34, FOOT = 24 };
@@ -180,8 +165,8 @@ static void draw_batch(const tare__source *source, const json_t *rows, double wi
     tare__drawing_init(d, width, 0, tare__chart_batch.title, tare__chart_batch.about);
     legend(d, rows, 8);
     double top = d->height + 4, bottom = top + HEIGHT, low = CROSSOVER, high = CROSSOVER, first = INFINITY, last = 0;
-    span(rows, "relative", &low, &high);
-    span(rows, "batch", &first, &last);
+    tare__rows_span(rows, "relative", &low, &high);
+    tare__rows_span(rows, "batch", &first, &last);
     plot p = {d, tare__scale_log(first, last, LEFT, width - 6), tare__scale_log(fmax(low, 1e-4), high, bottom, top)};
     tare__axis_left(d, &p.y, LEFT, width - 6, false, tare__label_percent);
     tare__axis_bottom(d, &p.x, top, bottom, false, tare__label_plain);

@@ -60,7 +60,8 @@ static char *series_of(const json_t *row)
     for (const char *c = operands; isfinite(n) && *c;) {
         size_t digits = strspn(c, "0123456789");
         const char *before = c == operands ? " " : "";
-        if (digits == length && strncmp(c, size, length) == 0)
+        const bool dimension = c > operands && (c[-1] == '[' || c[-1] == ',');
+        if (dimension && digits == length && strncmp(c, size, length) == 0)
             fprintf(out, "%sn", before);
         else
             fprintf(out, "%s%.*s", before, (int)(digits ? digits : 1), c);
@@ -170,22 +171,6 @@ static void draw_curve(const plot *p, const json_t *rows, series *s, int which, 
     free(xy);
 }
 
-static void span_of(const json_t *rows, const char *field, double *low, double *high)
-{
-    size_t i;
-    json_t *row;
-    *low = INFINITY;
-    *high = 0;
-    json_array_foreach(rows, i, row)
-    {
-        double x = tare__number_at(row, field);
-        if (x > 0) {
-            *low = fmin(*low, x);
-            *high = fmax(*high, x);
-        }
-    }
-}
-
 /* From y = top on; the end of it. */
 static double draw_panel(tare__drawing *d, const json_t *rows, double top)
 {
@@ -199,10 +184,11 @@ static double draw_panel(tare__drawing *d, const json_t *rows, double top)
                     *family ? family : "operators");
     tare__legend at = {2, top + 20};
     draw_legend(d, &s, &at);
-    double begin = at.y + 8, end = begin + HEIGHT, low, high, first, last;
+    double begin = at.y + 8, end = begin + HEIGHT;
+    double low = INFINITY, high = 0, first = INFINITY, last = 0;
     plot p = {.d = d, .across = *family ? "size" : "roofline_ns"};
-    span_of(rows, "step_ns.median", &low, &high);
-    span_of(rows, p.across, &first, &last);
+    tare__rows_span(rows, "step_ns.median", &low, &high);
+    tare__rows_span(rows, p.across, &first, &last);
     p.x = tare__scale_log(first, last, LEFT, d->width - RIGHT);
     p.y = tare__scale_log(low, high, end, begin);
     tare__axis_left(d, &p.y, LEFT, d->width - RIGHT, false, label_ns);
