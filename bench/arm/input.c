@@ -198,6 +198,11 @@ static void load(tare__arm *a, tare__input *in, char *out[2])
     a->rt->counts.locks += tare__loader_locks(in->loader) - locks;
 }
 
+int64_t tare__input_steps(const tare__arm *a)
+{
+    return a->input->n_batches;
+}
+
 tare_status tare__input_next(tare__arm *a)
 {
     tare__input *in = a->input;

@@ -30,6 +30,8 @@ void tare__shared_order_return(tare__shared_order *, const tare__shared_order *b
 tare_status tare__input_open(tare__arm *);
 /* NULL is fine. */
 void tare__input_close(tare__arm *);
+/* Steps of an epoch, the set's batches; of an arm that has an input. */
+int64_t tare__input_steps(const tare__arm *);
 /* The next batch becomes the arm's x and target, bound where a plan is. */
 tare_status tare__input_next(tare__arm *);
 

@@ -7,7 +7,7 @@
 #include "rung.h"
 
 /* What a level may need. */
-enum { LOADER, WORKERS, FEEDS_OR_TRAINS, ORDERED, SAME_BATCH, LAYERS, UPDATE, GRADIENT, N_NEEDS };
+enum { LOADER, WORKERS, FEEDS_OR_TRAINS, EPOCHS, ORDERED, SAME_BATCH, LAYERS, UPDATE, GRADIENT, QUEUE, N_NEEDS };
 
 static const struct {
     int factor, needs;
@@ -16,6 +16,7 @@ static const struct {
     {TARE__WORKERS, LOADER, "only input=loader has workers"},
     {TARE__PREFETCH, WORKERS, "only workers make batches ahead (input=loader,workers=1)"},
     {TARE__SEQUENCE, FEEDS_OR_TRAINS, "the same batch stays (input=slices, input=loader, or tare train)"},
+    {TARE__READBACK, EPOCHS, "the same batch stays (input=slices, input=loader), or fit reads every loss"},
     {TARE__ITERATOR, ORDERED, "there is no order to share (input=slices or loader, sequence=shuffled)"},
     {TARE__FEED, SAME_BATCH, "every step has another batch anyway (input=resident)"},
     {TARE__CAPTURE, LAYERS, "a net from a graph file has no layers to capture (source=traced)"},
@@ -23,10 +24,12 @@ static const struct {
     {TARE__EPSILON, UPDATE, "there is no update (--optimizer)"},
     {TARE__INPUT_GRADIENT, GRADIENT, "no gradients are made"},
     {TARE__RESCALE, GRADIENT, "no gradients are made"},
+    {TARE__SYNC, QUEUE, "kernels have run when a step returns: nothing is left to be waited for (engine=queue)"},
 };
 
 /* Commands in which a level means nothing, between blanks; behind a '!' the only ones in which it does. */
 #define TIMED    "! bench ablate explain "
+#define STEPS    "! bench ablate explain step trace count "
 #define TRAINING " train "
 static const struct {
     int factor;
@@ -34,6 +37,7 @@ static const struct {
 } elsewhere[] = {
     {TARE__WARM_UP, TIMED, "it times no blocks of steps (tare bench)"},
     {TARE__CLOCK, TIMED, "it times no blocks of steps (tare bench)"},
+    {TARE__SYNC, STEPS, "what it makes of a step waits for it (tare bench)"},
     {TARE__VALIDATION, "!" TRAINING, "nothing is evaluated between steps (tare train)"},
     {TARE__INPUT, TRAINING, "training feeds the batches of its data"},
     {TARE__FEED, TRAINING, "training copies each batch into its place"},
@@ -82,12 +86,14 @@ int tare__setting_check(const tare__setting *setting, const tare__line *line, bo
     const bool has[N_NEEDS] = {[LOADER] = loads,
                                [WORKERS] = loads && level[TARE__WORKERS] > 0,
                                [FEEDS_OR_TRAINS] = feeds || strcmp(command, "train") == 0,
+                               [EPOCHS] = level[TARE__READBACK] != TARE__READBACK_EPOCH || (feeds && !fits),
                                [ORDERED] = feeds && shuffled,
                                [SAME_BATCH] = !feeds,
                                [LAYERS] = level[TARE__CAPTURE] != TARE__CAPTURE_CHILD ||
                                           level[TARE__SOURCE] != TARE__SOURCE_FILE,
                                [UPDATE] = update,
-                               [GRADIENT] = gradient};
+                               [GRADIENT] = gradient,
+                               [QUEUE] = level[TARE__ENGINE] == TARE__ENGINE_QUEUE};
     char text[32];
     for (int f = 0; f < TARE__FACTOR_COUNT; ++f) {
         const char *name = flipped(setting, f, text);

@@ -47,6 +47,34 @@ static tare_status look_at_nodes(const tare__task *task, const tare__setting *s,
     return status;
 }
 
+/* What is around a step goes last: below the rung kernels stand its calls with nothing read, then with nothing fed. */
+static void add_bare(tare__bench_run *r, tare__explained *e, const char *name)
+{
+    static const struct {
+        tare__part part;
+        const char *name;
+        int n, factor[6];
+    } around[] = {
+        {TARE__PART_READBACK, "%s kernels unread", 2, {TARE__READBACK, TARE__LOOP}},
+        {TARE__PART_INPUT,
+         "%s kernels unfed",
+         6,
+         {TARE__INPUT, TARE__WORKERS, TARE__PREFETCH, TARE__FEED, TARE__SEQUENCE, TARE__ITERATOR}},
+    };
+    const bool with_update = r->task.optimizer != NULL;
+    tare__setting s = e->n_steps ? r->specs.spec[e->rung[e->n_steps - 1]].setting : r->specs.spec[e->arm].setting;
+    const tare__setting own = tare__setting_of(s.rung, with_update);
+    for (size_t k = 0; k < sizeof around / sizeof *around && e->n_steps < TARE__LADDER_MOST; ++k) {
+        const tare__setting before = s;
+        for (int i = 0; i < around[k].n; ++i)
+            s.level[around[k].factor[i]] = own.level[around[k].factor[i]];
+        if (memcmp(before.level, s.level, sizeof s.level) == 0)
+            continue;
+        e->step[e->n_steps] = (tare__ladder_step){s.rung, around[k].part};
+        e->rung[e->n_steps++] = need(&r->specs, &s, around[k].name, name);
+    }
+}
+
 /* Several mechanisms go from functional to symbol at once: the carrier tells them apart. */
 static void add_corners(tare__bench_run *r, tare__explained *e)
 {
@@ -76,6 +104,7 @@ static int add_arms(tare__bench_run *r, tare__explained *e)
         tare__setting to = tare__setting_on(&own, e->step[k].to, with_update);
         e->rung[k] = need(specs, &to, "%s", e->step[k].to->name);
     }
+    add_bare(r, e, name);
     free(name);
     free(traced);
     bool are_short, passes = false;
@@ -136,7 +165,7 @@ static void observe(const tare__blocks *b, int floor, const tare__explained *e, 
     *o = (tare__observation){.process = b->round[round].process,
                              .step = b->block[e->traced][round].plain_ns,
                              .block = tare__block_step(b, e->arm, round)};
-    o->floor = tare__block_step(b, floor, round);
+    o->floor = tare__block_step(b, e->n_steps ? e->rung[e->n_steps - 1] : floor, round);
     o->null = e->null < 0 ? o->block : tare__block_step(b, e->null, round);
     memcpy(o->span, b->block[e->traced][round].span, sizeof o->span);
     for (int p = 0; p < TARE__PART_COUNT; ++p)
