@@ -39,10 +39,7 @@ static const struct {
     {TARE__CLOCK, TIMED, "it times no blocks of steps (tare bench)"},
     {TARE__SYNC, STEPS, "what it makes of a step waits for it (tare bench)"},
     {TARE__VALIDATION, "!" TRAINING, "nothing is evaluated between steps (tare train)"},
-    {TARE__INPUT, TRAINING, "training feeds the batches of its data"},
-    {TARE__FEED, TRAINING, "training copies each batch into its place"},
-    {TARE__READBACK, TRAINING, "an epoch's loss is the mean of every step's"},
-    {TARE__LOOP, TRAINING, "training has a loop of its own"},
+    {TARE__FEED, TRAINING, "a batch is copied into its place, or bound where the input is loader or slices"},
     {TARE__ITERATOR, TRAINING, "one arm is trained, and has its own order"},
 };
 
@@ -81,12 +78,13 @@ int tare__setting_check(const tare__setting *setting, const tare__line *line, bo
     const char *command = line->command->name;
     const bool loads = level[TARE__INPUT] == TARE__INPUT_LOADER, fits = level[TARE__LOOP] == TARE__LOOP_FIT;
     const bool feeds = level[TARE__INPUT] != TARE__INPUT_RESIDENT || fits;
+    const bool trains = strcmp(command, "train") == 0;
     const bool shuffled =
         level[TARE__SEQUENCE] == TARE__SEQUENCE_SHUFFLED || (fits && level[TARE__SEQUENCE] == TARE__SEQUENCE_USUAL);
     const bool has[N_NEEDS] = {[LOADER] = loads,
                                [WORKERS] = loads && level[TARE__WORKERS] > 0,
-                               [FEEDS_OR_TRAINS] = feeds || strcmp(command, "train") == 0,
-                               [EPOCHS] = level[TARE__READBACK] != TARE__READBACK_EPOCH || (feeds && !fits),
+                               [FEEDS_OR_TRAINS] = feeds || trains,
+                               [EPOCHS] = level[TARE__READBACK] != TARE__READBACK_EPOCH || ((feeds || trains) && !fits),
                                [ORDERED] = feeds && shuffled,
                                [SAME_BATCH] = !feeds,
                                [LAYERS] = level[TARE__CAPTURE] != TARE__CAPTURE_CHILD ||
