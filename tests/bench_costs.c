@@ -36,7 +36,7 @@ static void observe(int process, tare__arm *arm, tare__arm *floor, tare__observa
     o->block = o->step;
     o->null = o->step - o->floor;
     for (int p = 0; p < TARE__PART_COUNT; ++p)
-        o->rung[p] = (double)NAN;
+        o->rung[p] = o->order[TARE__UP][p] = o->order[TARE__DOWN][p] = o->order[TARE__SHAPLEY][p] = (double)NAN;
     for (int probing = 1; probing <= TARE__PROBINGS; ++probing) {
         tare__span_sums *sums = &o->span[probing - 1];
         if (tare__spans_run(&spans, probing, STEPS, sums) != TARE_OK)

@@ -67,7 +67,8 @@ static void observe(const char *rung, bool around, double share, tare__decomposi
         o[k].block = o[k].step;
         o[k].null = o[k].step - o[k].floor;
         for (int p = 0; p < TARE__PART_COUNT; ++p)
-            o[k].rung[p] = (double)NAN;
+            o[k].rung[p] = o[k].order[TARE__UP][p] = o[k].order[TARE__DOWN][p] = o[k].order[TARE__SHAPLEY][p] =
+                (double)NAN;
         for (int probing = 1; probing <= TARE__PROBINGS; ++probing) {
             tare__span_sums *sums = &o[k].span[probing - 1];
             *sums = (tare__span_sums){0};

@@ -198,6 +198,14 @@ const tare__cell *tare__setting_cell(const tare__setting *, int f);
 int tare__setting_flip(tare__setting *, const tare__line *, const char *flip);
 /* The same, but a flip that means nothing on the rung is left out. */
 int tare__setting_flip_if(tare__setting *, const tare__line *, const char *flip);
+/* The first factor whose level needs another, or means nothing in a command or for the work, and why; why NULL: none.
+ * Arguments as below. */
+typedef struct {
+    int factor;
+    bool of_command;
+    const char *why;
+} tare__unfit;
+tare__unfit tare__setting_unfit(const tare__setting *, const char *command, bool update, bool gradient);
 /* Whether levels go together and mean something in this command and for this work; an exit code, the refusal printed.
  * After all flips. update: an optimizer is asked for; gradient: gradients are made. */
 int tare__setting_check(const tare__setting *, const tare__line *, bool update, bool gradient);

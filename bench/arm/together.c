@@ -72,10 +72,9 @@ static const char *flipped(const tare__setting *setting, int f, char *text)
     return own ? NULL : tare__level_name(f, setting->level[f], text);
 }
 
-int tare__setting_check(const tare__setting *setting, const tare__line *line, bool update, bool gradient)
+tare__unfit tare__setting_unfit(const tare__setting *setting, const char *command, bool update, bool gradient)
 {
     const int *level = setting->level;
-    const char *command = line->command->name;
     const bool loads = level[TARE__INPUT] == TARE__INPUT_LOADER, fits = level[TARE__LOOP] == TARE__LOOP_FIT;
     const bool feeds = level[TARE__INPUT] != TARE__INPUT_RESIDENT || fits;
     const bool trains = strcmp(command, "train") == 0;
@@ -94,16 +93,27 @@ int tare__setting_check(const tare__setting *setting, const tare__line *line, bo
                                [QUEUE] = level[TARE__ENGINE] == TARE__ENGINE_QUEUE};
     char text[32];
     for (int f = 0; f < TARE__FACTOR_COUNT; ++f) {
-        const char *name = flipped(setting, f, text);
-        for (int k = 0; name && k < RULES; ++k)
+        if (!flipped(setting, f, text))
+            continue;
+        for (int k = 0; k < RULES; ++k)
             if (rule[k].factor == f && !has[rule[k].needs])
-                return tare__usage(line, "%s=%s means nothing here: %s", tare__factors[f].name, name, rule[k].why);
-        for (int k = 0; name && k < ELSEWHERE; ++k)
+                return (tare__unfit){f, false, rule[k].why};
+        for (int k = 0; k < ELSEWHERE; ++k)
             if (elsewhere[k].factor == f && means_nothing(elsewhere[k].commands, command))
-                return tare__usage(line, "%s=%s means nothing in tare %s: %s", tare__factors[f].name, name, command,
-                                   elsewhere[k].why);
+                return (tare__unfit){f, true, elsewhere[k].why};
     }
-    return TARE__RAN;
+    return (tare__unfit){0};
+}
+
+int tare__setting_check(const tare__setting *setting, const tare__line *line, bool update, bool gradient)
+{
+    const char *command = line->command->name;
+    const tare__unfit unfit = tare__setting_unfit(setting, command, update, gradient);
+    char text[32];
+    return unfit.why ? tare__usage(line, "%s=%s means nothing %s%s: %s", tare__factors[unfit.factor].name,
+                                   tare__level_name(unfit.factor, setting->level[unfit.factor], text),
+                                   unfit.of_command ? "in tare " : "here", unfit.of_command ? command : "", unfit.why)
+                     : TARE__RAN;
 }
 
 const char *tare__setting_work(const tare__setting *a, const tare__setting *b, char text[TARE__WORK_TEXT])

@@ -107,11 +107,12 @@ static int add_arms(tare__bench_run *r, tare__explained *e)
     add_bare(r, e, name);
     free(name);
     free(traced);
-    bool are_short, passes = false;
+    bool are_short = false, passes = false;
     for (int k = 0; k < e->n_steps; ++k)
         passes |= e->step[k].part == TARE__PART_UNATTRIBUTED;
-    tare_status status = passes ? look_at_nodes(&r->task, &own, &are_short) : TARE_OK;
-    if (passes && status == TARE_OK && are_short)
+    const bool all = tare__given(&r->line, "methods");
+    tare_status status = passes && !all ? look_at_nodes(&r->task, &own, &are_short) : TARE_OK;
+    if (passes && status == TARE_OK && (all || are_short))
         add_corners(r, e);
     return status == TARE_OK ? TARE__RAN : tare__status_usage(&r->line, status);
 }
@@ -154,7 +155,14 @@ static void observe_carried(const tare__blocks *b, const tare__explained *e, int
     double value[SETS], share[TARE__MECHANISMS_INSIDE];
     for (int set = 0; set < SETS; ++set)
         value[set] = tare__block_step(b, e->corner[set], round);
-    tare__shapley(value, TARE__MECHANISMS_INSIDE, share);
+    for (tare__order k = 0; k < TARE__ORDERS; ++k) {
+        if (k == TARE__SHAPLEY)
+            tare__shapley(value, TARE__MECHANISMS_INSIDE, share);
+        else
+            tare__marginals(value, TARE__MECHANISMS_INSIDE, k == TARE__DOWN, share);
+        for (int i = 0; i < TARE__MECHANISMS_INSIDE; ++i)
+            o->order[k][tare__mechanisms[i].part] = share[i];
+    }
     for (int i = 0; i < TARE__MECHANISMS_INSIDE; ++i)
         add_part(o, tare__mechanisms[i].part, share[i]);
     add_part(o, TARE__PART_WRAPPER, (value[0] - symbol) + (functional - value[SETS - 1]));
@@ -169,7 +177,7 @@ static void observe(const tare__blocks *b, int floor, const tare__explained *e, 
     o->null = e->null < 0 ? o->block : tare__block_step(b, e->null, round);
     memcpy(o->span, b->block[e->traced][round].span, sizeof o->span);
     for (int p = 0; p < TARE__PART_COUNT; ++p)
-        o->rung[p] = (double)NAN;
+        o->rung[p] = o->order[TARE__UP][p] = o->order[TARE__DOWN][p] = o->order[TARE__SHAPLEY][p] = (double)NAN;
     double from = o->block;
     for (int k = 0; k < e->n_steps; ++k) {
         double to = tare__block_step(b, e->rung[k], round);
