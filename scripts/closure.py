@@ -33,6 +33,15 @@ def of_children():
     return usage.ru_utime + usage.ru_stime
 
 
+def beside_others(function):
+    """What a function gives, and the share of the processors that other processes had meanwhile."""
+    busy, total = processor_seconds()
+    own = of_children()
+    result = function()
+    busy, total = (after - before for after, before in zip(processor_seconds(), (busy, total)))
+    return result, max(0.0, busy - (of_children() - own)) / total if total else 0.0
+
+
 def run(build, *words, path=None):
     """The exit code and the lines of a command."""
     with tempfile.TemporaryDirectory() as folder:
@@ -44,11 +53,9 @@ def run(build, *words, path=None):
 
 
 def explain(build, net, seconds, threads=1, path=None):
-    """The closures of one run, and the share of the processors that others had."""
-    busy, total, own = *processor_seconds(), of_children()
+    """The closures of one run."""
     _, lines = run(build, "explain", net, "--time", str(seconds), "--threads", str(threads), path=path)
-    busy, total, own = processor_seconds()[0] - busy, processor_seconds()[1] - total, of_children() - own
-    return [line for line in lines if line["kind"] == "closure"], max(0.0, busy - own) / total if total else 0.0
+    return [line for line in lines if line["kind"] == "closure"]
 
 
 def text_of(line):
@@ -83,7 +90,7 @@ def main():
     for k in range(options.runs):
         for net in options.net:  # a run of each in turn, so that a quiet hour is no net's alone
             path = options.keep and options.keep / f"{net.replace(':', '_')}-{options.threads}-{k}.jsonl"
-            found, others = explain(options.build, net, options.seconds, options.threads, path)
+            found, others = beside_others(lambda: explain(options.build, net, options.seconds, options.threads, path))
             taken[net].append(found)
             print(f"{net} {k + 1}: {'; '.join(map(text_of, found))}; others had {100 * others:.0f} % of the processors",
                   flush=True)

@@ -296,6 +296,12 @@ sed -n '/^| part | what/,/^$/p' "$source/docs/METHOD.md" | sed '/^$/d' | diff -q
 sed -n '/^| chart | of/,/^$/p' "$source/docs/METHOD.md" | sed '/^$/d' | diff -q - "$folder/charts" >/dev/null ||
     fail 'docs/METHOD.md has other charts than tare report --markdown'
 expect 2 'a file of records is needed' report
+mkdir "$folder/home"
+cp "$folder/net.json" "$folder/net.safetensors" "$folder/home" 2>/dev/null || "$tare" graph mlp_mnist --save "$folder/home/net.json" >/dev/null
+timed 'kernels' bench "$folder/home/net.json" --batch 1,2 --modes symbol --factor order=program/best --rounds 1 --processes 1 --anonymous --json "$folder/home/secret.jsonl"
+! grep -q -e "$folder" -e '"host"' "$folder/home/secret.jsonl" || fail '--anonymous: a folder or the host is in the records'
+grep -q '"--json","secret.jsonl"' "$folder/home/secret.jsonl" || fail '--anonymous: the command is not in the records'
+grep -q '"order=program/best"' "$folder/home/secret.jsonl" || fail '--anonymous: a bar between values is taken for a folder'
 timed 'cannot be flipped here' ablate chain:depth=2 --base hybridized --rounds 2 --processes 2
 grep -q 'keep=kept ' "$folder/out" || fail 'ablate: no row for keep=kept'
 grep -q 'capture=broken' "$folder/out" || fail 'ablate: no row for capture=broken'
