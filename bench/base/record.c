@@ -35,7 +35,7 @@ static bool in_folder(const char *text, size_t length)
 }
 
 /* The text without the folders of the files in it, which stand alone or between the signs that part an option's words:
- * "plan=/home/me/a.csv,keep=kept" is "plan=a.csv,keep=kept". NULL where it is no UTF-8. */
+ * "plan=runs/a.csv,keep=kept" is "plan=a.csv,keep=kept". NULL where it is no UTF-8. */
 static json_t *without_folders(const char *text)
 {
     char *bare = tare__take(1, strlen(text) + 1), *end = bare;
