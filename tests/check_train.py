@@ -144,7 +144,7 @@ def inputs(c):
 def ignored(c):
     """What the process was started to ignore does not stop it."""
     c.n += 1
-    done = subprocess.Popen([c.tare, *"train mlp_mnist --data digits --batch 25 --epochs 30 --checkpoint i.st".split()],
+    done = subprocess.Popen([c.tare, *"train mlp_mnist --data digits --batch 25 --epochs 30 --checkpoint i.st --quiet".split()],
                             cwd=c.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                             preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     while not (c.folder / "i.st").exists() and done.poll() is None:
