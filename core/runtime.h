@@ -58,7 +58,10 @@ typedef struct {
     X(CHOOSE, "choose")                                                                                                \
     X(PREPARE, "prepare")                                                                                              \
     X(SCHEDULE, "schedule")                                                                                            \
-    X(HAND, "hand over")
+    X(HAND, "hand over")                                                                                               \
+    X(FEED, "feed")                                                                                                    \
+    X(READ, "read")                                                                                                    \
+    X(WAIT, "wait")
 typedef enum {
 #define TARE_EVENT_ENUM(name, text) TARE_EVENT_##name,
     TARE_EVENTS(TARE_EVENT_ENUM)
@@ -73,7 +76,9 @@ typedef struct {
      * kernel: geometry and the kernel; append: to the tape; free: a scope's end, or a node that backward has walked (op
      * and path alone, op NULL for a scope). Finer ones, told where `fine`, split what the next of those above would
      * hold: check: operands looked at, records taken; choose: the variant; prepare: geometry and scratch; schedule: the
-     * way from one call of a plan to the next; hand over: of results to their scope, of what was given up. */
+     * way from one call of a plan to the next; hand over: of results to their scope, of what was given up. Told by
+     * whoever has something around a step, with a node without operator: feed: the step's batch waited for and put in
+     * its place; wait: for what is queued; read: of results, and what is made of them. */
     void (*event)(void *owner, tare_event, const tare_node *);
     void *owner;
     bool fine;

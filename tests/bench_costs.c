@@ -36,7 +36,7 @@ static void observe(int process, tare__arm *arm, tare__arm *floor, tare__observa
     o->block = o->step;
     o->null = o->step - o->floor;
     for (int p = 0; p < TARE__PART_COUNT; ++p)
-        o->rung[p] = (double)NAN;
+        o->rung[p] = o->order[TARE__UP][p] = o->order[TARE__DOWN][p] = o->order[TARE__SHAPLEY][p] = (double)NAN;
     for (int probing = 1; probing <= TARE__PROBINGS; ++probing) {
         tare__span_sums *sums = &o->span[probing - 1];
         if (tare__spans_run(&spans, probing, STEPS, sums) != TARE_OK)
@@ -52,7 +52,7 @@ static void take(tare__decomposition *d, int64_t *allocations)
     for (int process = 0; process < PROCESSES; ++process) {
         tare__arm arm, floor;
         tare_counts counts;
-        if (costly_open("functional", &arm) != TARE_OK || costly_open("kernels", &floor) != TARE_OK ||
+        if (costly_open("functional", true, &arm) != TARE_OK || costly_open("kernels", false, &floor) != TARE_OK ||
             tare__arm_count(&arm, &counts) != TARE_OK) {
             (void)fprintf(stderr, "%s\n", tare_error_text());
             exit(1);
@@ -71,11 +71,10 @@ int main(void)
     static const struct {
         tare__part part;
         int64_t *cost;
-    } row[] = {{TARE__PART_KERNEL, &costs.kernel},
-               {TARE__PART_DISPATCH, &costs.fits},
-               {TARE__PART_SHAPE, &costs.infer},
-               {TARE__PART_ALLOCATION, &costs.allocate},
-               {TARE__PART_TAPE, &costs.walk}};
+    } row[] = {{TARE__PART_KERNEL, &costs.kernel}, {TARE__PART_DISPATCH, &costs.fits},
+               {TARE__PART_SHAPE, &costs.infer},   {TARE__PART_ALLOCATION, &costs.allocate},
+               {TARE__PART_TAPE, &costs.walk},     {TARE__PART_INPUT, &costs.feed},
+               {TARE__PART_READBACK, &costs.read}};
     tare__decomposition plain, with;
     int64_t allocations;
     int wrong = 0;
@@ -86,7 +85,8 @@ int main(void)
         take(&with, &allocations);
         *row[i].cost -= PUT;
         tare__part part = row[i].part;
-        double put = PUT * (double)(part == TARE__PART_ALLOCATION ? allocations : DEPTH);
+        bool once = part == TARE__PART_INPUT || part == TARE__PART_READBACK;
+        double put = PUT * (double)(part == TARE__PART_ALLOCATION ? allocations : once ? 1 : DEPTH);
         double found = with.part[part].mean - plain.part[part].mean, elsewhere = 0;
         for (int p = 0; p < TARE__PART_COUNT; ++p)
             if (p != (int)part)

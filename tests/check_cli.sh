@@ -295,12 +295,30 @@ expect 2 '3 arms' explain chain --arms block,step,symbol
 "$tare" explain --markdown >"$folder/parts"
 sed -n '/^| part | what/,/^$/p' "$source/docs/METHOD.md" | sed '/^$/d' | diff -q - "$folder/parts" >/dev/null ||
     fail 'docs/METHOD.md has other parts than tare explain --markdown'
+"$tare" report --markdown >"$folder/charts"
+sed -n '/^| chart | of/,/^$/p' "$source/docs/METHOD.md" | sed '/^$/d' | diff -q - "$folder/charts" >/dev/null ||
+    fail 'docs/METHOD.md has other charts than tare report --markdown'
+expect 2 'a file of records is needed' report
+mkdir "$folder/home"
+cp "$folder/net.json" "$folder/net.safetensors" "$folder/home" 2>/dev/null || "$tare" graph mlp_mnist --save "$folder/home/net.json" >/dev/null
+timed 'kernels' bench "$folder/home/net.json" --batch 1,2 --modes symbol --factor order=program/best --rounds 1 --processes 1 --anonymous --json "$folder/home/secret.jsonl"
+! grep -q -e "$folder" -e '"host"' "$folder/home/secret.jsonl" || fail '--anonymous: a folder or the host is in the records'
+grep -q '"--json","secret.jsonl"' "$folder/home/secret.jsonl" || fail '--anonymous: the command is not in the records'
+grep -q '"order=program/best"' "$folder/home/secret.jsonl" || fail '--anonymous: a bar between values is taken for a folder'
 timed 'cannot be flipped here' ablate chain:depth=2 --base hybridized --rounds 2 --processes 2
 grep -q 'keep=kept ' "$folder/out" || fail 'ablate: no row for keep=kept'
 grep -q 'capture=broken' "$folder/out" || fail 'ablate: no row for capture=broken'
 ! grep -q 'DIFFERS' "$folder/out" || fail 'ablate: an exact flip changes bits'
-timed 'all on less none' ablate chain:depth=2 --base symbol --factors in-place --shapley --rounds 2 --processes 2
+timed 'all on less none' ablate chain:depth=2 --base symbol --factors in-place --shapley --rounds 2 --processes 2 --json "$folder/shares.jsonl"
 grep -q '^  autograd  *tape, not graph' "$folder/out" || fail 'ablate --shapley: no row for autograd'
+expect 0 'files' report "$folder/shares.jsonl" --figures "$folder/shares"
+ls "$folder/shares" | grep -q 'mechanisms.pdf' || fail 'report --figures: no chart of the shares'
+timed 'change the work: feed, ' ablate mlp_mnist --batch 2 --base step --rounds 1 --processes 1
+grep -q '^  workers=.: only input=loader has workers' "$folder/out" || fail 'ablate: workers without a loader'
+timed 'by rungs' explain mlp_mnist --batch 2 --methods --arms functional --rounds 1 --processes 1 --factor input=loader,readback=step --json "$folder/methods.jsonl"
+grep -q '"corners":\["carrier 0000"' "$folder/methods.jsonl" || fail 'explain --methods: the carrier was not timed'
+grep -q '\["functional kernels unfed","input wait"\]' "$folder/methods.jsonl" || fail 'explain: no rung for the input wait'
+expect 0 'all as written' verify "$folder/methods.jsonl"
 timed 'unattributed' explain chain:depth=3 --arms functional --rounds 2 --processes 2
 expect 2 'means nothing on symbol' ablate chain --base symbol --factors storage=malloc
 expect 2 'cannot be flipped on symbol' ablate chain --base symbol --factors storage

@@ -5,7 +5,8 @@
 
 Of every thread the spans nest: two of them lie apart or one in the other. Of the caller's, the categories lie in each
 other in their order. A step has a span with a kernel's name for each kernel call that tare count counts; the
-pieces of a call lie in its span and are all there; at a step's end the bytes are what they were before it.
+pieces of a call lie in its span and are all there; where calls are queued every call has its pieces, on other threads
+than the caller's, begun after it was handed over began; at a step's end the bytes are what they were before it.
 """
 import copy
 import json
@@ -47,7 +48,19 @@ def nesting_errors(spans):
         open_spans.append(s)
 
 
-def piece_errors(events):
+def queued_errors(calls, kernels):
+    """A call of pieces for each kernel span, in their order."""
+    kernels = [k for k in kernels if k["args"]["variant"]]
+    if [call[0]["name"] for call in calls] != [k["args"]["operator"] for k in kernels]:
+        yield f"{len(calls)} calls have run of {len(kernels)} that were handed over, or others"
+    for call, k in zip(calls, kernels):
+        if any(p["tid"] == 0 for p in call):
+            yield f"the caller runs pieces of a {k['args']['operator']} that is queued"
+        if any(p["ts"] < k["ts"] - ROUNDING for p in call):
+            yield f"a {k['args']['operator']} runs before it is handed over"
+
+
+def piece_errors(events, queued):
     """Pieces come in calls; a call's are all there, in one kernel span of its operator."""
     pieces = [e for e in events if e.get("cat") == "piece"]
     kernels = [e for e in events if e.get("cat") == "event" and e["name"] == "kernel"]
@@ -59,13 +72,17 @@ def piece_errors(events):
     for call in calls:
         if [p["args"]["piece"] for p in call] != list(range(call[0]["args"]["pieces"])):
             yield f"a call of {call[0]['args']['pieces']} pieces of {call[0]['name']} has {len(call)}"
+    if queued:
+        yield from queued_errors(calls, kernels)
+        return
+    for call in calls:
         around = [k for k in kernels if k["args"]["operator"] == call[0]["name"] and all(
             k["ts"] - ROUNDING <= p["ts"] and p["ts"] + p["dur"] <= k["ts"] + k["dur"] + ROUNDING for p in call)]
         if len(around) != 1:
             yield f"the pieces of a {call[0]['name']} lie in {len(around)} kernel spans"
 
 
-def arm_errors(events, steps, kernel_calls):
+def arm_errors(events, steps, kernel_calls, queued=False):
     spans = [e for e in events if e["ph"] == "X"]
     for tid in {s["tid"] for s in spans}:
         yield from nesting_errors([s for s in spans if s["tid"] == tid])
@@ -77,7 +94,7 @@ def arm_errors(events, steps, kernel_calls):
         yield f"{len(kernels)} kernel spans in {steps} steps, not {kernel_calls} in each"
     yield from (f"a variant where no kernel runs: {s}" for s in spans
                 if s["cat"] == "event" and s["name"] != "kernel" and s["args"]["variant"] is not None)
-    yield from piece_errors(events)
+    yield from piece_errors(events, queued)
     live = [e["args"]["bytes"] for e in events if e["ph"] == "C"]
     if not live or live[0] != live[-1]:
         yield f"the live bytes begin at {live[:1]} and end at {live[-1:]}"
@@ -120,6 +137,9 @@ def prove(trace, calls):
                    lambda events: events.append({**[e for e in events if e["ph"] == "C"][-1], "args": {"bytes": 7}})):
         if not broken(change):
             sys.exit("check_trace: a broken timeline was not found")
+    events = arms_of(trace)["block"]  # its calls are not queued
+    if not list(arm_errors(events, 2, calls["block"], True)):
+        sys.exit("check_trace: pieces of no queue were not found")
     if not list(format_errors({**trace, "traceEvents": [{"ph": "X"}]})):
         sys.exit("check_trace: a broken event was not found")
 
@@ -132,6 +152,8 @@ def main(build):
             (["mlp", "--batch", "64", "--optimizer", "sgd", "--threads", "2"], "block,hybridized,symbol,step,kernels"),
             (["chain:depth=3"], "invoke,hybridblock,functional,static_alloc,static_shape"),
             (["lenet", "--batch", "2", "--infer"], "functional,symbol"),
+            (["mlp", "--batch", "64", "--optimizer", "sgd", "--factor", "engine=queue"], "block,hybridized,symbol,step"),
+            (["mlp", "--batch", "64", "--threads", "3", "--factor", "engine=queue,sync=step"], "functional,symbol"),
         ]
         for i, (words, modes) in enumerate(runs):
             trace, calls = take(pathlib.Path(build).resolve(), folder, words, modes, 2)
@@ -142,7 +164,7 @@ def main(build):
             if list(arms) != modes.split(","):
                 wrong.append(f"arms {list(arms)}")
             for name, events in arms.items():
-                wrong += [f"{words[0]}, {name}: {error}" for error in arm_errors(events, 2, calls[name])]
+                wrong += [f"{words[0]}, {name}: {error}" for error in arm_errors(events, 2, calls[name], "engine=queue" in " ".join(words))]
                 spans += len(events)
                 phases = [e["name"] for e in events if e.get("cat") == "phase" and e["ts"] < min(
                     s["ts"] + s["dur"] for s in events if s.get("cat") == "step")]

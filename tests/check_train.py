@@ -111,10 +111,40 @@ def resume(c):
             c.fail(f"{number.name}: other epochs when resumed: {seen} not {wanted}")
 
 
+def inputs(c):
+    """However batches come, they are the same; a loader goes on where it was resumed; an epoch's loss is read as told."""
+    line = "train mlp_mnist --data digits --batch 25 --epochs 2 --json x.jsonl"
+    raw = losses(c.run(f"{line} --save wanted.st"))
+    for factor in ("input=loader", "input=loader,workers=2,prefetch=3", "loop=metric", "loop=fit"):
+        if losses(c.run(f"{line} --factor {factor} --save is.st")) != raw:
+            c.fail(f"{factor}: other losses")
+        c.same("is.st", "wanted.st")
+    factors = c.records("x.jsonl")[0]["factors"]
+    if (factors["loop"], factors["readback"], factors["feed"]) != ("fit", "step", "bound"):
+        c.fail(f"loop=fit is recorded as {factors}")
+    text = c.run(f"{line} --mode functional --factor input=loader,workers=1,readback=epoch --save is.st")
+    c.same("is.st", "wanted.st")
+    if losses(text) == raw or c.records("x.jsonl")[0]["factors"]["readback"] != "epoch":
+        c.fail("readback=epoch gives the mean of every step's loss")
+    c.run(f"{line} --no-shuffle --save wanted.st")
+    for factor in ("input=slices", "input=slices,readback=epoch", "input=loader,workers=1"):
+        c.run(f"{line} --no-shuffle --factor {factor} --save is.st")
+        c.same("is.st", "wanted.st")
+    c.run(f"{line} --epochs 1 --checkpoint l.st --factor input=loader,workers=2")
+    c.run("train mlp_mnist --data digits --resume l.st --epochs 3 --save is.st --factor input=loader,workers=2")
+    c.run("train mlp_mnist --data digits --batch 25 --epochs 3 --save wanted.st")
+    c.same("is.st", "wanted.st")
+    c.run("train mlp_mnist --data digits --factor input=slices", 2, "a view is of neighbours")
+    c.run("train mlp_mnist --data digits --batch 1000 --factor input=loader", 2, "300 rows in batches of 1000")
+    c.run("train mlp_mnist --data digits --factor feed=copied", 2, "means nothing in tare train")
+    c.run("train mlp_mnist --data digits --factor iterator=shared", 2, "means nothing here|means nothing in tare train")
+    c.run("train mlp_mnist --data digits --factor workers=2", 2, "only input=loader has workers")
+
+
 def ignored(c):
     """What the process was started to ignore does not stop it."""
     c.n += 1
-    done = subprocess.Popen([c.tare, *"train mlp_mnist --data digits --batch 25 --epochs 30 --checkpoint i.st".split()],
+    done = subprocess.Popen([c.tare, *"train mlp_mnist --data digits --batch 25 --epochs 30 --checkpoint i.st --quiet".split()],
                             cwd=c.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                             preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     while not (c.folder / "i.st").exists() and done.poll() is None:
@@ -228,7 +258,7 @@ def main(build):
         (c.folder / "inputs.idx").write_bytes(images)
         (c.folder / "unlabelled").mkdir()
         (c.folder / "unlabelled/t10k-images.idx3-ubyte").write_bytes(images)
-        for check in (validation, resume, ignored, progress, defaults, predictions, refusals):
+        for check in (validation, resume, inputs, ignored, progress, defaults, predictions, refusals):
             check(c)
         c.failures += [f"{part} was left" for part in c.folder.rglob("*.part")]
     print("\n".join(c.failures[:40]))

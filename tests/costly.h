@@ -1,6 +1,6 @@
 /* costly.h - a net whose costs are known: a chain of one operator that takes its time, each in its own place, to choose
  * its variant, to compute its geometry, to infer, to run, and to walk back; and a device that takes its time to
- * allocate.
+ * allocate and to copy.
  *
  * How time passes, spend(), is for the including file to say, and what each costs, in `costs`. */
 #ifndef TARE_TESTS_COSTLY_H
@@ -19,7 +19,7 @@
 enum { DEPTH = 5 };
 
 static struct {
-    int64_t fits, prepare, infer, kernel, walk, allocate;
+    int64_t fits, prepare, infer, kernel, walk, allocate, feed, read;
 } costs;
 static void spend(int64_t ns);
 
@@ -117,14 +117,21 @@ static const tare_net_type net = {.name = "costly",
                                   .build = build,
                                   .forward = {forward}};
 
-/* The CPU, but for the price of an allocation. */
+/* The CPU, but for the price of an allocation and of a copy. */
 static void *(*cpu_alloc)(tare_device *, tare_memory_category, size_t);
+static tare_status (*cpu_copy)(tare_device *, void *, const void *, size_t, tare_copy_direction);
 
 static void *alloc(tare_device *d, tare_memory_category category, size_t bytes)
 {
     if (category == TARE_MEMORY_WORK)
         spend(costs.allocate);
     return cpu_alloc(d, category, bytes);
+}
+
+static tare_status copy(tare_device *d, void *to, const void *from, size_t bytes, tare_copy_direction way)
+{
+    spend(way == TARE_COPY_TO_HOST ? costs.read : costs.feed);
+    return cpu_copy(d, to, from, bytes, way);
 }
 
 static tare_status open_device(tare_runtime *rt, void *owner, tare_device **out)
@@ -135,18 +142,25 @@ static tare_status open_device(tare_runtime *rt, void *owner, tare_device **out)
         return status;
     cpu_alloc = (*out)->alloc;
     (*out)->alloc = alloc;
+    cpu_copy = (*out)->copy;
+    (*out)->copy = copy;
     return TARE_OK;
 }
 
 /* ---- arms ----------------------------------------------------------------------------------------------------*/
 
-/* An imperative arm takes its storage from the heap, so that each taking is an allocation. */
-static inline tare_status costly_open(const char *rung, tare__arm *a)
+/* An imperative arm takes its storage from the heap, so that each taking is an allocation. around: its batch is copied
+ * into its place, and its outputs are read. */
+static inline tare_status costly_open(const char *rung, bool around, tare__arm *a)
 {
     const tare__task task = {.net = "costly", .net_type = &net, .seed = 1, .open_device = open_device};
     tare__setting setting = tare__setting_of(tare__rung_find(rung), false);
     if (setting.level[TARE__STORAGE] == TARE__STORAGE_POOL)
         setting.level[TARE__STORAGE] = TARE__STORAGE_MALLOC;
+    if (around) {
+        setting.level[TARE__FEED] = TARE__FEED_COPIED;
+        setting.level[TARE__READBACK] = TARE__READBACK_STEP;
+    }
     tare_status status = tare__arm_open(a, &task, &setting, rung);
     return status ? status : tare__arm_prepare(a);
 }

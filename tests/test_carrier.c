@@ -6,6 +6,7 @@
 
 #include "../bench/arm/arm.h"
 #include "../bench/arm/digest.h"
+#include "../bench/arm/mechanisms.h"
 #include "spine.h"
 
 enum { STEPS = 2 };
@@ -33,22 +34,12 @@ static tare__task task_of(int i)
                         .seed = 7};
 }
 
-/* The carrier with the mechanisms of a combination at work. */
-static tare__setting setting_of(int combination, bool with_update)
+/* The carrier with the mechanisms of a set at work; their bits. */
+static tare__setting setting_of(unsigned set, bool with_update, int *combination)
 {
-    static const struct {
-        int bit, factor, on, off;
-    } mechanism[] = {
-        {TARE_CARRY_NAMED, TARE__API, TARE__API_INVOKE, TARE__API_FUNCTIONAL},
-        {TARE_CARRY_CHOSEN, TARE__DISPATCH, TARE__DISPATCH_CALL, TARE__DISPATCH_BOUND},
-        {TARE_CARRY_INFERRED, TARE__SHAPE, TARE__SHAPE_INFERRED, TARE__SHAPE_FROZEN},
-        {TARE_CARRY_POOLED, TARE__STORAGE, TARE__STORAGE_POOL, TARE__STORAGE_PLANNED},
-        {TARE_CARRY_TAPED, TARE__AUTOGRAD, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH},
-        {TARE_CARRY_QUEUED, TARE__ENGINE, TARE__ENGINE_QUEUE, TARE__ENGINE_DIRECT},
-    };
-    tare__setting s = tare__setting_of(tare__rung_find("carrier"), with_update);
-    for (int k = 0; k < 6; ++k)
-        s.level[mechanism[k].factor] = combination & mechanism[k].bit ? mechanism[k].on : mechanism[k].off;
+    const tare__setting plain = tare__setting_of(tare__rung_find("carrier"), with_update);
+    tare__setting s = tare__mechanisms_on(&plain, set, with_update);
+    *combination = tare__mechanisms_combination(&s);
     return s;
 }
 
@@ -74,8 +65,12 @@ START_TEST(every_combination_computes_the_same)
     int n_first, n;
     must(tare__digest_run(&task, &plain, STEPS, NULL, NULL, &first));
     uint64_t calls = calls_of(&task, &plain, &n_first);
-    for (int combination = 0; combination < TARE_CARRY_COMBINATIONS; ++combination) {
-        tare__setting s = setting_of(combination, task.optimizer != NULL);
+    uint64_t seen = 0;
+    for (unsigned set = 0; set < TARE_CARRY_COMBINATIONS; ++set) {
+        int combination;
+        tare__setting s = setting_of(set, task.optimizer != NULL, &combination);
+        ck_assert(!(seen >> combination & 1));
+        seen |= UINT64_C(1) << combination;
         s.level[TARE__THREADS] = 1 + combination % 3;
         must(tare__digest_run(&task, &s, STEPS, NULL, NULL, &found));
         ck_assert_msg(tare__digest_equal(&first, &found, &what), "%s, combination %d: other %s than functional's",
@@ -90,8 +85,9 @@ END_TEST
 START_TEST(a_mechanism_counts_only_where_it_is_on)
 {
     tare__task task = task_of(0);
-    for (int combination = 0; combination < TARE_CARRY_COMBINATIONS; ++combination) {
-        tare__setting s = setting_of(combination, false);
+    for (unsigned set = 0; set < TARE_CARRY_COMBINATIONS; ++set) {
+        int combination;
+        tare__setting s = setting_of(set, false, &combination);
         tare__arm arm;
         must(tare__arm_open(&arm, &task, &s, "counted"));
         must(tare__arm_prepare(&arm));
@@ -121,8 +117,9 @@ END_TEST
 START_TEST(a_step_that_strays_is_an_error)
 {
     tare__task task = task_of(0);
-    for (int combination = 0; combination < TARE_CARRY_COMBINATIONS; combination += 7) {
-        tare__setting s = setting_of(combination, false);
+    for (unsigned set = 0; set < TARE_CARRY_COMBINATIONS; set += 7) {
+        int combination;
+        tare__setting s = setting_of(set, false, &combination);
         tare__arm arm;
         must(tare__arm_open(&arm, &task, &s, "strays"));
         must(tare__arm_prepare(&arm));

@@ -35,7 +35,8 @@ static void tell(story s, tare__observation *o)
                                    .floor = truth[TARE__PART_KERNEL] * drift,
                                    .null = (step - truth[TARE__PART_KERNEL]) * drift};
         for (int p = 0; p < TARE__PART_COUNT; ++p)
-            o[k].rung[p] = (double)NAN;
+            o[k].rung[p] = o[k].order[TARE__UP][p] = o[k].order[TARE__DOWN][p] = o[k].order[TARE__SHAPLEY][p] =
+                (double)NAN;
         for (int m = 0; m < TARE__PROBINGS; ++m)
             for (int p = 0; p < TARE__PART_COUNT; ++p) {
                 double ns = p == TARE__PART_KERNEL  ? truth[p] + truth[TARE__PART_CACHE]
@@ -143,6 +144,31 @@ START_TEST(closed_when_it_is)
 }
 END_TEST
 
+/* What is said of a part: by its spans, by rungs, in each order; only by those that say something. */
+START_TEST(methods)
+{
+    static tare__observation o[PROCESSES * ROUNDS];
+    tare__decomposition d;
+    double least, most;
+    tell((story){.probe = 15}, o);
+    for (int k = 0; k < PROCESSES * ROUNDS; ++k) {
+        o[k].rung[TARE__PART_TAPE] = 2500;
+        o[k].order[TARE__UP][TARE__PART_TAPE] = 1000;
+        o[k].order[TARE__DOWN][TARE__PART_TAPE] = 4000;
+        o[k].order[TARE__SHAPLEY][TARE__PART_TAPE] = 3000;
+    }
+    tare__decompose(o, PROCESSES * ROUNDS, 1, 40, &d);
+    ck_assert_int_eq(tare__methods_of(&d, TARE__PART_TAPE, &least, &most), 5);
+    ck_assert_double_eq_tol(least, 1000, 1e-6);
+    ck_assert_double_eq_tol(most, 4000, 1e-6);
+    ck_assert_int_eq(tare__methods_of(&d, TARE__PART_SHAPE, &least, &most), 1);
+    ck_assert_double_eq_tol(most - least, 0, 1e-6);
+    tare__decompose(o, PROCESSES * ROUNDS, 1, 1e6, &d); /* nodes that are too short for spans */
+    ck_assert_int_eq(tare__methods_of(&d, TARE__PART_TAPE, &least, &most), 4);
+    ck_assert_int_eq(tare__methods_of(&d, TARE__PART_SHAPE, &least, &most), 0);
+}
+END_TEST
+
 START_TEST(nothing)
 {
     tare__decomposition d;
@@ -152,4 +178,5 @@ START_TEST(nothing)
 }
 END_TEST
 
-SUITE_MAIN("decompose", parts_come_out, limits, what_stands_in_no_part, short_nodes, closed_when_it_is, nothing)
+SUITE_MAIN("decompose", parts_come_out, limits, what_stands_in_no_part, short_nodes, closed_when_it_is, methods,
+           nothing)

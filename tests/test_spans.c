@@ -2,11 +2,21 @@
  * reading the clock costs is found and taken off, and a step that does not add up is refused.
  *
  * The net is a chain of one operator whose every part ticks: choosing its variant, its geometry, its inference, its
- * kernel, its gradient's walk; the device's allocation ticks too. */
+ * kernel, its gradient's walk; the device's allocation and copies tick too. */
 #include "costly.h"
 #include "draws.h"
 
-enum { FITS = 70, PREPARE = 30, INFER = 200, KERNEL = 90000, WALK = 500, ALLOCATE = 40, READ = 7 };
+enum {
+    FITS = 70,
+    PREPARE = 30,
+    INFER = 200,
+    KERNEL = 90000,
+    WALK = 500,
+    ALLOCATE = 40,
+    FEED = 800,
+    COPY_OUT = 300,
+    READ = 7
+};
 
 static int64_t clock_at;
 static int64_t read_costs;
@@ -33,7 +43,7 @@ static double step_of(tare__arm *a)
 enum { ROUNDS = 6 };
 
 /* Rounds of the arm and its floor, as a run has them; steps longer than they were by `share`. */
-static void observe(const char *rung, double share, tare__decomposition *d, int64_t *allocations)
+static void observe(const char *rung, bool around, double share, tare__decomposition *d, int64_t *allocations)
 {
     tare__arm arm, floor;
     tare__observation o[ROUNDS];
@@ -44,8 +54,10 @@ static void observe(const char *rung, double share, tare__decomposition *d, int6
     costs.kernel = KERNEL;
     costs.walk = WALK;
     costs.allocate = ALLOCATE;
-    ck_assert_msg(costly_open(rung, &arm) == TARE_OK, "%s", tare_error_text());
-    ck_assert_msg(costly_open("kernels", &floor) == TARE_OK, "%s", tare_error_text());
+    costs.feed = FEED;
+    costs.read = COPY_OUT;
+    ck_assert_msg(costly_open(rung, around, &arm) == TARE_OK, "%s", tare_error_text());
+    ck_assert_msg(costly_open("kernels", false, &floor) == TARE_OK, "%s", tare_error_text());
     tare_counts counts;
     ck_assert_int_eq(tare__arm_count(&arm, &counts), TARE_OK);
     *allocations = counts.allocations;
@@ -55,7 +67,8 @@ static void observe(const char *rung, double share, tare__decomposition *d, int6
         o[k].block = o[k].step;
         o[k].null = o[k].step - o[k].floor;
         for (int p = 0; p < TARE__PART_COUNT; ++p)
-            o[k].rung[p] = (double)NAN;
+            o[k].rung[p] = o[k].order[TARE__UP][p] = o[k].order[TARE__DOWN][p] = o[k].order[TARE__SHAPLEY][p] =
+                (double)NAN;
         for (int probing = 1; probing <= TARE__PROBINGS; ++probing) {
             tare__span_sums *sums = &o[k].span[probing - 1];
             *sums = (tare__span_sums){0};
@@ -83,7 +96,7 @@ static void check_rows(int64_t reading)
     tare__decomposition d;
     int64_t allocations;
     read_costs = reading;
-    observe("functional", 0, &d, &allocations);
+    observe("functional", false, 0, &d, &allocations);
     ck_assert_msg(d.closed, "%s", d.cause);
     ck_assert(d.by_spans);
     ck_assert_double_eq_tol(d.probe_ns, (double)read_costs, 1e-9);
@@ -110,7 +123,7 @@ static void check_captured(const char *rung, double dispatch)
     tare__decomposition d;
     int64_t allocations;
     read_costs = READ;
-    observe(rung, 0, &d, &allocations);
+    observe(rung, false, 0, &d, &allocations);
     ck_assert_msg(d.closed, "%s", d.cause);
     is(&d, TARE__PART_KERNEL, DEPTH * KERNEL);
     is(&d, TARE__PART_DISPATCH, dispatch);
@@ -127,20 +140,43 @@ START_TEST(what_a_plan_saves)
 }
 END_TEST
 
+static void check_around(const char *rung, double copied, double tape)
+{
+    tare__decomposition d;
+    int64_t allocations;
+    read_costs = READ;
+    observe(rung, true, 0, &d, &allocations);
+    ck_assert_msg(d.closed, "%s", d.cause);
+    is(&d, TARE__PART_KERNEL, DEPTH * KERNEL);
+    is(&d, TARE__PART_TAPE, tape);
+    is(&d, TARE__PART_INPUT, copied);
+    is(&d, TARE__PART_READBACK, COPY_OUT);
+    is(&d, TARE__PART_UNATTRIBUTED, 0);
+}
+
+/* The batch copied into its place before a step, the outputs read after it. */
+START_TEST(what_is_around_a_step)
+{
+    check_around("functional", FEED, DEPTH * WALK);
+    check_around("static_shape", FEED, 0);
+    check_around("symbol", FEED, 0);
+}
+END_TEST
+
 START_TEST(what_does_not_add_up_is_refused)
 {
     tare__decomposition d;
     int64_t allocations;
     read_costs = READ;
-    observe("functional", 0.03, &d, &allocations);
+    observe("functional", false, 0.03, &d, &allocations);
     ck_assert(!d.closed);
     ck_assert_str_ne(d.cause, "");
-    observe("functional", -0.03, &d, &allocations);
+    observe("functional", false, -0.03, &d, &allocations);
     ck_assert(!d.closed);
-    observe("functional", 0.01, &d, &allocations);
+    observe("functional", false, 0.01, &d, &allocations);
     ck_assert(d.closed);
     is(&d, TARE__PART_UNATTRIBUTED, 0.01 / 1.01 * d.step.mean);
 }
 END_TEST
 
-SUITE_MAIN("spans", each_in_its_row, what_a_plan_saves, what_does_not_add_up_is_refused)
+SUITE_MAIN("spans", each_in_its_row, what_a_plan_saves, what_is_around_a_step, what_does_not_add_up_is_refused)

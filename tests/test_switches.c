@@ -6,6 +6,7 @@
 #include "../bench/arm/digest.h"
 #include "../bench/arm/facts.h"
 #include "../bench/arm/input.h"
+#include "../bench/arm/step.h"
 #include "../bench/measure/measure.h"
 #include "../data/metrics.h"
 #include "spine.h"
@@ -79,6 +80,7 @@ START_TEST(what_is_around_a_step_changes_no_bit)
                                         "input=loader,workers=3",
                                         "readback=step",
                                         "input=loader,workers=2,readback=step",
+                                        "input=slices,readback=epoch",
                                         "feed=copied",
                                         "loop=metric",
                                         "warm-up=off",
@@ -115,6 +117,50 @@ START_TEST(a_view_a_step_moves_the_input)
         must(tare__arm_count(&a, &step));
         ck_assert_msg((step.patches > 0) == (k > 0), "%s: %lld patches", flips[k], (long long)step.patches);
         ck_assert_int_eq(a.input_wait_ns > 0, k > 0);
+        tare__arm_close(&a);
+        ck_assert_int_eq(a.lost, 0);
+    }
+}
+END_TEST
+
+static void count_event(void *owner, tare_event event, const tare_node *n)
+{
+    (void)n;
+    ++((int *)owner)[event];
+}
+
+/* What is around a step is told, and is where it is asked for: in an epoch's first steps, and in its last. */
+START_TEST(what_is_around_a_step_is_told)
+{
+    static const struct {
+        const char *flips;
+        int feeds, waits, reads, reads_last; /* of a step; reads of an epoch's last one */
+    } told[] = {{"readback=end", 0, 0, 0, 0},
+                {"readback=step", 0, 0, 1, 1},
+                {"input=slices,readback=step", 1, 0, 1, 1},
+                {"input=loader,workers=1,readback=epoch", 1, 0, 0, 1},
+                {"feed=copied,loop=metric", 1, 0, 1, 1},
+                {"engine=queue,sync=end", 0, 0, 0, 0},
+                {"engine=queue,sync=none", 0, 0, 0, 0},
+                {"engine=queue,sync=step", 0, 1, 0, 0}};
+    const tare__task task = task_of("mlp_mnist", NULL);
+    for (size_t k = 0; k < sizeof told / sizeof *told; ++k) {
+        tare__arm a;
+        if (strcmp(rungs[_i], "kernels") == 0 && strstr(told[k].flips, "queue"))
+            continue;
+        open_arm(&a, &task, rungs[_i], told[k].flips);
+        const int64_t epoch = a.input ? tare__input_steps(&a) : 2;
+        for (int64_t s = 0; s < 2 * epoch; ++s) {
+            int n[TARE_EVENT_COUNT] = {0}, reads = (s + 1) % epoch ? told[k].reads : told[k].reads_last;
+            tare__arm_tell(&a, (tare_trace){.event = count_event, .owner = n});
+            must(tare__arm_step_told(&a));
+            ck_assert_msg(n[TARE_EVENT_FEED] == told[k].feeds && n[TARE_EVENT_WAIT] == told[k].waits &&
+                              n[TARE_EVENT_READ] == reads,
+                          "%s with %s: step %lld of %lld: %d, %d, %d", rungs[_i], told[k].flips, (long long)s,
+                          (long long)epoch, n[TARE_EVENT_FEED], n[TARE_EVENT_WAIT], n[TARE_EVENT_READ]);
+        }
+        tare__arm_tell(&a, (tare_trace){0});
+        must(tare_runtime_wait(a.rt));
         tare__arm_close(&a);
         ck_assert_int_eq(a.lost, 0);
     }
@@ -370,10 +416,19 @@ START_TEST(what_means_nothing_is_refused)
         {"bench", "input-gradient=on", true, false, false},
         {"bench", "rescale=sum", true, false, false},
         {"bench", "sync=none", true, true, false},
+        {"bench", "engine=queue,sync=none", true, true, true},
+        {"agree", "engine=queue,sync=step", true, true, false},
+        {"bench", "readback=epoch", true, true, false},
+        {"bench", "input=slices,readback=epoch", true, true, true},
+        {"bench", "loop=fit,readback=epoch", true, true, false},
         {"bench", "validation=inside", true, true, false},
         {"train", "validation=inside,sequence=fixed", true, true, true},
-        {"train", "input=loader", true, true, false},
-        {"train", "readback=step", true, true, false},
+        {"train", "input=loader,workers=2", true, true, true},
+        {"train", "readback=step,loop=metric", true, true, true},
+        {"train", "readback=epoch", true, true, true},
+        {"train", "readback=epoch,loop=fit", true, true, false},
+        {"train", "feed=copied", true, true, false},
+        {"train", "input=slices,iterator=shared", true, true, false},
         {"agree", "clock=cpu", true, true, false},
         {"agree", "warm-up=off", true, true, false},
         {"bench", "clock=cpu,warm-up=off", true, true, true},
@@ -402,6 +457,7 @@ int main(void)
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, what_is_around_a_step_changes_no_bit, 0, RUNGS);
     tcase_add_test(tests, a_view_a_step_moves_the_input);
+    tcase_add_loop_test(tests, what_is_around_a_step_is_told, 0, RUNGS);
     tcase_add_test(tests, a_copied_batch_is_written);
     tcase_add_loop_test(tests, the_inputs_gradient_is_more_calls_and_the_same_results, 0, RUNGS);
     tcase_add_loop_test(tests, the_sums_gradient_is_the_means_times_the_samples, 0, RUNGS);

@@ -30,6 +30,7 @@ typedef struct {
     uint64_t seed;
     tare_device_open *open_device; /* NULL: the CPU */
     void *device_owner;
+    const struct tare__set *set;       /* what batches are made of; NULL: the resident batch several times over */
     struct tare__shared_order *shared; /* for arms with iterator=shared; NULL: there is none */
 } tare__task;
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "arm_private.h"
+#include "mechanisms.h"
 
 static tare_status forward_and_back(tare__arm *a, tare_value *kept[2])
 {
@@ -89,13 +90,6 @@ static void describe(tare__arm *a)
 
 tare_status tare__arm_carry(tare__arm *a)
 {
-    const int *level = a->setting.level;
-    int combination = (level[TARE__API] == TARE__API_INVOKE ? TARE_CARRY_NAMED : 0) |
-                      (level[TARE__DISPATCH] == TARE__DISPATCH_CALL ? TARE_CARRY_CHOSEN : 0) |
-                      (level[TARE__SHAPE] == TARE__SHAPE_INFERRED ? TARE_CARRY_INFERRED : 0) |
-                      (level[TARE__STORAGE] == TARE__STORAGE_POOL ? TARE_CARRY_POOLED : 0) |
-                      (level[TARE__AUTOGRAD] == TARE__AUTOGRAD_TAPE ? TARE_CARRY_TAPED : 0) |
-                      (level[TARE__ENGINE] == TARE__ENGINE_QUEUE ? TARE_CARRY_QUEUED : 0);
     tare_status status = tare__arm_bind(a);
     if (status == TARE_OK)
         status = tare__arm_mode(a);
@@ -103,7 +97,7 @@ tare_status tare__arm_carry(tare__arm *a)
         return status;
     a->step = step;
     describe(a);
-    return tare_carrier_new(a->mode, &a->carried, combination, &a->carrier);
+    return tare_carrier_new(a->mode, &a->carried, tare__mechanisms_combination(&a->setting), &a->carrier);
 }
 
 void tare__arm_uncarry(tare__arm *a)

@@ -16,9 +16,10 @@ typedef struct {
 typedef void callback(void *owner, const logs *);
 
 struct tare__around {
-    bool reads, fed, measures, fits; /* readback, feed, a metric, callbacks */
-    char *host[2];                   /* feed=copied: the batch that is copied */
-    char *read[2];                   /* outputs, targets, as the last step had them */
+    bool waits, reads, fed, measures, fits; /* sync, readback, feed, a metric, callbacks */
+    int64_t every, n_steps;                 /* reads after so many steps; taken so far */
+    char *host[2];                          /* feed=copied: the batch that is copied */
+    char *read[2];                          /* outputs, targets, as the last step had them */
     size_t room[2];
     float loss;
     tare_memory memory;
@@ -53,6 +54,14 @@ const char *tare__around_line(const tare__arm *a)
     return a->around->line;
 }
 
+/* What passed since the event before, told of a step that is traced. */
+static void tell(const tare__arm *a, tare_event event)
+{
+    static const tare_node nothing;
+    if (a->rt->trace.event)
+        tare_trace_tell(&a->rt->trace, event, &nothing);
+}
+
 /* ---- before -----------------------------------------------------------------------------------------------------*/
 
 static tare_status copy_batch(tare__arm *a)
@@ -66,13 +75,14 @@ static tare_status copy_batch(tare__arm *a)
 tare_status tare__around_begin(tare__arm *a)
 {
     tare_status status = TARE_OK;
-    if (a->optimizer && tare_optimizer_scheduled(a->optimizer))
+    if (a->input || (a->around && a->around->fed)) {
+        int64_t begin = tare__clock_ns();
+        status = a->input ? tare__input_next(a) : copy_batch(a);
+        a->input_wait_ns += tare__clock_ns() - begin;
+        tell(a, TARE_EVENT_FEED);
+    }
+    if (status == TARE_OK && a->optimizer && tare_optimizer_scheduled(a->optimizer))
         status = tare_optimizer_advance(a->optimizer);
-    if (!a->around || status != TARE_OK || (!a->input && !a->around->fed))
-        return status;
-    int64_t begin = tare__clock_ns();
-    status = a->input ? tare__input_next(a) : copy_batch(a);
-    a->input_wait_ns += tare__clock_ns() - begin;
     return status;
 }
 
@@ -127,14 +137,23 @@ static void call_back(tare__arm *a)
 
 tare_status tare__around_end(tare__arm *a)
 {
-    const struct tare__around *r = a->around;
+    struct tare__around *r = a->around;
     tare_status status = TARE_OK;
-    if (r && r->reads)
+    if (!r)
+        return status;
+    if (r->waits) {
+        status = tare_runtime_wait(a->rt);
+        tell(a, TARE_EVENT_WAIT);
+    }
+    const bool reads = r->reads && ++r->n_steps % r->every == 0;
+    if (reads && status == TARE_OK)
         status = read_back(a);
-    if (r && r->measures && status == TARE_OK)
+    if (r->measures && status == TARE_OK)
         status = measure(a);
-    if (r && r->fits && status == TARE_OK)
+    if (r->fits && status == TARE_OK)
         call_back(a);
+    if (reads || r->measures)
+        tell(a, TARE_EVENT_READ);
     return status;
 }
 
@@ -172,19 +191,26 @@ static tare_status open_parts(tare__arm *a)
         status = open_metric(a, r);
     if (level[TARE__LOOP] != TARE__LOOP_BARE || r->reads)
         a->keep = true;
-    return status == TARE_OK ? tare__input_open(a) : status;
+    if (status == TARE_OK)
+        status = tare__input_open(a);
+    if (status == TARE_OK && level[TARE__READBACK] == TARE__READBACK_EPOCH)
+        r->every = tare__input_steps(a);
+    return status;
 }
 
 tare_status tare__around_open(tare__arm *a)
 {
     const int *level = a->setting.level;
     const bool scheduled = a->optimizer && tare_optimizer_scheduled(a->optimizer);
-    const struct tare__around wanted = {.reads = level[TARE__READBACK] == TARE__READBACK_STEP ||
-                                                 level[TARE__LOOP] == TARE__LOOP_FIT,
-                                        .fed = level[TARE__FEED] == TARE__FEED_COPIED,
-                                        .measures = level[TARE__LOOP] != TARE__LOOP_BARE,
-                                        .fits = level[TARE__LOOP] == TARE__LOOP_FIT};
-    const bool any = wanted.reads || wanted.fed || wanted.measures || level[TARE__INPUT] != TARE__INPUT_RESIDENT;
+    const struct tare__around wanted = {
+        .waits = level[TARE__SYNC] == TARE__SYNC_STEP && level[TARE__ENGINE] == TARE__ENGINE_QUEUE,
+        .every = 1,
+        .reads = level[TARE__READBACK] != TARE__READBACK_END || level[TARE__LOOP] == TARE__LOOP_FIT,
+        .fed = level[TARE__FEED] == TARE__FEED_COPIED,
+        .measures = level[TARE__LOOP] != TARE__LOOP_BARE,
+        .fits = level[TARE__LOOP] == TARE__LOOP_FIT};
+    const bool any =
+        wanted.waits || wanted.reads || wanted.fed || wanted.measures || level[TARE__INPUT] != TARE__INPUT_RESIDENT;
     tare_status status = TARE_OK;
     if (any) {
         a->around = tare__take(1, sizeof *a->around);

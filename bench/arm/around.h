@@ -1,5 +1,6 @@
-/* around.h - what an arm does around its step: the learning rate's schedule, the next batch, what is read of the step,
- * and the loop's own work (metric, callbacks). Where the setting asks for none of it, nothing is around the step. */
+/* around.h - what an arm does around its step: the next batch, the learning rate's schedule, a wait for what is queued,
+ * what is read of the step, and the loop's own work (metric, callbacks). Where the setting asks for none of it, nothing
+ * is around the step. A traced arm is told of each as an event of its runtime (feed, wait, read). */
 #ifndef TARE_BENCH_AROUND_H
 #define TARE_BENCH_AROUND_H
 

@@ -29,6 +29,10 @@ static void add_level(const reading *r, int factor, int level)
     flip->level = flip->setting.level[factor] = level;
     flip->name = tare__print("%s=%s", tare__factors[factor].name, tare__level_name(factor, level, text));
     flip->why = tare__setting_idle(r->task, &flip->setting);
+    if (!flip->why)
+        flip->why = tare__setting_unfit(&flip->setting, r->line->command->name, r->task->optimizer != NULL,
+                                        r->task->work == TARE__TRAIN)
+                        .why;
     if (!flip->why && tare__setting_needs_objects(r->task, &flip->setting))
         flip->why = "the net has no layer objects";
 }
@@ -47,16 +51,18 @@ static void add_factor(const reading *r, int f)
         for (const char *word = flips; *word;) {
             size_t letters = strcspn(word, " ");
             int level = tare__level_find(f, word, letters);
-            if (level >= 0 && level != own)
+            bool file = f == TARE__PLAN && level == TARE__PLAN_FILE; /* which one is for the line to name */
+            if (level >= 0 && level != own && !file)
                 add_level(r, f, level);
             word += letters + (word[letters] == ' ');
         }
     }
     if (r->flips->n == before)
         (void)add(r, f,
-                  *cell->why           ? cell->why
-                  : strchr(flips, ' ') ? "its levels are sizes: name one (--factors)"
-                                       : "there is one level");
+                  *cell->why            ? cell->why
+                  : strchr(flips, ' ')  ? "its levels are sizes: name one (--factors)"
+                  : strstr(flips, "..") ? "its level is the number of processors: name another (--factors)"
+                                        : "there is one level");
 }
 
 /* "factor" or "factor=level". */
@@ -86,12 +92,9 @@ int tare__flips_read(const tare__line *line, const tare__task *task, const tare_
     reading r = {line, task, base, flips};
     int code = TARE__RAN;
     if (strcmp(factors, "all") == 0) {
-        for (int f = 0; f < TARE__FACTOR_COUNT; ++f) {
-            if (tare__setting_cell(base, f)->flips)
-                add_factor(&r, f);
-            else
-                (void)add(&r, f, "it changes what is around a step, whatever the rung: name it (--factors)");
-        }
+        for (int f = 0; f < TARE__FIRST_SWITCH; ++f)
+            add_factor(&r, f);
+        flips->without_switches = true;
         return code;
     }
     char *copy = tare__copy_text(factors), *rest = copy, *item;

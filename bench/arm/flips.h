@@ -16,11 +16,12 @@ typedef struct {
 typedef struct {
     tare__flip *flip;
     int n;
+    bool without_switches; /* all factors, and none that changes the work */
 } tare__flips;
 
-/* The flips of some factors: "all", or names parted by commas, each alone (all its levels) or as factor=level. A factor
- * whose levels are numbers is flipped to the number of processors under "all", one whose levels are bytes only where
- * the level is given. An exit code; to be freed in any case. */
+/* The flips of some factors: "all" that change no work, or names parted by commas, each alone (all its levels) or as
+ * factor=level. A factor whose levels are numbers is flipped to the number of processors under "all", one whose levels
+ * are bytes only where the level is given. An exit code; to be freed in any case. */
 int tare__flips_read(const tare__line *, const tare__task *, const tare__setting *base, const char *factors,
                      tare__flips *);
 void tare__flips_free(tare__flips *);

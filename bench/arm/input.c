@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "../base/command.h"
-#include "loader.h"
 
 enum { FEWEST = 2, MOST = 16 };
 #define SET_BYTES 67108864 /* of a set, where that is more than the fewest batches */
@@ -15,8 +14,9 @@ struct tare__input {
     tare_memory memory;
     int64_t n_batches;
     tare__rows set;
-    char *host[2];        /* the set's memory */
+    char *host[2];        /* the set's memory, where it is the arm's own */
     tare_value *whole[2]; /* slices of a device's memory: the set there */
+    const char *base[2];  /* where slices begin */
     tare_desc d[2];       /* of a batch's x and target */
     int64_t *rows;        /* [batch] */
     tare__loader *loader; /* input=loader */
@@ -50,17 +50,27 @@ void tare__shared_order_return(tare__shared_order *s, const tare__shared_order *
 
 /* ---- the set ----------------------------------------------------------------------------------------------------*/
 
-/* The resident batch, so many times over. */
+/* Of the task's own set as many batches as are full; of the resident batch so many times over as fit. */
+static int64_t count_batches(const tare__arm *a)
+{
+    if (a->task.set)
+        return a->task.set->n_rows / a->batch;
+    size_t bytes = tare_desc_bytes(&a->x->d) + (a->target ? tare_desc_bytes(&a->target->d) : 0);
+    int64_t fit = bytes ? SET_BYTES / (int64_t)bytes : MOST;
+    return fit < FEWEST ? FEWEST : fit > MOST ? MOST : fit;
+}
+
 static tare_status fill_set(tare__arm *a, tare__input *in)
 {
     tare_value *const batch[2] = {a->x, a->target};
-    size_t bytes = tare_desc_bytes(&a->x->d) + (a->target ? tare_desc_bytes(&a->target->d) : 0);
-    int64_t fit = bytes ? SET_BYTES / (int64_t)bytes : MOST;
-    in->n_batches = fit < FEWEST ? FEWEST : fit > MOST ? MOST : fit;
     tare_status status = TARE_OK;
+    in->n_batches = count_batches(a);
+    in->set = a->task.set ? a->task.set->rows : (tare__rows){0};
     for (int k = 0; k < 2 && batch[k] && status == TARE_OK; ++k) {
         size_t each = tare_desc_bytes(&batch[k]->d);
         in->d[k] = batch[k]->d;
+        if (a->task.set)
+            continue;
         in->host[k] = tare__take((size_t)in->n_batches, each + 1);
         status = tare_value_read(batch[k], in->host[k], each);
         for (int64_t b = 1; b < in->n_batches; ++b)
@@ -71,11 +81,14 @@ static tare_status fill_set(tare__arm *a, tare__input *in)
     return status;
 }
 
-/* The set in the device's memory, for views of it. */
+/* The set in the device's memory, for views of it; a task's own, where the host's will do, is there already. */
 static tare_status place_set(tare__arm *a, tare__input *in)
 {
     tare_status status = TARE_OK;
-    for (int k = 0; k < 2 && in->host[k] && status == TARE_OK; ++k) {
+    for (int k = 0; k < 2 && in->set.at[k] && status == TARE_OK; ++k) {
+        in->base[k] = in->set.at[k];
+        if (a->task.set && a->rt->device->host_visible)
+            continue;
         tare_desc d = in->d[k];
         int64_t dim[TARE_RANK];
         memcpy(dim, d.dim, sizeof dim);
@@ -83,7 +96,9 @@ static tare_status place_set(tare__arm *a, tare__input *in)
         d = tare_desc_of((tare_dtype)d.dtype, d.rank, dim);
         status = tare_value_new(a->rt, &d, TARE_MEMORY_INPUT, &in->whole[k]);
         if (status == TARE_OK)
-            status = tare_value_write(in->whole[k], in->host[k], tare_desc_bytes(&d));
+            status = tare_value_write(in->whole[k], in->set.at[k], tare_desc_bytes(&d));
+        if (status == TARE_OK)
+            in->base[k] = in->whole[k]->address;
     }
     return status;
 }
@@ -93,17 +108,23 @@ static tare_status place_set(tare__arm *a, tare__input *in)
 static bool shuffled(const tare__arm *a)
 {
     const int *level = a->setting.level;
+    if (a->task.set)
+        return a->task.set->shuffle;
     return level[TARE__SEQUENCE] == TARE__SEQUENCE_SHUFFLED ||
            (level[TARE__SEQUENCE] == TARE__SEQUENCE_USUAL && level[TARE__LOOP] == TARE__LOOP_FIT);
 }
 
 static tare_status open_order(tare__arm *a, tare__input *in)
 {
-    const int64_t n_rows = in->slices ? in->n_batches : in->n_batches * a->batch, each = in->slices ? 1 : a->batch;
+    const tare__set *set = a->task.set;
+    const int64_t each = in->slices ? 1 : a->batch, n_rows = in->slices ? in->n_batches
+                                                             : set      ? set->n_rows
+                                                                        : in->n_batches * a->batch;
+    const uint64_t seed = set ? set->seed : a->task.seed;
     tare__shared_order *shared = a->task.shared;
     in->order = &in->own;
     if (a->setting.level[TARE__ITERATOR] == TARE__ITERATOR_FRESH)
-        return tare_batches_init(&in->own, &in->memory, n_rows, each, TARE_LAST_DROP, shuffled(a), a->task.seed);
+        return tare_batches_init(&in->own, &in->memory, n_rows, each, TARE_LAST_DROP, shuffled(a), seed);
     if (!shared)
         return tare_error(TARE_IMPOSSIBLE, "%s: iterator=shared needs several arms in one process (bench, agree)",
                           a->name);
@@ -113,7 +134,7 @@ static tare_status open_order(tare__arm *a, tare__input *in)
                    ? TARE_OK
                    : tare_error(TARE_IMPOSSIBLE, "%s: arms of different inputs cannot share an iterator", a->name);
     tare_status status =
-        tare_batches_init(&shared->batches, &shared->memory, n_rows, each, TARE_LAST_DROP, shuffled(a), a->task.seed);
+        tare_batches_init(&shared->batches, &shared->memory, n_rows, each, TARE_LAST_DROP, shuffled(a), seed);
     shared->open = status == TARE_OK;
     return status;
 }
@@ -144,8 +165,8 @@ static tare_status hand_over(tare__arm *a, int part, tare_value *v)
 static tare_status give_slice(tare__arm *a, const tare__input *in, int64_t number)
 {
     tare_status status = TARE_OK;
-    for (int k = 0; k < 2 && in->whole[k] && status == TARE_OK; ++k) {
-        char *at = (char *)in->whole[k]->address + (size_t)number * tare_desc_bytes(&in->d[k]);
+    for (int k = 0; k < 2 && in->base[k] && status == TARE_OK; ++k) {
+        char *at = (char *)in->base[k] + (size_t)number * tare_desc_bytes(&in->d[k]);
         tare_value *v;
         status = tare_value_foreign(a->rt, &in->d[k], at, no_release, NULL, &v);
         if (status == TARE_OK)
@@ -198,6 +219,11 @@ static void load(tare__arm *a, tare__input *in, char *out[2])
     a->rt->counts.locks += tare__loader_locks(in->loader) - locks;
 }
 
+int64_t tare__input_steps(const tare__arm *a)
+{
+    return a->input->n_batches;
+}
+
 tare_status tare__input_next(tare__arm *a)
 {
     tare__input *in = a->input;
@@ -215,10 +241,20 @@ tare_status tare__input_next(tare__arm *a)
 
 /* ---- opening and closing ----------------------------------------------------------------------------------------*/
 
+bool tare__input_wanted(const tare__setting *s)
+{
+    return s->level[TARE__INPUT] != TARE__INPUT_RESIDENT || s->level[TARE__LOOP] == TARE__LOOP_FIT;
+}
+
+tare_status tare__input_seek(tare__arm *a, int64_t epoch, int64_t position)
+{
+    return tare_batches_seek(a->input->order, epoch, position);
+}
+
 tare_status tare__input_open(tare__arm *a)
 {
     const int *level = a->setting.level;
-    if (level[TARE__INPUT] == TARE__INPUT_RESIDENT && level[TARE__LOOP] != TARE__LOOP_FIT)
+    if (!tare__input_wanted(&a->setting))
         return TARE_OK;
     tare__input *in = a->input = tare__take(1, sizeof *in);
     in->slices = level[TARE__INPUT] == TARE__INPUT_SLICES;

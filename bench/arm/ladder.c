@@ -42,7 +42,8 @@ tare__setting tare__setting_on(const tare__setting *from, const tare__rung *rung
     for (int f = 0; f < TARE__FACTOR_COUNT; ++f) {
         const tare__cell *cell = tare__setting_cell(&to, f);
         char name[32];
-        if (from->level[f] != own.level[f] && tare__level_in(cell->flips, tare__level_name(f, from->level[f], name)))
+        if (from->level[f] != own.level[f] &&
+            (!cell->flips || tare__level_in(cell->flips, tare__level_name(f, from->level[f], name))))
             to.level[f] = from->level[f];
     }
     return to;

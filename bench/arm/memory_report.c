@@ -23,8 +23,10 @@ tare_status tare__memory_take(const tare__arm *a, tare__memory *m)
     }
     m->bytes.pool = m->imperative.height;
     m->order = tare__copy_text(tare__level_name(TARE__ORDER, (int)tare_plan_order_of(a->plan), order));
-    m->title = tare__print("%s, batch %lld, %s%s%s", a->label, (long long)a->batch, tare__work_names[a->task.work],
-                           a->optimizer ? " with " : "", a->optimizer ? a->task.optimizer : "");
+    const char *bar = strrchr(a->label, '/'); /* a file without its folder */
+    m->title = tare__print("%s, batch %lld, %s%s%s", bar ? bar + 1 : a->label, (long long)a->batch,
+                           tare__work_names[a->task.work], a->optimizer ? " with " : "",
+                           a->optimizer ? a->task.optimizer : "");
     return TARE_OK;
 }
 

@@ -8,7 +8,8 @@
 
 /* X(NAME, name, definition, switch that removes it) */
 #define TARE__PARTS(X)                                                                                                 \
-    X(KERNEL, "kernel", "what the arm's kernel calls take as a bare list, in the arm kernels", "kernels=null")         \
+    X(KERNEL, "kernel", "what the arm's kernel calls take as a bare list, in the arm kernels, nothing around them",    \
+      "kernels=null")                                                                                                  \
     X(DISPATCH, "dispatch",                                                                                            \
       "operands looked at, a variant chosen, its geometry computed; a captured function's guard and addresses",        \
       "dispatch=bound (static_shape)")                                                                                 \
@@ -22,8 +23,10 @@
       "api=functional (functional), capture=net (hybridized)")                                                         \
     X(OPTIMIZER, "optimizer glue", "the way through the parameters to the operators that update them",                 \
       "update=plan (step), update=multi")                                                                              \
-    X(INPUT, "input wait", "the next batch waited for and fed; 0 where one batch stays resident", "a resident batch")  \
-    X(READBACK, "readback", "results read by the host inside the step; 0 where nothing is read", "no reading")         \
+    X(INPUT, "input wait", "the next batch waited for and fed; 0 where one batch stays resident",                      \
+      "input=resident, feed=bound")                                                                                    \
+    X(READBACK, "readback", "results read by the host, and the loop's metric made of them; 0 where nothing is read",   \
+      "readback=end, loop=bare")                                                                                       \
     X(CACHE, "cache effect",                                                                                           \
       "what the kernels take longer here than in the arm kernels: what runs between them has "                         \
       "taken their place in the caches; below 0 where it is less",                                                     \

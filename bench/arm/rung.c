@@ -260,22 +260,14 @@ const tare__rung tare__rungs[] = {
 
 /* What is around a step, and the switches: the same on every rung; `flips` NULL: all levels. */
 static const tare__cell everywhere[TARE__FACTOR_COUNT] = {
-    [TARE__INPUT] = {"resident", NULL, ""},
-    [TARE__WORKERS] = {"0", NULL, ""},
-    [TARE__PREFETCH] = {"2", NULL, ""},
-    [TARE__READBACK] = {"end", NULL, ""},
-    [TARE__FEED] = {"bound", NULL, ""},
-    [TARE__INPUT_GRADIENT] = {"off", NULL, ""},
-    [TARE__WARM_UP] = {"on", NULL, ""},
-    [TARE__SEQUENCE] = {"usual", NULL, ""},
-    [TARE__SYNC] = {"step", "step", "kernels have run when a step returns: nothing is left to be waited for"},
-    [TARE__CLOCK] = {"wall", NULL, ""},
-    [TARE__INIT] = {"net", NULL, ""},
-    [TARE__LOOP] = {"bare", NULL, ""},
-    [TARE__RESCALE] = {"mean", NULL, ""},
-    [TARE__VALIDATION] = {"outside", NULL, ""},
-    [TARE__ITERATOR] = {"fresh", NULL, ""},
-    [TARE__LOSS] = {"net", NULL, ""},
+    [TARE__INPUT] = {"resident", NULL, ""}, [TARE__WORKERS] = {"0", NULL, ""},
+    [TARE__PREFETCH] = {"2", NULL, ""},     [TARE__READBACK] = {"end", NULL, ""},
+    [TARE__FEED] = {"bound", NULL, ""},     [TARE__INPUT_GRADIENT] = {"off", NULL, ""},
+    [TARE__WARM_UP] = {"on", NULL, ""},     [TARE__SEQUENCE] = {"usual", NULL, ""},
+    [TARE__SYNC] = {"end", NULL, ""},       [TARE__CLOCK] = {"wall", NULL, ""},
+    [TARE__INIT] = {"net", NULL, ""},       [TARE__LOOP] = {"bare", NULL, ""},
+    [TARE__RESCALE] = {"mean", NULL, ""},   [TARE__VALIDATION] = {"outside", NULL, ""},
+    [TARE__ITERATOR] = {"fresh", NULL, ""}, [TARE__LOSS] = {"net", NULL, ""},
     [TARE__EPSILON] = {"usual", NULL, ""},
 };
 

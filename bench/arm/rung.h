@@ -69,7 +69,8 @@
       "the set is the batch several times over")                                                                       \
     X(WORKERS, "workers", true, "0..16", "threads that make the loader's batches; 0: the step makes its own")          \
     X(PREFETCH, "prefetch", true, "1..16", "batches that each worker makes ahead")                                     \
-    X(READBACK, "readback", true, "end step", "the loss is read at the end alone, or after every step")
+    X(READBACK, "readback", true, "end step epoch",                                                                    \
+      "the loss is read at the end alone, after every step, or after an epoch's last step; training reads every step")
 
 /* Switches that change the work: what differs in one of them is another benchmark, and every output says so. X as
  * above; none is exact. */
@@ -79,7 +80,8 @@
     X(WARM_UP, "warm-up", false, "on off", "what is timed begins when all is steady, or with the very first step")     \
     X(SEQUENCE, "sequence", false, "usual fixed shuffled",                                                             \
       "of the samples: fixed where steps are timed and shuffled in training; or one of these")                         \
-    X(SYNC, "sync", false, "step end none", "when a device is waited for: after each step, at a block's end, never")   \
+    X(SYNC, "sync", false, "end step none",                                                                            \
+      "when what is queued is waited for: at a block's end, after each step, or not within the time")                  \
     X(CLOCK, "clock", false, "wall cpu", "time that passes, or processor time of all threads together")                \
     X(INIT, "init", false, "net ones xavier_uniform xavier_normal he_uniform he_normal normal uniform",                \
       "how weights begin: as the net's option says, or one of these")                                                  \
@@ -126,7 +128,8 @@ enum { TARE__AUTOGRAD_OFF, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH };
 enum { TARE__ENGINE_DIRECT, TARE__ENGINE_QUEUE };
 enum { TARE__ON, TARE__OFF };
 enum { TARE__INPUT_RESIDENT, TARE__INPUT_SLICES, TARE__INPUT_LOADER };
-enum { TARE__READBACK_END, TARE__READBACK_STEP };
+enum { TARE__READBACK_END, TARE__READBACK_STEP, TARE__READBACK_EPOCH };
+enum { TARE__SYNC_END, TARE__SYNC_STEP, TARE__SYNC_NONE };
 enum { TARE__FEED_BOUND, TARE__FEED_COPIED };
 enum { TARE__SEQUENCE_USUAL, TARE__SEQUENCE_FIXED, TARE__SEQUENCE_SHUFFLED };
 enum { TARE__CLOCK_WALL, TARE__CLOCK_CPU };
@@ -196,6 +199,14 @@ const tare__cell *tare__setting_cell(const tare__setting *, int f);
 int tare__setting_flip(tare__setting *, const tare__line *, const char *flip);
 /* The same, but a flip that means nothing on the rung is left out. */
 int tare__setting_flip_if(tare__setting *, const tare__line *, const char *flip);
+/* The first factor whose level needs another, or means nothing in a command or for the work, and why; why NULL: none.
+ * Arguments as below. */
+typedef struct {
+    int factor;
+    bool of_command;
+    const char *why;
+} tare__unfit;
+tare__unfit tare__setting_unfit(const tare__setting *, const char *command, bool update, bool gradient);
 /* Whether levels go together and mean something in this command and for this work; an exit code, the refusal printed.
  * After all flips. update: an optimizer is asked for; gradient: gradients are made. */
 int tare__setting_check(const tare__setting *, const tare__line *, bool update, bool gradient);

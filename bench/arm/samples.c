@@ -35,6 +35,7 @@ void tare__samples_close(tare__samples *s)
     tare_dataset_fini(&s->memory, &s->set);
     tare_dataset_fini(&s->memory, &s->other);
     tare_memory_give(&s->memory, TARE_MEMORY_INPUT, s->batch, s->batch_bytes);
+    tare_memory_give(&s->memory, TARE_MEMORY_INPUT, s->all, s->all_bytes);
     *s = (tare__samples){0};
 }
 
@@ -121,19 +122,46 @@ tare_status tare__samples_gather(const tare__samples *s, const tare_dataset_part
                                         : tare_gather_f32(&part->y, batch, 1, target);
 }
 
+/* At least so many bytes, kept. */
+static tare_status make_room(tare__samples *s, char **room, size_t *has, size_t bytes)
+{
+    if (*has >= bytes)
+        return TARE_OK;
+    void *more = tare_memory_resize(&s->memory, TARE_MEMORY_INPUT, *room, *has, bytes);
+    if (!more)
+        return TARE_NO_MEMORY;
+    *room = more;
+    *has = bytes;
+    return TARE_OK;
+}
+
+tare_status tare__samples_set(tare__samples *s, const tare_dataset_part *part, const tare_net *net, tare_loss loss,
+                              tare__set *set)
+{
+    const tare_desc x = tare_net_input(net, 1), target = tare_net_target(net, loss, 1);
+    const tare_batch rows = {.count = part->x.dims[0]};
+    const size_t n = (size_t)rows.count, each[2] = {tare_desc_bytes(&x), tare_desc_bytes(&target)};
+    *set = (tare__set){.n_rows = rows.count};
+    tare_status status = make_room(s, &s->all, &s->all_bytes, n * (each[0] + each[1]));
+    if (status != TARE_OK)
+        return status;
+    char *const at[2] = {s->all, s->all + n * each[0]};
+    for (int k = 0; k < 2; ++k) {
+        set->rows.at[k] = at[k];
+        set->rows.row_bytes[k] = each[k];
+    }
+    return tare__samples_gather(s, part, &rows, loss, (float *)(void *)at[0], at[1]);
+}
+
 tare_status tare__samples_feed(tare__samples *s, const tare_dataset_part *part, const tare_batch *batch, tare__arm *arm)
 {
     size_t x_bytes = tare_desc_bytes(&arm->x->d), bytes = x_bytes + tare_desc_bytes(&arm->target->d);
-    if (s->batch_bytes < bytes) {
-        void *room = tare_memory_resize(&s->memory, TARE_MEMORY_INPUT, s->batch, s->batch_bytes, bytes);
-        if (!room)
-            return TARE_NO_MEMORY;
-        s->batch = room;
-        s->batch_bytes = bytes;
-    }
+    tare_status status = make_room(s, &s->batch, &s->batch_bytes, bytes);
+    if (status != TARE_OK)
+        return status;
     /* both are of 4-byte elements, so the target after x is aligned */
     float *x = (float *)(void *)s->batch;
     void *target = s->batch + x_bytes;
-    tare_status status = tare__samples_gather(s, part, batch, arm->loss_kind, x, target);
+    status = tare__samples_gather(s, part, batch, arm->loss_kind, x, target);
     return status == TARE_OK ? tare__arm_feed(arm, x, target) : status;
 }

@@ -4,7 +4,7 @@
 
 #include "../../data/batches.h"
 #include "../../data/dataset.h"
-#include "arm.h"
+#include "input.h"
 
 /* A data set and what goes with it for a net. */
 typedef struct {
@@ -14,6 +14,8 @@ typedef struct {
     float byte_scale;                          /* what x is multiplied by where it is bytes */
     char *batch;                               /* owned: room for a gathered batch, kept from step to step */
     size_t batch_bytes;
+    char *all; /* owned: all rows of a part, for tare__samples_set */
+    size_t all_bytes;
 } tare__samples;
 
 /* Reads a folder; parts as in dataset.h. An exit code, the reason printed. */
@@ -30,6 +32,9 @@ tare_status tare__samples_fit(tare__samples *, const tare_net *, tare_loss);
 /* A batch as the net's bytes: rows of floats; int32 labels or float targets, by the loss; target NULL: x alone. */
 tare_status tare__samples_gather(const tare__samples *, const tare_dataset_part *, const tare_batch *, tare_loss,
                                  float *x, void *target);
+/* All rows of a part as the net's bytes, for an arm that feeds itself: its set but for the order. Stays until another
+ * is asked for. */
+tare_status tare__samples_set(tare__samples *, const tare_dataset_part *, const tare_net *, tare_loss, tare__set *);
 /* Gathers and feeds; the batch has as many rows as the arm's. */
 tare_status tare__samples_feed(tare__samples *, const tare_dataset_part *, const tare_batch *, tare__arm *);
 

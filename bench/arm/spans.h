@@ -17,6 +17,7 @@ typedef struct {
     int64_t (*ticks)(void); /* a clock that costs little, of any unit */
     tare_status (*backward)(tare_mode *, tare_value *const *, tare_value *const *, int, bool);
     tare__zone zone;
+    bool queued;
     int64_t last, sum[TARE__PART_COUNT], probes[TARE__PART_COUNT];
 } tare__spans;
 

@@ -1,7 +1,8 @@
 /* timeline.h - steps of an arm as spans on their threads, for `tare trace`.
  *
  * The same events as those of `tare step` (step.h), each with its own begin and end, and besides each piece of each
- * kernel call with the thread that took it. What the recorder itself does lies between the spans. While an arm is
+ * kernel call of several with the thread that took it; where calls are queued, of every call, for the host's own event
+ * is no more than handing it over. What the recorder itself does lies between the spans. While an arm is
  * recorded all its kernels run through its device, which says of each piece who ran it; no bit depends on that. */
 #ifndef TARE_BENCH_TIMELINE_H
 #define TARE_BENCH_TIMELINE_H
@@ -35,7 +36,7 @@ typedef struct {
 
 typedef struct {
     tare__span *span;
-    tare__piece *piece; /* of calls of more than one */
+    tare__piece *piece; /* of calls of more than one, and of all that are queued */
     int n_spans, n_pieces, n_threads, n_steps;
     int64_t *begin_ns, *end_ns;    /* [n_steps] */
     int64_t origin_ns, bytes_live; /* before the first step; times count from there */

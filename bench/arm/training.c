@@ -31,6 +31,12 @@ int64_t tare__training_steps(const tare__training *t, int64_t *of)
     return t->batches.epoch * t->steps_an_epoch + t->batches.position;
 }
 
+double tare__training_loss(const tare__training *t)
+{
+    const int64_t done = t->batches.position;
+    return t->last_loss ? (done == t->steps_an_epoch ? t->loss_sum : (double)NAN) : t->loss_sum / (double)done;
+}
+
 /* ---- time ----------------------------------------------------------------------------------------------------*/
 
 static void mark(tare__training *t)
@@ -83,7 +89,7 @@ static tare_status end_epoch(tare__training *t)
     lap(t);
     tare__epoch e = {.number = t->batches.epoch + 1,
                      .steps = t->steps_an_epoch,
-                     .loss = t->loss_sum / (double)t->steps_an_epoch,
+                     .loss = tare__training_loss(t),
                      .time_ns = t->time_ns,
                      .cpu_ns = t->cpu_ns};
     tare_status status = evaluate(t, &e);
@@ -107,15 +113,18 @@ static tare_status end_epoch(tare__training *t)
 
 /* ---- the loop ------------------------------------------------------------------------------------------------*/
 
+/* An arm with an input feeds itself, in the same order. */
 static tare_status take_step(tare__training *t)
 {
     float loss = 0;
     tare_batch batch;
+    tare_status status = TARE_OK;
     tare_batches_next(&t->batches, &batch);
-    tare_status status = tare__samples_feed(t->samples, &t->samples->train, &batch, t->arm);
+    if (!t->arm->input)
+        status = tare__samples_feed(t->samples, &t->samples->train, &batch, t->arm);
     if (status == TARE_OK)
         status = t->arm->step(t->arm);
-    if (status == TARE_OK)
+    if (status == TARE_OK && (!t->last_loss || t->batches.position == t->steps_an_epoch))
         status = tare_value_read(t->arm->loss, &loss, sizeof loss);
     if (status != TARE_OK)
         return status;

@@ -19,7 +19,7 @@
 typedef struct {
     int64_t number; /* from 1 */
     int64_t steps;
-    double loss;             /* mean over the steps */
+    double loss;             /* mean over the steps; of the last one, where the others are not read */
     int64_t time_ns, cpu_ns; /* of the steps: not of evaluation and checkpoints */
     tare__score score;
 } tare__epoch;
@@ -33,6 +33,7 @@ struct tare__training {
     const char *validation;        /* as the user named it, for checkpoints; NULL: none */
     int64_t epochs, patience;      /* patience 0: no early stop */
     bool shuffle;
+    bool last_loss; /* an epoch's loss is read of its last step alone, not of every step */
     uint64_t order_seed;
     const char *checkpoint;       /* file, written at the end of each epoch and when stopped; NULL: none */
     int64_t checkpoint_every;     /* steps, besides; 0: never */
@@ -43,7 +44,7 @@ struct tare__training {
     /* The state. */
     tare_batches batches; /* the step that comes next */
     int64_t steps_an_epoch;
-    double loss_sum;         /* of this epoch's steps */
+    double loss_sum;         /* of this epoch's steps that were read */
     int64_t time_ns, cpu_ns; /* of this epoch's steps, up to the marks */
     int64_t mark_ns, cpu_mark_ns;
     double best_loss;          /* lowest validation loss so far */
@@ -61,6 +62,8 @@ tare_status tare__training_run(tare__training *);
 /* Fine on a zeroed one. */
 void tare__training_close(tare__training *);
 
+/* Mean of what was read of the epoch's losses; NaN: nothing so far. */
+double tare__training_loss(const tare__training *);
 /* Steps that are done, of how many. */
 int64_t tare__training_steps(const tare__training *, int64_t *of);
 

@@ -1,6 +1,7 @@
 /* training_progress.c - how far a training is (see training_progress.h). */
 #include "training_progress.h"
 
+#include <math.h>
 #include <unistd.h>
 
 #include "../base/clock.h"
@@ -40,9 +41,12 @@ void tare__training_progress_step(tare__training_progress *p, const tare__traini
     int64_t of, done = tare__training_steps(t, &of);
     double steps_ns = (double)(now - p->begin_ns) / (double)(done - p->steps_before);
     char rate[TARE__FIGURE], left[TARE__FIGURE];
-    fprintf(stderr, "%sepoch %lld/%lld  step %lld/%lld  loss %.5g  %s samples/s  %s left%s",
+    char loss[32] = "-";
+    if (isfinite(tare__training_loss(t)))
+        (void)snprintf(loss, sizeof loss, "%.5g", tare__training_loss(t));
+    fprintf(stderr, "%sepoch %lld/%lld  step %lld/%lld  loss %s  %s samples/s  %s left%s",
             p->terminal ? "\r\033[K" : "", (long long)t->batches.epoch + 1, (long long)t->epochs,
-            (long long)t->batches.position, (long long)t->steps_an_epoch, t->loss_sum / (double)t->batches.position,
+            (long long)t->batches.position, (long long)t->steps_an_epoch, loss,
             tare__figure_count((double)t->batches.batch_rows * 1e9 / steps_ns, rate),
             duration((double)(of - done) * steps_ns / 1e9, left), p->terminal ? "" : "\n");
 }

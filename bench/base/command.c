@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 const tare__option tare__common_options[] = {
     {"seed", "S", "1", "seed of weights, inputs and labels"},
     {"quiet", NULL, NULL, "no progress"},
+    {"anonymous", NULL, NULL, "records without the name of the host, and files without their folders"},
     {"help", NULL, NULL, "this text"},
     {"version", NULL, NULL, "release and commit"},
     {0},
@@ -282,6 +284,7 @@ static int unknown_command(const tare__command *commands, const char *name)
 
 int tare__command_main(const tare__command *commands, int argc, char **argv)
 {
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file beyond its limit is a failed write, and is told as one */
     if (argc < 2)
         return tare__usage(NULL, "a command is wanted: tare --help lists them");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)

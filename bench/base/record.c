@@ -1,4 +1,5 @@
 /* record.c - lines of results (see record.h). */
+#define _GNU_SOURCE
 #include "record.h"
 
 #include <math.h>
@@ -21,12 +22,42 @@ static json_t *run_id(void)
     return json_string(text);
 }
 
-static json_t *command_of(const tare__line *line)
+/* Whether so many letters name a file in some folder: bars part values too (tare bench chain:depth=5/20). */
+static bool in_folder(const char *text, size_t length)
+{
+    const char *bar = memrchr(text, '/', length);
+    if (!bar || bar == text || *text == '~' || *text == '/')
+        return bar != NULL;
+    char *folder = tare__print("%.*s", (int)(bar - text), text);
+    bool is = access(folder, F_OK) == 0;
+    free(folder);
+    return is;
+}
+
+/* The text without the folders of the files in it, which stand alone or between the signs that part an option's words:
+ * "plan=runs/a.csv,keep=kept" is "plan=a.csv,keep=kept". NULL where it is no UTF-8. */
+static json_t *without_folders(const char *text)
+{
+    char *bare = tare__take(1, strlen(text) + 1), *end = bare;
+    while (*text) {
+        size_t length = strcspn(text, "=,:");
+        const char *from = in_folder(text, length) ? (const char *)memrchr(text, '/', length) + 1 : text;
+        size_t kept = length - (size_t)(from - text) + (text[length] != 0);
+        memcpy(end, from, kept);
+        end += kept;
+        text += length + (text[length] != 0);
+    }
+    json_t *string = json_string(bare);
+    free(bare);
+    return string;
+}
+
+static json_t *command_of(const tare__line *line, bool anonymous)
 {
     json_t *words = json_array();
     json_array_append_new(words, json_string("tare"));
     for (int i = 1; i < line->argc; ++i) {
-        json_t *word = json_string(line->argv[i]); /* NULL where it is no UTF-8 */
+        json_t *word = anonymous ? without_folders(line->argv[i]) : json_string(line->argv[i]);
         json_array_append_new(words, word ? word : json_string("?"));
     }
     return words;
@@ -36,18 +67,21 @@ json_t *tare__run_record(const tare__line *line, const char *net, int64_t batch,
                          int64_t order_seed)
 {
     tare__journal_watch_json();
-    json_t *run = json_object();
+    const bool anonymous = tare__given(line, "anonymous");
+    json_t *run = json_object(), *machine = tare__machine();
+    if (anonymous)
+        json_object_del(machine, "host");
     json_object_set_new(run, "run_id", run_id());
-    json_object_set_new(run, "net", json_string(net));
+    json_object_set_new(run, "net", anonymous ? without_folders(net) : json_string(net));
     json_object_set_new(run, "batch", json_integer(batch));
     json_object_set_new(run, "threads", json_integer(threads));
     json_object_set_new(run, "device", json_string("cpu"));
     json_object_set_new(run, "seed", json_integer(seed));
     json_object_set_new(run, "order_seed", json_integer(order_seed));
-    json_object_set_new(run, "command", command_of(line));
+    json_object_set_new(run, "command", command_of(line, anonymous));
     json_object_set_new(run, "version", json_string(tare_version()));
     json_object_set_new(run, "commit", json_string(tare_commit()));
-    json_object_set_new(run, "machine", tare__machine());
+    json_object_set_new(run, "machine", machine);
     json_object_set_new(run, "build", tare__build());
     json_object_set_new(run, "libraries", tare__libraries());
     return run;
@@ -61,6 +95,9 @@ json_t *tare__record(const char *kind, json_t *run, const char *arm, const char 
     json_object_set_new(record, "arm", arm ? json_string(arm) : json_null());
     json_object_set_new(record, "mode", mode ? json_string(mode) : json_null());
     json_object_set(record, "factors", factors ? factors : json_null());
+    const char *plan = json_string_value(json_object_get(factors, "plan"));
+    if (plan && strchr(plan, '/') && !json_object_get(json_object_get(run, "machine"), "host"))
+        json_object_set_new(factors, "plan", without_folders(plan));
     json_object_update(record, run);
     const char *threads = json_string_value(json_object_get(factors, "threads"));
     if (threads)

@@ -270,6 +270,12 @@ static int print_effects(tare__bench_run *r)
             printf("  %s: %s\n",
                    a->flips.flip[i].name ? a->flips.flip[i].name : tare__factors[a->flips.flip[i].factor].name,
                    a->flips.flip[i].why);
+    if (a->flips.without_switches) {
+        printf("not flipped under all, for they change the work:");
+        for (int f = TARE__FIRST_SWITCH; f < TARE__FACTOR_COUNT; ++f)
+            printf("%s %s", f > TARE__FIRST_SWITCH ? "," : "", tare__factors[f].name);
+        printf(" (name them: --factors)\n");
+    }
     if (a->shapley)
         print_shares(r);
     return TARE__RAN;

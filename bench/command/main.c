@@ -87,6 +87,7 @@ static const tare__option explain_options[] = {
     WORK,
     {"arms", "A,B", "block,static_shape", "rungs: two, side by side, or one"},
     FLIPS_OF_ALL,
+    {"methods", NULL, NULL, "the carrier's 16 sets of mechanisms too, whatever the nodes' length: up, down, Shapley"},
     {"vs", "FILE", NULL, "steps that others measured, a JSON object a line: name, net, batch, threads, ms"},
     {"markdown", NULL, NULL, "the parts' definitions, as docs/METHOD.md has them"},
     RUN("", " [45]"),
@@ -228,6 +229,7 @@ static const tare__option report_options[] = {
      "each chart as SVG and PDF, 84 mm wide, with its data and its table (CSV, LaTeX, Markdown)"},
     {"csv", "DIR", NULL, "tables, one a kind of record"},
     {"by", "machine", NULL, "runs of a machine together, under its name"},
+    {"markdown", NULL, NULL, "the charts there are, as docs/METHOD.md has them"},
     {"partial", NULL, NULL, "use what is valid in a file that was cut short"},
     END,
 };
@@ -334,7 +336,7 @@ static const tare__command commands[] = {
      "allocation failing. Without words: all operators. --quiet prints failures alone.\n"
      "  tare check relu tanh\n"
      "  tare check ./mine.c"},
-    {"report", "FILE.jsonl...", "makes one page of records, or charts for a paper", 1, -1, report_options,
+    {"report", "FILE.jsonl...", "makes one page of records, or charts for a paper", 0, -1, report_options,
      tare__report_run,
      "The page fetches nothing and stays below a megabyte. Records of tare plan --json add the picture of memory.\n"
      "  tare report mlp.jsonl --out mlp.html\n"

@@ -8,6 +8,7 @@
 #include "../arm/memory_report.h"
 #include "../measure/records_csv.h"
 #include "../measure/stored.h"
+#include "../report/chart.h"
 #include "../report/chart_files.h"
 #include "../report/page.h"
 #include "commands.h"
@@ -31,8 +32,8 @@ static tare__run *run_of(gathered *g, const char *run_id)
 /* Lines of kinds that no chart is made of are passed over. */
 static bool is_shown(const char *kind)
 {
-    static const char *const shown[] = {"arm",    "contrast", "run",   "part",  "closure",
-                                        "effect", "memory",   "agree", "epoch", "op"};
+    static const char *const shown[] = {"arm",   "contrast", "run",   "part",  "closure", "effect",
+                                        "share", "memory",   "agree", "epoch", "op"};
     for (size_t i = 0; i < sizeof shown / sizeof *shown; ++i)
         if (strcmp(kind, shown[i]) == 0)
             return true;
@@ -123,9 +124,24 @@ static void *json_take(size_t bytes)
     return tare__more(NULL, bytes, 1);
 }
 
+/* The charts there are, as docs/METHOD.md has them. */
+static int print_charts(void)
+{
+    static const char *const of[] = {
+        [TARE__OF_RUN] = "a run", [TARE__OF_GROUP] = "runs that differ in the batch", [TARE__OF_ALL] = "all runs"};
+    printf("| chart | of | what |\n|---|---|---|\n");
+    for (int i = 0; tare__charts[i]; ++i)
+        printf("| `%s` | %s | %s |\n", tare__charts[i]->name, of[tare__charts[i]->scope], tare__charts[i]->about);
+    return TARE__RAN;
+}
+
 int tare__report_run(const tare__line *line)
 {
     const char *folder = tare__text(line, "csv");
+    if (tare__given(line, "markdown"))
+        return print_charts();
+    if (!line->n_words)
+        return tare__usage(line, "a file of records is needed");
     if (!tare__given(line, "out") && !folder && !tare__given(line, "figures"))
         return tare__usage(line, "--out FILE, --figures DIR or --csv DIR is wanted");
     json_set_alloc_funcs(json_take, free);

@@ -16,8 +16,10 @@
 typedef struct {
     const tare__line *line;
     tare__task task;
-    tare__setting setting;
+    tare__setting setting; /* the arm's: what a loss is read for is the training's own */
+    tare__setting told;    /* as records have it */
     tare__samples samples;
+    tare__set set; /* where the arm feeds itself */
     tare__arm arm;
     tare__training training;
     tare__training_progress progress;
@@ -150,6 +152,15 @@ static int read_training(session *s)
     t->order_seed = (uint64_t)order_seed;
     if (s->setting.level[TARE__SEQUENCE] != TARE__SEQUENCE_USUAL)
         t->shuffle = s->setting.level[TARE__SEQUENCE] == TARE__SEQUENCE_SHUFFLED;
+    if (!code && t->shuffle && s->setting.level[TARE__INPUT] == TARE__INPUT_SLICES)
+        code =
+            tare__usage(line, "input=slices means nothing on shuffled samples: a view is of neighbours (--no-shuffle)");
+    t->last_loss = s->setting.level[TARE__READBACK] == TARE__READBACK_EPOCH;
+    s->told = s->setting;
+    s->told.level[TARE__READBACK] = t->last_loss ? TARE__READBACK_EPOCH : TARE__READBACK_STEP;
+    s->setting.level[TARE__READBACK] = TARE__READBACK_END;
+    if (!tare__input_wanted(&s->setting))
+        s->told.level[TARE__FEED] = TARE__FEED_COPIED;
     if (!code && t->checkpoint_every && !t->checkpoint)
         code = tare__usage(line, "--checkpoint-every needs --checkpoint FILE");
     if (!code && t->patience && !t->validation)
@@ -183,6 +194,16 @@ static int open_samples(session *s)
     return code;
 }
 
+/* Of an arm that feeds itself: all training rows, in the training's order. */
+static tare_status make_set(session *s)
+{
+    tare_status status = tare__samples_set(&s->samples, &s->samples.train, s->arm.net, s->arm.loss_kind, &s->set);
+    s->set.shuffle = s->training.shuffle;
+    s->set.seed = s->training.order_seed;
+    s->arm.task.set = &s->set;
+    return status;
+}
+
 /* The arm, the samples that it must be able to take, what to begin with. */
 static int open_arm(session *s)
 {
@@ -192,10 +213,16 @@ static int open_arm(session *s)
         return tare__status_usage(s->line, status);
     if (s->arm.loss_kind == TARE_LOSS_ONES)
         return tare__usage(s->line, "%s has no loss to train with", s->arm.label);
+    const int64_t rows = s->samples.train.x.dims[0];
+    if (tare__input_wanted(&s->setting) && rows < s->arm.batch)
+        return tare__usage(s->line, "%lld rows in batches of %lld: no batch is full", (long long)rows,
+                           (long long)s->arm.batch);
     status = tare__samples_fit(&s->samples, s->arm.net, s->arm.loss_kind);
     if (status == TARE_OK && load)
         status = tare_weights_load(s->arm.net, load);
     s->arm.keep = true;
+    if (status == TARE_OK && tare__input_wanted(&s->setting))
+        status = make_set(s);
     if (status == TARE_OK)
         status = tare__arm_prepare(&s->arm);
     return status == TARE_OK ? TARE__RAN : tare__status_failed(s->line, status);
@@ -229,11 +256,13 @@ static int open_training(session *s)
     tare_status status = tare__training_open(t);
     if (status == TARE_OK && resume)
         status = tare__training_restore(t, &s->resumed, resume);
+    if (status == TARE_OK && s->arm.input)
+        status = tare__input_seek(&s->arm, t->batches.epoch, t->batches.position);
     if (status != TARE_OK)
         return status == TARE_BAD_ARGUMENT ? tare__status_usage(s->line, status) : tare__status_failed(s->line, status);
     s->run = tare__run_record(s->line, s->arm.label, s->arm.batch, s->setting.level[TARE__THREADS],
                               (int64_t)s->task.seed, (int64_t)t->order_seed);
-    s->factors = tare__setting_json(&s->setting);
+    s->factors = tare__setting_json(&s->told);
     return open_journal(s);
 }
 

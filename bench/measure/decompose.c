@@ -39,6 +39,8 @@ static void add(tare__observation *sum, const tare__observation *o, double share
     sum->null += share * o->null;
     for (int p = 0; p < TARE__PART_COUNT; ++p) {
         sum->rung[p] += share * o->rung[p];
+        for (int k = 0; k < TARE__ORDERS; ++k)
+            sum->order[k][p] += share * o->order[k][p];
         for (int k = 0; k < TARE__PROBINGS; ++k) {
             sum->span[k].ns[p] += share * o->span[k].ns[p];
             sum->span[k].probes[p] += share * o->span[k].probes[p];
@@ -172,6 +174,20 @@ static void close_ladder(tare__decomposition *d, process_mean *m, int n)
         refuse(d, "no two rungs say what %.1f %% of the step are, more than %g %%", d->unattributed, d->limit);
 }
 
+int tare__methods_of(const tare__decomposition *d, tare__part p, double *least, double *most)
+{
+    const double said[] = {d->by_spans ? d->part[p].mean : (double)NAN, d->ladder[p].mean, d->order[TARE__UP][p].mean,
+                           d->order[TARE__DOWN][p].mean, d->order[TARE__SHAPLEY][p].mean};
+    int n = 0;
+    *least = *most = (double)NAN;
+    for (size_t k = 0; k < sizeof said / sizeof *said; ++k) {
+        n += isfinite(said[k]);
+        *least = fmin(*least, said[k]); /* of a number and none, fmin gives the number */
+        *most = fmax(*most, said[k]);
+    }
+    return n;
+}
+
 void tare__decompose(const tare__observation *o, int n_rounds, int threads, double kernel_calls, tare__decomposition *d)
 {
     process_mean *m = tare__take((size_t)n_rounds + 1, sizeof *m);
@@ -184,6 +200,9 @@ void tare__decompose(const tare__observation *o, int n_rounds, int threads, doub
     d->null = OVER(mean.null);
     for (int p = 0; p < TARE__PART_COUNT; ++p)
         d->ladder[p] = OVER(mean.rung[p]);
+    for (int k = 0; k < TARE__ORDERS; ++k)
+        for (int p = 0; p < TARE__PART_COUNT; ++p)
+            d->order[k][p] = OVER(mean.order[k][p]);
     d->probes = OVER(probes).mean;
     d->by_spans = d->step.mean / fmax(kernel_calls, 1) >= TARE__PROBES_A_NODE * d->probe_ns;
     if (!d->by_spans)

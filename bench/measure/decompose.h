@@ -25,18 +25,24 @@ enum { TARE__PROBES_A_NODE = 20, TARE__PROBE_LIMIT_NS = 30 };
 #define TARE__CLOSED_THREADS 0.05
 #define TARE__CLOSED_LADDER  0.10
 
+/* Ways to switch mechanisms on one after the other, from none to all: a mechanism is what its switch adds. In the order
+ * of their table (up the ladder), in the other (down), over all orders (shapley.h). */
+typedef enum { TARE__UP, TARE__DOWN, TARE__SHAPLEY, TARE__ORDERS } tare__order;
+
 /* One round, ns a step. */
 typedef struct {
     int process;
-    double block, floor, null;            /* blocks of the arm, of the arm kernels, of the arm with null kernels */
-    double step;                          /* untraced between the traced ones */
-    double rung[TARE__PART_COUNT];        /* what the ladder gives each part; NaN: nothing */
-    tare__span_sums span[TARE__PROBINGS]; /* a step with each event told once, twice, three times */
+    double block, floor, null;     /* blocks of the arm, of the arm kernels, of the arm with null kernels */
+    double step;                   /* untraced between the traced ones */
+    double rung[TARE__PART_COUNT]; /* what the ladder gives each part; NaN: nothing */
+    double order[TARE__ORDERS][TARE__PART_COUNT]; /* what the carrier's mechanisms give each; NaN: nothing */
+    tare__span_sums span[TARE__PROBINGS];         /* a step with each event told once, twice, three times */
 } tare__observation;
 
 typedef struct {
     tare__interval part[TARE__PART_COUNT];   /* ns a step; their means add up to step's */
     tare__interval ladder[TARE__PART_COUNT]; /* the same by the ladder; NaN: it has no rungs for it */
+    tare__interval order[TARE__ORDERS][TARE__PART_COUNT];
     tare__interval step, floor, null;
     double probe_ns, probes; /* of one; how many a step */
     double bend;             /* two tellings less the middle of one and three, as a share: 0 if a probe is a probe */
@@ -47,6 +53,10 @@ typedef struct {
     bool closed;
     char cause[160]; /* why it is not */
 } tare__decomposition;
+
+/* What the methods that know a part say of it, least and most: spans, the ladder, each order of the carrier's; how many
+ * they are. */
+int tare__methods_of(const tare__decomposition *, tare__part, double *least, double *most);
 
 /* kernel_calls: of a step. */
 void tare__decompose(const tare__observation *, int n, int threads, double kernel_calls, tare__decomposition *);

@@ -12,9 +12,11 @@ static const char *method_of(const tare__decomposition *d)
 json_t *tare__part_fields(const tare__decomposition *d, tare__part p)
 {
     const tare__interval *part = &d->part[p];
-    return json_pack("{s:s,s:o,s:o,s:o,s:s,s:o}", "name", tare__part_texts[p].name, "ns", tare__real(part->mean),
-                     "share", tare__real(part->mean / d->step.mean), "ci95", tare__range(part->low, part->high),
-                     "method", method_of(d), "ladder_ns", tare__real(d->ladder[p].mean));
+    return json_pack(
+        "{s:s,s:o,s:o,s:o,s:s,s:o,s:o,s:o,s:o}", "name", tare__part_texts[p].name, "ns", tare__real(part->mean),
+        "share", tare__real(part->mean / d->step.mean), "ci95", tare__range(part->low, part->high), "method",
+        method_of(d), "ladder_ns", tare__real(d->ladder[p].mean), "up_ns", tare__real(d->order[TARE__UP][p].mean),
+        "down_ns", tare__real(d->order[TARE__DOWN][p].mean), "shapley_ns", tare__real(d->order[TARE__SHAPLEY][p].mean));
 }
 
 json_t *tare__closure_fields(const tare__decomposition *d)

@@ -78,6 +78,49 @@ static void print_closure(const char *name, const tare__decomposition *d)
     printf("%.0f ns above the arm kernels, %.0f ns with null kernels\n", d->step.mean - d->floor.mean, d->null.mean);
 }
 
+/* ---- methods -------------------------------------------------------------------------------------------------*/
+
+/* The part that two methods say most different things of. */
+static void print_apart(const char *name, const tare__decomposition *d)
+{
+    double least, most, apart = -1;
+    int part = -1;
+    for (int p = 0; p < TARE__PART_COUNT; ++p)
+        if (tare__methods_of(d, (tare__part)p, &least, &most) > 1 && most - least > apart) {
+            apart = most - least;
+            part = p;
+        }
+    if (part >= 0 && d->closed)
+        printf("  %s: methods are most apart about %s: %.0f ns, %.2f %% of the step\n", name,
+               tare__part_texts[part].name, apart, 100 * apart / d->step.mean);
+}
+
+static void print_methods(const char *name, const tare__explained *e)
+{
+    const tare__decomposition *d = &e->parts;
+    const char *head[] = {"<ns a step", "by spans", "by rungs", "up", "down", "Shapley", "apart"};
+    tare__table t;
+    if (!e->carried || !d->closed)
+        return;
+    tare__table_init(&t, head, 7);
+    for (int p = 0; p < TARE__PART_COUNT; ++p) {
+        double least, most;
+        if (!isfinite(d->order[TARE__SHAPLEY][p].mean))
+            continue;
+        (void)tare__methods_of(d, (tare__part)p, &least, &most);
+        tare__table_put(&t, "%s", tare__part_texts[p].name);
+        put_ns(&t, d->by_spans ? d->part[p].mean : (double)NAN);
+        put_ns(&t, d->ladder[p].mean);
+        for (int k = 0; k < TARE__ORDERS; ++k)
+            put_ns(&t, d->order[k][p].mean);
+        put_ns(&t, most - least);
+    }
+    printf("\n  %s, the carrier's mechanisms, switched on in the order of the rows, in the other, over all orders:\n",
+           name);
+    tare__table_print(&t, stdout);
+    tare__table_fini(&t);
+}
+
 /* ---- break-even ----------------------------------------------------------------------------------------------*/
 
 static void print_sizes(const tare__bench_run *r, const tare__explained *e)
@@ -185,6 +228,10 @@ void tare__explanation_print(const tare__bench_run *r, const tare__explanation *
     printf("\n");
     for (int i = 0; i < x->n; ++i)
         print_closure(r->specs.spec[x->arm[i].arm].name, &x->arm[i].parts);
+    for (int i = 0; i < x->n; ++i)
+        print_apart(r->specs.spec[x->arm[i].arm].name, &x->arm[i].parts);
+    for (int i = 0; i < x->n; ++i)
+        print_methods(r->specs.spec[x->arm[i].arm].name, &x->arm[i]);
     printf("\n");
     for (int i = 0; i < x->n; ++i)
         print_sizes(r, &x->arm[i]);

@@ -47,6 +47,34 @@ static tare_status look_at_nodes(const tare__task *task, const tare__setting *s,
     return status;
 }
 
+/* What is around a step goes last: below the rung kernels stand its calls with nothing read, then with nothing fed. */
+static void add_bare(tare__bench_run *r, tare__explained *e, const char *name)
+{
+    static const struct {
+        tare__part part;
+        const char *name;
+        int n, factor[6];
+    } around[] = {
+        {TARE__PART_READBACK, "%s kernels unread", 2, {TARE__READBACK, TARE__LOOP}},
+        {TARE__PART_INPUT,
+         "%s kernels unfed",
+         6,
+         {TARE__INPUT, TARE__WORKERS, TARE__PREFETCH, TARE__FEED, TARE__SEQUENCE, TARE__ITERATOR}},
+    };
+    const bool with_update = r->task.optimizer != NULL;
+    tare__setting s = e->n_steps ? r->specs.spec[e->rung[e->n_steps - 1]].setting : r->specs.spec[e->arm].setting;
+    const tare__setting own = tare__setting_of(s.rung, with_update);
+    for (size_t k = 0; k < sizeof around / sizeof *around && e->n_steps < TARE__LADDER_MOST; ++k) {
+        const tare__setting before = s;
+        for (int i = 0; i < around[k].n; ++i)
+            s.level[around[k].factor[i]] = own.level[around[k].factor[i]];
+        if (memcmp(before.level, s.level, sizeof s.level) == 0)
+            continue;
+        e->step[e->n_steps] = (tare__ladder_step){s.rung, around[k].part};
+        e->rung[e->n_steps++] = need(&r->specs, &s, around[k].name, name);
+    }
+}
+
 /* Several mechanisms go from functional to symbol at once: the carrier tells them apart. */
 static void add_corners(tare__bench_run *r, tare__explained *e)
 {
@@ -76,13 +104,15 @@ static int add_arms(tare__bench_run *r, tare__explained *e)
         tare__setting to = tare__setting_on(&own, e->step[k].to, with_update);
         e->rung[k] = need(specs, &to, "%s", e->step[k].to->name);
     }
+    add_bare(r, e, name);
     free(name);
     free(traced);
-    bool are_short, passes = false;
+    bool are_short = false, passes = false;
     for (int k = 0; k < e->n_steps; ++k)
         passes |= e->step[k].part == TARE__PART_UNATTRIBUTED;
-    tare_status status = passes ? look_at_nodes(&r->task, &own, &are_short) : TARE_OK;
-    if (passes && status == TARE_OK && are_short)
+    const bool all = tare__given(&r->line, "methods");
+    tare_status status = passes && !all ? look_at_nodes(&r->task, &own, &are_short) : TARE_OK;
+    if (passes && status == TARE_OK && (all || are_short))
         add_corners(r, e);
     return status == TARE_OK ? TARE__RAN : tare__status_usage(&r->line, status);
 }
@@ -125,7 +155,14 @@ static void observe_carried(const tare__blocks *b, const tare__explained *e, int
     double value[SETS], share[TARE__MECHANISMS_INSIDE];
     for (int set = 0; set < SETS; ++set)
         value[set] = tare__block_step(b, e->corner[set], round);
-    tare__shapley(value, TARE__MECHANISMS_INSIDE, share);
+    for (tare__order k = 0; k < TARE__ORDERS; ++k) {
+        if (k == TARE__SHAPLEY)
+            tare__shapley(value, TARE__MECHANISMS_INSIDE, share);
+        else
+            tare__marginals(value, TARE__MECHANISMS_INSIDE, k == TARE__DOWN, share);
+        for (int i = 0; i < TARE__MECHANISMS_INSIDE; ++i)
+            o->order[k][tare__mechanisms[i].part] = share[i];
+    }
     for (int i = 0; i < TARE__MECHANISMS_INSIDE; ++i)
         add_part(o, tare__mechanisms[i].part, share[i]);
     add_part(o, TARE__PART_WRAPPER, (value[0] - symbol) + (functional - value[SETS - 1]));
@@ -136,11 +173,11 @@ static void observe(const tare__blocks *b, int floor, const tare__explained *e, 
     *o = (tare__observation){.process = b->round[round].process,
                              .step = b->block[e->traced][round].plain_ns,
                              .block = tare__block_step(b, e->arm, round)};
-    o->floor = tare__block_step(b, floor, round);
+    o->floor = tare__block_step(b, e->n_steps ? e->rung[e->n_steps - 1] : floor, round);
     o->null = e->null < 0 ? o->block : tare__block_step(b, e->null, round);
     memcpy(o->span, b->block[e->traced][round].span, sizeof o->span);
     for (int p = 0; p < TARE__PART_COUNT; ++p)
-        o->rung[p] = (double)NAN;
+        o->rung[p] = o->order[TARE__UP][p] = o->order[TARE__DOWN][p] = o->order[TARE__SHAPLEY][p] = (double)NAN;
     double from = o->block;
     for (int k = 0; k < e->n_steps; ++k) {
         double to = tare__block_step(b, e->rung[k], round);

@@ -40,7 +40,17 @@ static tare_status run_steps(const tare__session *s, int i, int64_t steps)
     tare__arm *a = &s->arm[i];
     for (int64_t k = 0; k < steps && status == TARE_OK; ++k)
         status = a->step(a);
-    return status == TARE_OK ? tare_runtime_wait(a->rt) : status;
+    return status;
+}
+
+static tare_status wait_for(const tare__session *s, int i)
+{
+    return i < s->wire.specs.n ? tare_runtime_wait(s->arm[i].rt) : TARE_OK;
+}
+
+static int level_of(const tare__session *s, int i, int factor)
+{
+    return i < s->wire.specs.n ? s->wire.specs.spec[i].setting.level[factor] : 0;
 }
 
 /* warm-up=off: the first steps of an arm that is opened anew, with what is set up in them; closing the one before is
@@ -57,28 +67,30 @@ static tare_status run_cold(const tare__session *s, int i, int64_t full_ns, tare
         status = tare__arm_prepare(a);
     for (; b->steps < TARE__COLD_STEPS && status == TARE_OK; ++b->steps)
         status = a->step(a);
+    if (status == TARE_OK && level_of(s, i, TARE__SYNC) != TARE__SYNC_NONE)
+        status = wait_for(s, i);
     b->ns = tare__clock_ns() - begin;
     b->cpu_ns = tare__cpu_clock_ns() - cpu;
     return status;
 }
 
-static int level_of(const tare__session *s, int i, int factor)
-{
-    return i < s->wire.specs.n ? s->wire.specs.spec[i].setting.level[factor] : 0;
-}
-
 /* Where a block has several steps, one before them is not counted: it finds in the caches what the arm before left. */
 static tare_status run_plain(const tare__session *s, int i, int64_t full_ns, tare__block *b)
 {
+    const bool waits = level_of(s, i, TARE__SYNC) != TARE__SYNC_NONE;
     tare_status status = s->steps[i] > 1 ? run_steps(s, i, 1) : TARE_OK;
+    if (status == TARE_OK)
+        status = wait_for(s, i);
     int64_t cpu = tare__cpu_clock_ns(), begin = tare__clock_ns();
     while (status == TARE_OK && b->ns < full_ns) {
         status = run_steps(s, i, s->steps[i]);
+        if (status == TARE_OK && waits)
+            status = wait_for(s, i);
         b->steps += s->steps[i];
         b->ns = tare__clock_ns() - begin;
     }
     b->cpu_ns = tare__cpu_clock_ns() - cpu;
-    return status;
+    return status == TARE_OK ? wait_for(s, i) : status;
 }
 
 /* Each event told `probing` times. */
@@ -98,11 +110,12 @@ static tare_status run_told(const tare__session *s, int i, int probing, int64_t 
     return status;
 }
 
-/* Untraced, and told once, twice, three times; each block begins with another of these. */
+/* Untraced, and told once, twice, three times; each block begins with another of these. Half a block goes before them,
+ * for the milliseconds after another arm's are slower by more than what is looked for here. */
 static tare_status run_traced(const tare__session *s, int i, int64_t full_ns, tare__block *b)
 {
     struct tare__traced *t = &s->traced[i];
-    tare_status status = TARE_OK;
+    tare_status status = run_steps(s, i, s->steps[i] / 2 + 1);
     int64_t cpu = tare__cpu_clock_ns(), begin = tare__clock_ns();
     ++t->turn;
     for (int k = 0; k <= TARE__PROBINGS && status == TARE_OK; ++k) {

@@ -36,8 +36,8 @@ typedef struct {
 /* Ended by a NULL name. */
 extern const tare__chart *const tare__charts[];
 extern const tare__chart tare__chart_ladder, tare__chart_counts, tare__chart_parts, tare__chart_effects,
-    tare__chart_memory, tare__chart_strategies, tare__chart_roofline, tare__chart_batch, tare__chart_share,
-    tare__chart_ops;
+    tare__chart_mechanisms, tare__chart_memory, tare__chart_strategies, tare__chart_roofline, tare__chart_batch,
+    tare__chart_share, tare__chart_ops;
 
 /* A column of text in print: 84 mm. */
 #define TARE__COLUMN_WIDTH (84 / 25.4 * 72)

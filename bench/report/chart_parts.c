@@ -192,10 +192,9 @@ static json_t *effect_rows(const tare__source *source)
     return tare__line_rows(source, "effect");
 }
 
-static void draw_effects(const tare__source *source, const json_t *rows, double width, int most, tare__drawing *d)
+/* A bar a line: its change of a step with the interval, named by the factor and what it is switched to. */
+static void draw_changes(const tare__chart *chart, const char *axis, const json_t *rows, double width, tare__drawing *d)
 {
-    (void)source;
-    (void)most;
     int n = (int)json_array_size(rows);
     tare__bar *bar = tare__take((size_t)n + 1, sizeof *bar);
     json_t *keep = json_array();
@@ -212,12 +211,16 @@ static void draw_effects(const tare__source *source, const json_t *rows, double 
                              .ink = tare__number_at(line, "ns") < 0 ? TARE__INK_GREEN : TARE__INK_RED};
         snprintf(bar[i].label, sizeof bar[i].label, "%s", tare__figure_ns(bar[i].value, ns));
     }
-    tare__bars_draw(d, width,
-                    &(tare__bars_style){tare__chart_effects.title, tare__chart_effects.about, "change of a step", true,
-                                        0, tare__figure_ns},
-                    bar, n);
+    tare__bars_draw(d, width, &(tare__bars_style){chart->title, chart->about, axis, true, 0, tare__figure_ns}, bar, n);
     free(bar);
     json_decref(keep);
+}
+
+static void draw_effects(const tare__source *source, const json_t *rows, double width, int most, tare__drawing *d)
+{
+    (void)source;
+    (void)most;
+    draw_changes(&tare__chart_effects, "change of a step", rows, width, d);
 }
 
 const tare__chart tare__chart_effects = {
@@ -227,4 +230,38 @@ const tare__chart tare__chart_effects = {
     .column = effect_columns,
     .rows = effect_rows,
     .draw = draw_effects,
+};
+
+/* ---- mechanisms ----------------------------------------------------------------------------------------------*/
+
+static const tare__column mechanism_columns[] = {
+    {"factor", "factor", NULL, TARE__AS_TEXT, false, true},
+    {"from", "from", NULL, TARE__AS_TEXT, false, true},
+    {"to", "to", NULL, TARE__AS_TEXT, false, true},
+    {"ns", "share", "shapley", TARE__AS_NS, false, true},
+    {"ci95", "95 % interval", "shapley", TARE__AS_NS, true, true},
+    {"up_ns", "up", "order", TARE__AS_NS, false, true},
+    {"down_ns", "down", "order", TARE__AS_NS, false, true},
+    {0},
+};
+
+static json_t *mechanism_rows(const tare__source *source)
+{
+    return tare__line_rows(source, "share");
+}
+
+static void draw_mechanisms(const tare__source *source, const json_t *rows, double width, int most, tare__drawing *d)
+{
+    (void)source;
+    (void)most;
+    draw_changes(&tare__chart_mechanisms, "share of the difference", rows, width, d);
+}
+
+const tare__chart tare__chart_mechanisms = {
+    .name = "mechanisms",
+    .title = "What each mechanism has of the difference",
+    .about = "The six mechanisms between imperative and static, all on less none, shared out among them (Shapley).",
+    .column = mechanism_columns,
+    .rows = mechanism_rows,
+    .draw = draw_mechanisms,
 };
