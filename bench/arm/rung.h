@@ -34,8 +34,12 @@
       "what is planned together: nothing, forward and backward, these and the update; split: each apart")              \
     X(AUTOGRAD, "autograd", true, "off tape graph",                                                                    \
       "no gradient, a tape walked backwards, gradient nodes in the graph")                                             \
-    X(KERNELS, "kernels", false, "native reference openblas null",                                                     \
-      "variants to choose from: best per shape, float64 reference, BLAS first, or none run at all")                    \
+    X(KERNELS, "kernels", false, "native reference openblas null onednn",                                              \
+      "variants to choose from: best per shape, float64 reference, BLAS first, none run at all, or oneDNN's first "    \
+      "(a plug-in, where it was built)")                                                                               \
+    X(LAYOUT, "layout", false, "plain blocked",                                                                        \
+      "what oneDNN's convolutions and inner products work on: operands as they lie, or its own choice, reordered "     \
+      "into it and back within each call")                                                                             \
     X(THREADS, "threads", true, "1..64", "who takes the pieces of a kernel call, the caller included")                 \
     X(DEVICE, "device", false, "cpu", "where kernels run")                                                             \
     X(ENGINE, "engine", true, "direct queue",                                                                          \
@@ -122,6 +126,7 @@ enum {
 };
 enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP, TARE__JOINT_SPLIT };
 enum { TARE__AUTOGRAD_OFF, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH };
+enum { TARE__LAYOUT_PLAIN, TARE__LAYOUT_BLOCKED };
 enum { TARE__ENGINE_DIRECT, TARE__ENGINE_QUEUE };
 enum { TARE__ON, TARE__OFF };
 enum { TARE__INPUT_RESIDENT, TARE__INPUT_SLICES, TARE__INPUT_LOADER };

@@ -7,12 +7,13 @@
 #include "rung.h"
 
 /* What a level may need. */
-enum { LOADER, WORKERS, FEEDS_OR_TRAINS, ORDERED, SAME_BATCH, LAYERS, UPDATE, GRADIENT, N_NEEDS };
+enum { LOADER, WORKERS, FEEDS_OR_TRAINS, ORDERED, SAME_BATCH, LAYERS, UPDATE, GRADIENT, LAYOUTS, N_NEEDS };
 
 static const struct {
     int factor, needs;
     const char *why;
 } rule[] = {
+    {TARE__LAYOUT, LAYOUTS, "our own kernels have one layout (kernels=onednn)"},
     {TARE__WORKERS, LOADER, "only input=loader has workers"},
     {TARE__PREFETCH, WORKERS, "only workers make batches ahead (input=loader,workers=1)"},
     {TARE__SEQUENCE, FEEDS_OR_TRAINS, "the same batch stays (input=slices, input=loader, or tare train)"},
@@ -86,6 +87,7 @@ int tare__setting_check(const tare__setting *setting, const tare__line *line, bo
                                [SAME_BATCH] = !feeds,
                                [LAYERS] = level[TARE__CAPTURE] != TARE__CAPTURE_CHILD ||
                                           level[TARE__SOURCE] != TARE__SOURCE_FILE,
+                               [LAYOUTS] = level[TARE__KERNELS] == TARE_KERNELS_ADDED,
                                [UPDATE] = update,
                                [GRADIENT] = gradient};
     char text[32];

@@ -38,6 +38,8 @@ static void derive_sample(tare__findings *f, derivation *d, const tare_sample *o
     bool readable = tare__case_init(&wide, op, of, true);
     readable = tare__case_init(&s, op, of, false) && readable;
     f->of = of;
+    s.runtime = d->native;
+    wide.runtime = d->reference;
     bool usable = readable && (of->use == TARE_SAMPLE_REJECT || s.status == TARE_OK);
     if (!usable)
         tare__fault(f, "%s", readable ? tare_error_text() : "the sample cannot be read");

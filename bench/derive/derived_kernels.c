@@ -19,7 +19,7 @@ static bool usable_for(const tare_variant *v, const tare__case *s)
     const tare_desc *in[TARE__CASE_INPUTS];
     for (int i = 0; i < s->n_in; ++i)
         in[i] = s->present[i] ? &s->d[i] : NULL;
-    tare_args a = {s->op, s->attr, (const tare_desc_ref *)in, s->n_in, s->absent, NULL};
+    tare_args a = {s->op, s->attr, (const tare_desc_ref *)in, s->n_in, s->absent, NULL, s->runtime};
     int dtype = s->n_in && s->present[0] ? s->d[0].dtype : TARE_F32;
     return (v->dtypes & TARE_BIT(dtype)) && (!v->fits || v->fits(&a));
 }
@@ -68,7 +68,7 @@ static bool takes_apart(const tare__case *s, const tare_variant *v, const tare__
     tare__rows_apart(&laid);
     for (int i = 0; i < s->n_in; ++i)
         in[i] = i == k ? &laid : s->present[i] ? &s->d[i] : NULL;
-    tare_args a = {s->op, s->attr, (const tare_desc_ref *)in, s->n_in, s->absent, NULL};
+    tare_args a = {s->op, s->attr, (const tare_desc_ref *)in, s->n_in, s->absent, NULL, s->runtime};
     return !input || ((!v->fits || v->fits(&a)) && (!v->fits_strides || v->fits_strides(&a)));
 }
 
