@@ -53,4 +53,6 @@ tare_compile(tare_onednn)
 target_include_directories(tare_onednn SYSTEM PRIVATE ${TARE_ONEDNN_INCLUDE})
 target_link_libraries(tare_onednn PRIVATE tare ${TARE_ONEDNN_LIBRARY} OpenMP::OpenMP_C m)
 set_target_properties(tare_onednn PROPERTIES SUFFIX .so INSTALL_RPATH "$ORIGIN" INSTALL_RPATH_USE_LINK_PATH TRUE)
+# OpenMP's threads outlive a runtime: once loaded it stays.
+target_link_options(tare_onednn PRIVATE LINKER:-z,nodelete)
 install(TARGETS tare_onednn LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})

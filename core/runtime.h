@@ -116,7 +116,7 @@ typedef struct {
  * options name it: then these variants, all of TARE_SET_ADDED, stand before the record's own, which run what they do
  * not fit. What the set keeps for shapes (primitives, handles of its library) hangs on the runtime: `open` makes it
  * when the set is registered, `close` ends it when nothing can run any more; fits, prepare and kernels find it as
- * args->runtime->added_own. It need not be freed by us on its own: NULL is fine. */
+ * args->runtime->added_own, which may be NULL. */
 typedef struct {
     const char *op; /* registered before the set */
     const tare_variant *variants;
@@ -129,6 +129,8 @@ typedef struct {
     tare_status (*open)(tare_runtime *, void **own);
     void (*close)(tare_runtime *, void *own);
     const char *(*library)(void); /* what it stands on, with its version: static text */
+    bool by_threads;              /* its bits depend on the number of threads */
+    double tolerance;             /* its error against float64: so many times what the operators' records allow */
 } tare_added_kernels;
 
 typedef struct {

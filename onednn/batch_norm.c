@@ -95,10 +95,11 @@ static const tare__onednn_arg inference_args[] = {{DNNL_ARG_SRC, X, TARE__ONEDNN
 
 /* ---- the gradient -----------------------------------------------------------------------------------------------*/
 enum { G_DY, G_X, G_GAMMA, G_MEAN, G_INVSTD, G_DX, G_DGAMMA, G_DBETA };
-enum { AT_G_VARIANCE = 4 };
+enum { AT_G_VARIANCE = 5 };
 
 /* The gradient does not depend on epsilon and variance apart, so epsilon is 0 and the variance what is under the root;
- * oneDNN makes all three results. */
+ * oneDNN makes all three results. Version 2 counts the shift among what it is given and reads nothing of it: any array
+ * will do. */
 static bool describe_gradient(const tare_args *a, tare__onednn_spec *s)
 {
     return !(a->absent & 1) && describe(a, a->in[G_X], TARE__ONEDNN_TO_DATA, 0, 0, s);
@@ -107,6 +108,7 @@ static bool describe_gradient(const tare_args *a, tare__onednn_spec *s)
 static const tare__onednn_arg gradient_args[] = {{DNNL_ARG_DIFF_DST, G_DY, TARE__ONEDNN_DST, false},
                                                  {DNNL_ARG_SRC, G_X, TARE__ONEDNN_SRC, false},
                                                  {DNNL_ARG_SCALE, G_GAMMA, TARE__ONEDNN_CHANNELS, false},
+                                                 {DNNL_ARG_SHIFT, G_GAMMA, TARE__ONEDNN_CHANNELS, false},
                                                  {DNNL_ARG_MEAN, G_MEAN, TARE__ONEDNN_CHANNELS, false},
                                                  {DNNL_ARG_VARIANCE, -1, TARE__ONEDNN_CHANNELS, false},
                                                  {DNNL_ARG_DIFF_SRC, G_DX, TARE__ONEDNN_SRC, true},

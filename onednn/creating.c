@@ -76,7 +76,8 @@ static dnnl_status_t make_operand(const tare__onednn_state *s, tare__onednn_entr
         return status;
     if (o->is->shape == TARE__ONEDNN_CHANNELS)
         o->plain_at = place(e, dnnl_memory_desc_get_size(is));
-    if (dnnl_memory_desc_equal(wanted, is))
+    /* of an operand that this version does not have it wants nothing */
+    if (dnnl_memory_desc_get_size(wanted) == 0 || dnnl_memory_desc_equal(wanted, is))
         return dnnl_success;
     status = dnnl_memory_create(&o->own, wanted, s->engine, DNNL_MEMORY_NONE);
     if (status == dnnl_success)

@@ -65,7 +65,7 @@ typedef struct {
     bool out;
 } tare__onednn_arg;
 
-enum { TARE__ONEDNN_ARGS = 8 };
+enum { TARE__ONEDNN_ARGS = 9 };
 
 typedef struct {
     const tare__onednn_arg *is;

@@ -30,6 +30,8 @@ static const tare_added_kernels onednn = {
     .open = tare__onednn_open,
     .close = tare__onednn_close,
     .library = library,
+    .by_threads = true, /* it cuts sums, forward too, by the threads that there are */
+    .tolerance = 2,
 };
 
 TARE_PLUGIN("onednn", {TARE_KIND_KERNELS, &onednn})

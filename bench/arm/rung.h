@@ -205,6 +205,9 @@ int tare__setting_flip_if(tare__setting *, const tare__line *, const char *flip)
 int tare__setting_check(const tare__setting *, const tare__line *, bool update, bool gradient);
 /* What a flip of factor f may need, or why it means nothing in some command: sentence i; NULL: there are no more. */
 const char *tare__condition(int f, int i);
+/* Whether two settings of the same work must give the same bits: the same levels of the inexact factors, and of
+ * oneDNN's kernels, which cut their sums by threads, as many threads. */
+bool tare__setting_same_bits(const tare__setting *a, const tare__setting *b);
 /* In which switches two settings are different work, "feed=copied, init=ones" of a, into text; "" where in none. */
 enum { TARE__WORK_TEXT = 160 };
 const char *tare__setting_work(const tare__setting *a, const tare__setting *b, char text[TARE__WORK_TEXT]);

@@ -104,6 +104,14 @@ int tare__setting_check(const tare__setting *setting, const tare__line *line, bo
     return TARE__RAN;
 }
 
+bool tare__setting_same_bits(const tare__setting *a, const tare__setting *b)
+{
+    for (int f = 0; f < TARE__FIRST_SWITCH; ++f)
+        if (!tare__factors[f].exact && a->level[f] != b->level[f])
+            return false;
+    return a->level[TARE__KERNELS] != TARE_KERNELS_ADDED || a->level[TARE__THREADS] == b->level[TARE__THREADS];
+}
+
 const char *tare__setting_work(const tare__setting *a, const tare__setting *b, char text[TARE__WORK_TEXT])
 {
     char level[32];

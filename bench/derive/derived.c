@@ -100,7 +100,7 @@ void tare__derive(const tare__maker *maker, tare__findings *f)
     tare_status status = start(maker, TARE_KERNELS_NATIVE, 1, &d.native);
     if (status == TARE_OK)
         status = start(maker, TARE_KERNELS_REFERENCE, 1, &d.reference);
-    if (status == TARE_OK)
+    if (status == TARE_OK && !(d.native->added && d.native->added->by_threads))
         status = start(maker, TARE_KERNELS_NATIVE, THREADS, &d.threaded);
     if (status != TARE_OK)
         tare__fault(f, "%s", tare_error_text());

@@ -13,7 +13,7 @@ uint64_t tare__needed(const tare__case *, int n_out, int *total);
 /* Garbage in what is not needed changes nothing; *used gets the needed operands whose garbage changed something. */
 void tare__check_needs(tare__findings *, tare_runtime *, const tare__case *, const tare__outcome *clean,
                        uint64_t *used);
-/* Every other way of running it gives the bits of run now; threaded: a runtime of several threads. */
+/* Every other way of running it gives the bits of run now; threaded: a runtime of several threads, or NULL. */
 void tare__check_modes(tare__findings *, tare_runtime *, tare_runtime *threaded, const tare__case *,
                        const tare__outcome *now);
 /* Central differences in float64. */
