@@ -45,12 +45,12 @@ static bool describe_training(const tare_args *a, tare__onednn_spec *s)
     return describe(a, a->in[X], TARE__ONEDNN_FORWARD, 0, ((const tare_batch_norm_attr *)a->attr)->epsilon, s);
 }
 
-static const tare__onednn_arg training_args[] = {{DNNL_ARG_SRC, X, TARE__ONEDNN_SRC, false},
-                                                 {DNNL_ARG_SCALE, GAMMA, TARE__ONEDNN_CHANNELS, false},
-                                                 {DNNL_ARG_SHIFT, BETA, TARE__ONEDNN_CHANNELS, false},
-                                                 {DNNL_ARG_DST, Y, TARE__ONEDNN_DST, true},
-                                                 {DNNL_ARG_MEAN, MEAN, TARE__ONEDNN_CHANNELS, true},
-                                                 {DNNL_ARG_VARIANCE, -1, TARE__ONEDNN_CHANNELS, true},
+static const tare__onednn_arg training_args[] = {{DNNL_ARG_SRC, X, TARE__ONEDNN_SRC, false, false},
+                                                 {DNNL_ARG_SCALE, GAMMA, TARE__ONEDNN_CHANNELS, false, false},
+                                                 {DNNL_ARG_SHIFT, BETA, TARE__ONEDNN_CHANNELS, false, false},
+                                                 {DNNL_ARG_DST, Y, TARE__ONEDNN_DST, true, false},
+                                                 {DNNL_ARG_MEAN, MEAN, TARE__ONEDNN_CHANNELS, true, false},
+                                                 {DNNL_ARG_VARIANCE, -1, TARE__ONEDNN_CHANNELS, true, false},
                                                  {0}};
 
 static void follow(float *to, const float *from, int64_t at, double momentum, double batch)
@@ -85,12 +85,12 @@ static bool describe_inference(const tare_args *a, tare__onednn_spec *s)
                     ((const tare_batch_norm_inference_attr *)a->attr)->epsilon, s);
 }
 
-static const tare__onednn_arg inference_args[] = {{DNNL_ARG_SRC, X, TARE__ONEDNN_SRC, false},
-                                                  {DNNL_ARG_SCALE, GAMMA, TARE__ONEDNN_CHANNELS, false},
-                                                  {DNNL_ARG_SHIFT, BETA, TARE__ONEDNN_CHANNELS, false},
-                                                  {DNNL_ARG_MEAN, RUN_MEAN, TARE__ONEDNN_CHANNELS, false},
-                                                  {DNNL_ARG_VARIANCE, RUN_VAR, TARE__ONEDNN_CHANNELS, false},
-                                                  {DNNL_ARG_DST, Y, TARE__ONEDNN_DST, true},
+static const tare__onednn_arg inference_args[] = {{DNNL_ARG_SRC, X, TARE__ONEDNN_SRC, false, false},
+                                                  {DNNL_ARG_SCALE, GAMMA, TARE__ONEDNN_CHANNELS, false, false},
+                                                  {DNNL_ARG_SHIFT, BETA, TARE__ONEDNN_CHANNELS, false, false},
+                                                  {DNNL_ARG_MEAN, RUN_MEAN, TARE__ONEDNN_CHANNELS, false, false},
+                                                  {DNNL_ARG_VARIANCE, RUN_VAR, TARE__ONEDNN_CHANNELS, false, false},
+                                                  {DNNL_ARG_DST, Y, TARE__ONEDNN_DST, true, false},
                                                   {0}};
 
 /* ---- the gradient -----------------------------------------------------------------------------------------------*/
@@ -98,22 +98,21 @@ enum { G_DY, G_X, G_GAMMA, G_MEAN, G_INVSTD, G_DX, G_DGAMMA, G_DBETA };
 enum { AT_G_VARIANCE = 5 };
 
 /* The gradient does not depend on epsilon and variance apart, so epsilon is 0 and the variance what is under the root;
- * oneDNN makes all three results. Version 2 counts the shift among what it is given and reads nothing of it: any array
- * will do. */
+ * oneDNN makes all three results. Version 2 wants a shift and reads nothing of it: any array will do. */
 static bool describe_gradient(const tare_args *a, tare__onednn_spec *s)
 {
     return !(a->absent & 1) && describe(a, a->in[G_X], TARE__ONEDNN_TO_DATA, 0, 0, s);
 }
 
-static const tare__onednn_arg gradient_args[] = {{DNNL_ARG_DIFF_DST, G_DY, TARE__ONEDNN_DST, false},
-                                                 {DNNL_ARG_SRC, G_X, TARE__ONEDNN_SRC, false},
-                                                 {DNNL_ARG_SCALE, G_GAMMA, TARE__ONEDNN_CHANNELS, false},
-                                                 {DNNL_ARG_SHIFT, G_GAMMA, TARE__ONEDNN_CHANNELS, false},
-                                                 {DNNL_ARG_MEAN, G_MEAN, TARE__ONEDNN_CHANNELS, false},
-                                                 {DNNL_ARG_VARIANCE, -1, TARE__ONEDNN_CHANNELS, false},
-                                                 {DNNL_ARG_DIFF_SRC, G_DX, TARE__ONEDNN_SRC, true},
-                                                 {DNNL_ARG_DIFF_SCALE, G_DGAMMA, TARE__ONEDNN_CHANNELS, true},
-                                                 {DNNL_ARG_DIFF_SHIFT, G_DBETA, TARE__ONEDNN_CHANNELS, true},
+static const tare__onednn_arg gradient_args[] = {{DNNL_ARG_DIFF_DST, G_DY, TARE__ONEDNN_DST, false, false},
+                                                 {DNNL_ARG_SRC, G_X, TARE__ONEDNN_SRC, false, false},
+                                                 {DNNL_ARG_SCALE, G_GAMMA, TARE__ONEDNN_CHANNELS, false, false},
+                                                 {DNNL_ARG_SHIFT, G_GAMMA, TARE__ONEDNN_CHANNELS, false, true},
+                                                 {DNNL_ARG_MEAN, G_MEAN, TARE__ONEDNN_CHANNELS, false, false},
+                                                 {DNNL_ARG_VARIANCE, -1, TARE__ONEDNN_CHANNELS, false, false},
+                                                 {DNNL_ARG_DIFF_SRC, G_DX, TARE__ONEDNN_SRC, true, false},
+                                                 {DNNL_ARG_DIFF_SCALE, G_DGAMMA, TARE__ONEDNN_CHANNELS, true, false},
+                                                 {DNNL_ARG_DIFF_SHIFT, G_DBETA, TARE__ONEDNN_CHANNELS, true, false},
                                                  {0}};
 
 static int run_gradient(const tare_call *c, int piece, int worker)

@@ -72,7 +72,7 @@ bool tare__onednn_execute(const tare_call *c, tare__onednn_entry *e)
     if (e->n_reorders && status == dnnl_success)
         status = reorder(e, false);
     if (status == dnnl_success)
-        status = dnnl_primitive_execute(e->primitive, e->state->stream, e->n + (e->scratchpad != NULL), e->given);
+        status = dnnl_primitive_execute(e->primitive, e->state->stream, e->n_given, e->given);
     if (e->n_reorders && status == dnnl_success)
         status = reorder(e, true);
     if (status == dnnl_success)

@@ -65,6 +65,15 @@ static dnnl_status_t make_reorder(const tare__onednn_state *s, tare__onednn_oper
     return status;
 }
 
+/* Whether the spare input is one of those that oneDNN counts. */
+static bool wants_spare(dnnl_primitive_desc_t pd, const tare__onednn_spec *s, const tare__onednn_arg *args)
+{
+    int wanted = 0, has = 0;
+    for (; args->arg; ++args)
+        has += !args->out && (args->shape != TARE__ONEDNN_BIAS || s->bias);
+    return dnnl_primitive_desc_query(pd, dnnl_query_num_of_inputs_s32, 0, &wanted) == dnnl_success && wanted >= has;
+}
+
 static dnnl_status_t make_operand(const tare__onednn_state *s, tare__onednn_entry *e, dnnl_primitive_desc_t pd,
                                   tare__onednn_operand *o, size_t *scratchpad)
 {
@@ -76,8 +85,7 @@ static dnnl_status_t make_operand(const tare__onednn_state *s, tare__onednn_entr
         return status;
     if (o->is->shape == TARE__ONEDNN_CHANNELS)
         o->plain_at = place(e, dnnl_memory_desc_get_size(is));
-    /* of an operand that this version does not have it wants nothing */
-    if (dnnl_memory_desc_get_size(wanted) == 0 || dnnl_memory_desc_equal(wanted, is))
+    if (o->is->spare || dnnl_memory_desc_equal(wanted, is))
         return dnnl_success;
     status = dnnl_memory_create(&o->own, wanted, s->engine, DNNL_MEMORY_NONE);
     if (status == dnnl_success)
@@ -92,6 +100,7 @@ static dnnl_status_t make_operands(const tare__onednn_state *s, tare__onednn_ent
 {
     size_t scratchpad = 0;
     dnnl_status_t status = dnnl_success;
+    const bool spare = wants_spare(pd, &e->spec, args);
     need(&scratchpad, pd);
     for (; args->arg && status == dnnl_success; ++args) {
         if (args->shape == TARE__ONEDNN_BIAS && !e->spec.bias)
@@ -99,16 +108,18 @@ static dnnl_status_t make_operands(const tare__onednn_state *s, tare__onednn_ent
         tare__onednn_operand *o = &e->operand[e->n++];
         o->is = args;
         status = make_operand(s, e, pd, o, &scratchpad);
-        e->given[e->n - 1] = (dnnl_exec_arg_t){args->arg, o->own ? o->own : o->plain};
+        if (!args->spare || spare)
+            e->given[e->n_given++] = (dnnl_exec_arg_t){args->arg, o->own ? o->own : o->plain};
     }
     if (status == dnnl_success && scratchpad > 0) {
         const int64_t words = (int64_t)(scratchpad + 3) / 4;
         status = tare__onednn_plain(s->engine, 1, &words, &e->scratchpad);
         e->scratchpad_at = place(e, scratchpad);
     }
-    e->given[e->n] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, e->scratchpad};
+    e->given[e->n_given] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, e->scratchpad};
     for (int i = 0; i < e->n; ++i)
-        e->operand[i].move[2] = e->given[e->n];
+        e->operand[i].move[2] = e->given[e->n_given];
+    e->n_given += e->scratchpad != NULL;
     return status;
 }
 

@@ -63,6 +63,7 @@ typedef struct {
     int at;  /* in the call's addresses; -1: scratch alone, of the kernel around the primitive */
     tare__onednn_shape shape;
     bool out;
+    bool spare; /* an input that some versions want and none reads */
 } tare__onednn_arg;
 
 enum { TARE__ONEDNN_ARGS = 9 };
@@ -84,7 +85,7 @@ struct tare__onednn_entry {
     dnnl_primitive_t primitive; /* NULL: oneDNN has none for the spec */
     tare__onednn_operand operand[TARE__ONEDNN_ARGS];
     dnnl_exec_arg_t given[TARE__ONEDNN_ARGS + 1];
-    int n, n_reorders;
+    int n, n_given, n_reorders; /* n_given: with the scratchpad */
     dnnl_memory_t scratchpad;
     size_t scratchpad_at, scratch_bytes;
 };

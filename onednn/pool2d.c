@@ -57,9 +57,9 @@ static bool describe_mean_grad(const tare_args *a, tare__onednn_spec *s)
 }
 
 static const tare__onednn_arg forward_args[] = {
-    {DNNL_ARG_SRC, 0, TARE__ONEDNN_SRC, false}, {DNNL_ARG_DST, 1, TARE__ONEDNN_DST, true}, {0}};
+    {DNNL_ARG_SRC, 0, TARE__ONEDNN_SRC, false, false}, {DNNL_ARG_DST, 1, TARE__ONEDNN_DST, true, false}, {0}};
 static const tare__onednn_arg mean_grad_args[] = {
-    {DNNL_ARG_DIFF_DST, 0, TARE__ONEDNN_DST, false}, {DNNL_ARG_DIFF_SRC, 2, TARE__ONEDNN_SRC, true}, {0}};
+    {DNNL_ARG_DIFF_DST, 0, TARE__ONEDNN_DST, false, false}, {DNNL_ARG_DIFF_SRC, 2, TARE__ONEDNN_SRC, true, false}, {0}};
 
 TARE__ONEDNN_ASKED(mean, describe_mean, forward_args, TARE__ONEDNN_EITHER)
 TARE__ONEDNN_ASKED(mean_grad, describe_mean_grad, mean_grad_args, TARE__ONEDNN_EITHER)

@@ -47,22 +47,22 @@ static bool describe_to_weights(const tare_args *a, tare__onednn_spec *s)
            describe(a->in[0]->dim[0], a->in[0]->dim[1], a->in[1]->dim[1], TARE__ONEDNN_TO_WEIGHTS, s);
 }
 
-static const tare__onednn_arg dense_args[] = {{DNNL_ARG_SRC, 0, TARE__ONEDNN_SRC, false},
-                                              {DNNL_ARG_WEIGHTS, 1, TARE__ONEDNN_WEIGHTS, false},
-                                              {DNNL_ARG_BIAS, 2, TARE__ONEDNN_BIAS, false},
-                                              {DNNL_ARG_DST, 3, TARE__ONEDNN_DST, true},
+static const tare__onednn_arg dense_args[] = {{DNNL_ARG_SRC, 0, TARE__ONEDNN_SRC, false, false},
+                                              {DNNL_ARG_WEIGHTS, 1, TARE__ONEDNN_WEIGHTS, false, false},
+                                              {DNNL_ARG_BIAS, 2, TARE__ONEDNN_BIAS, false, false},
+                                              {DNNL_ARG_DST, 3, TARE__ONEDNN_DST, true, false},
                                               {0}};
-static const tare__onednn_arg forward_args[] = {{DNNL_ARG_SRC, 0, TARE__ONEDNN_SRC, false},
-                                                {DNNL_ARG_WEIGHTS, 1, TARE__ONEDNN_WEIGHTS, false},
-                                                {DNNL_ARG_DST, 2, TARE__ONEDNN_DST, true},
+static const tare__onednn_arg forward_args[] = {{DNNL_ARG_SRC, 0, TARE__ONEDNN_SRC, false, false},
+                                                {DNNL_ARG_WEIGHTS, 1, TARE__ONEDNN_WEIGHTS, false, false},
+                                                {DNNL_ARG_DST, 2, TARE__ONEDNN_DST, true, false},
                                                 {0}};
-static const tare__onednn_arg to_data_args[] = {{DNNL_ARG_DIFF_DST, 0, TARE__ONEDNN_DST, false},
-                                                {DNNL_ARG_WEIGHTS, 1, TARE__ONEDNN_WEIGHTS, false},
-                                                {DNNL_ARG_DIFF_SRC, 2, TARE__ONEDNN_SRC, true},
+static const tare__onednn_arg to_data_args[] = {{DNNL_ARG_DIFF_DST, 0, TARE__ONEDNN_DST, false, false},
+                                                {DNNL_ARG_WEIGHTS, 1, TARE__ONEDNN_WEIGHTS, false, false},
+                                                {DNNL_ARG_DIFF_SRC, 2, TARE__ONEDNN_SRC, true, false},
                                                 {0}};
-static const tare__onednn_arg to_weights_args[] = {{DNNL_ARG_DIFF_DST, 0, TARE__ONEDNN_DST, false},
-                                                   {DNNL_ARG_SRC, 1, TARE__ONEDNN_SRC, false},
-                                                   {DNNL_ARG_DIFF_WEIGHTS, 2, TARE__ONEDNN_WEIGHTS, true},
+static const tare__onednn_arg to_weights_args[] = {{DNNL_ARG_DIFF_DST, 0, TARE__ONEDNN_DST, false, false},
+                                                   {DNNL_ARG_SRC, 1, TARE__ONEDNN_SRC, false, false},
+                                                   {DNNL_ARG_DIFF_WEIGHTS, 2, TARE__ONEDNN_WEIGHTS, true, false},
                                                    {0}};
 
 TARE__ONEDNN_BOTH(dense, describe_dense, dense_args)

@@ -1,9 +1,10 @@
-/* test_kernel_sets.c - kernels that a set adds to operators of others: when they are used, and that a failure leaves all
- * as it was. */
+/* test_kernel_sets.c - kernels that a set adds to operators of others: when they are used, and that a failure leaves
+ * all as it was. */
 #include "../core/plugin.h"
 #include "spine.h"
 
-/* ---- a set: relu of up to 8 elements, and what it keeps ------------------------------------------------------------*/
+/* ---- a set: relu of up to 8 elements, and what it keeps
+ * ------------------------------------------------------------*/
 enum { MOST = 8, KEPT = 32 };
 static int n_open, n_run, n_prepared_until; /* prepare has memory so many times; -1: always */
 static double *kept;
@@ -69,9 +70,8 @@ static const tare_added_kernels mine = SET("relu", good), strange = SET("relux",
 
 static tare_status start(const char *name, const tare_added_kernels *set, tare_runtime **out)
 {
-    tare_options options = {.kernels = name ? TARE_KERNELS_ADDED : TARE_KERNELS_NATIVE,
-                            .added = name,
-                            .isa_limit = TARE_ISA_COUNT};
+    tare_options options = {
+        .kernels = name ? TARE_KERNELS_ADDED : TARE_KERNELS_NATIVE, .added = name, .isa_limit = TARE_ISA_COUNT};
     n_run = 0;
     n_prepared_until = -1;
     must(tare_start(&options, out));
