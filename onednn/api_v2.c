@@ -12,7 +12,7 @@ typedef union {
 typedef struct {
     dnnl_memory_desc_t src, weights, bias, dst;
     const dnnl_memory_desc_t *has_bias;
-    dnnl_dims_t stride, kernel, dilates, before, after;
+    tare__onednn_windows w;
     dnnl_prop_kind_t prop;
     float epsilon;
 } terms;
@@ -28,15 +28,9 @@ static dnnl_status_t layout(dnnl_memory_desc_t *d, int64_t rank, const int64_t *
 
 static dnnl_status_t terms_of(const tare__onednn_spec *s, bool gradient, terms *t)
 {
-    *t = (terms){.prop = s->direction == TARE__ONEDNN_INFERENCE ? dnnl_forward_inference : dnnl_forward_training,
+    *t = (terms){.w = tare__onednn_windows_of(s),
+                 .prop = s->direction == TARE__ONEDNN_INFERENCE ? dnnl_forward_inference : dnnl_forward_training,
                  .epsilon = (float)tare_unbits(s->epsilon)};
-    for (int i = 0; i < 2; ++i) {
-        t->stride[i] = s->stride[i];
-        t->kernel[i] = s->kernel[i];
-        t->dilates[i] = s->dilation[i] - 1;
-        t->before[i] = s->before[i];
-        t->after[i] = s->after[i];
-    }
     t->has_bias = s->bias && !gradient ? &t->bias : NULL;
     dnnl_status_t status = layout(&t->src, s->rank, s->src, s->any);
     if (status == dnnl_success)
@@ -51,14 +45,14 @@ static dnnl_status_t forward(const tare__onednn_spec *s, const terms *t, operati
     switch ((tare__onednn_kind)s->kind) {
     case TARE__ONEDNN_CONVOLUTION:
         return dnnl_dilated_convolution_forward_desc_init(&o->convolution, t->prop, dnnl_convolution_direct, &t->src,
-                                                          &t->weights, t->has_bias, &t->dst, t->stride, t->dilates,
-                                                          t->before, t->after);
+                                                          &t->weights, t->has_bias, &t->dst, t->w.stride, t->w.dilates,
+                                                          t->w.before, t->w.after);
     case TARE__ONEDNN_INNER_PRODUCT:
         return dnnl_inner_product_forward_desc_init(&o->inner_product, t->prop, &t->src, &t->weights, t->has_bias,
                                                     &t->dst);
     case TARE__ONEDNN_POOLING:
         return dnnl_pooling_forward_desc_init(&o->pooling, t->prop, (dnnl_alg_kind_t)s->algorithm, &t->src, &t->dst,
-                                              t->stride, t->kernel, t->before, t->after);
+                                              t->w.stride, t->w.kernel, t->w.before, t->w.after);
     case TARE__ONEDNN_BATCH_NORM:
         return dnnl_batch_normalization_forward_desc_init(&o->batch_norm, t->prop, &t->src, t->epsilon,
                                                           (unsigned)s->flags);
@@ -72,18 +66,18 @@ static dnnl_status_t backward(const tare__onednn_spec *s, const terms *t, operat
     switch ((tare__onednn_kind)s->kind) {
     case TARE__ONEDNN_CONVOLUTION:
         return data ? dnnl_dilated_convolution_backward_data_desc_init(&o->convolution, dnnl_convolution_direct,
-                                                                       &t->src, &t->weights, &t->dst, t->stride,
-                                                                       t->dilates, t->before, t->after)
-                    : dnnl_dilated_convolution_backward_weights_desc_init(&o->convolution, dnnl_convolution_direct,
-                                                                          &t->src, &t->weights, NULL, &t->dst,
-                                                                          t->stride, t->dilates, t->before, t->after);
+                                                                       &t->src, &t->weights, &t->dst, t->w.stride,
+                                                                       t->w.dilates, t->w.before, t->w.after)
+                    : dnnl_dilated_convolution_backward_weights_desc_init(
+                          &o->convolution, dnnl_convolution_direct, &t->src, &t->weights, NULL, &t->dst, t->w.stride,
+                          t->w.dilates, t->w.before, t->w.after);
     case TARE__ONEDNN_INNER_PRODUCT:
         return data ? dnnl_inner_product_backward_data_desc_init(&o->inner_product, &t->src, &t->weights, &t->dst)
                     : dnnl_inner_product_backward_weights_desc_init(&o->inner_product, &t->src, &t->weights, NULL,
                                                                     &t->dst);
     case TARE__ONEDNN_POOLING:
-        return dnnl_pooling_backward_desc_init(&o->pooling, (dnnl_alg_kind_t)s->algorithm, &t->src, &t->dst, t->stride,
-                                               t->kernel, t->before, t->after);
+        return dnnl_pooling_backward_desc_init(&o->pooling, (dnnl_alg_kind_t)s->algorithm, &t->src, &t->dst,
+                                               t->w.stride, t->w.kernel, t->w.before, t->w.after);
     case TARE__ONEDNN_BATCH_NORM:
         return dnnl_batch_normalization_backward_desc_init(&o->batch_norm, dnnl_backward, &t->dst, &t->src, t->epsilon,
                                                            (unsigned)s->flags);

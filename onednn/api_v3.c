@@ -4,7 +4,7 @@
 /* A spec in oneDNN's own types. */
 typedef struct {
     dnnl_memory_desc_t src, weights, bias, dst;
-    dnnl_dims_t stride, kernel, dilates, before, after;
+    tare__onednn_windows w;
     dnnl_prop_kind_t prop;
     float epsilon;
     dnnl_engine_t engine;
@@ -22,16 +22,9 @@ static dnnl_status_t layout(dnnl_memory_desc_t *d, int64_t rank, const int64_t *
 
 static dnnl_status_t terms_of(const tare__onednn_spec *s, bool gradient, terms *t)
 {
+    t->w = tare__onednn_windows_of(s);
     t->prop = s->direction == TARE__ONEDNN_INFERENCE ? dnnl_forward_inference : dnnl_forward_training;
     t->epsilon = (float)tare_unbits(s->epsilon);
-    for (int i = 0; i < 2; ++i) {
-        t->stride[i] = s->stride[i];
-        t->kernel[i] = s->kernel[i];
-        /* of a pooling 0 is none as well */
-        t->dilates[i] = s->dilation[i] - 1;
-        t->before[i] = s->before[i];
-        t->after[i] = s->after[i];
-    }
     dnnl_status_t status = layout(&t->src, s->rank, s->src, s->any);
     if (status == dnnl_success)
         status = layout(&t->dst, s->rank, s->dst, s->any);
@@ -45,15 +38,15 @@ static dnnl_status_t forward(const tare__onednn_spec *s, const terms *t, dnnl_pr
     switch ((tare__onednn_kind)s->kind) {
     case TARE__ONEDNN_CONVOLUTION:
         return dnnl_convolution_forward_primitive_desc_create(out, t->engine, t->prop, dnnl_convolution_direct, t->src,
-                                                              t->weights, t->bias, t->dst, t->stride, t->dilates,
-                                                              t->before, t->after, t->attr);
+                                                              t->weights, t->bias, t->dst, t->w.stride, t->w.dilates,
+                                                              t->w.before, t->w.after, t->attr);
     case TARE__ONEDNN_INNER_PRODUCT:
         return dnnl_inner_product_forward_primitive_desc_create(out, t->engine, t->prop, t->src, t->weights, t->bias,
                                                                 t->dst, t->attr);
     case TARE__ONEDNN_POOLING:
         return dnnl_pooling_forward_primitive_desc_create(out, t->engine, t->prop, (dnnl_alg_kind_t)s->algorithm,
-                                                          t->src, t->dst, t->stride, t->kernel, t->dilates, t->before,
-                                                          t->after, t->attr);
+                                                          t->src, t->dst, t->w.stride, t->w.kernel, t->w.dilates,
+                                                          t->w.before, t->w.after, t->attr);
     case TARE__ONEDNN_BATCH_NORM:
         return dnnl_batch_normalization_forward_primitive_desc_create(out, t->engine, t->prop, t->src, t->dst,
                                                                       t->epsilon, (unsigned)s->flags, t->attr);
@@ -68,11 +61,11 @@ static dnnl_status_t backward(const tare__onednn_spec *s, const terms *t, dnnl_p
     switch ((tare__onednn_kind)s->kind) {
     case TARE__ONEDNN_CONVOLUTION:
         return data ? dnnl_convolution_backward_data_primitive_desc_create(
-                          out, t->engine, dnnl_convolution_direct, t->src, t->weights, t->dst, t->stride, t->dilates,
-                          t->before, t->after, hint, t->attr)
+                          out, t->engine, dnnl_convolution_direct, t->src, t->weights, t->dst, t->w.stride,
+                          t->w.dilates, t->w.before, t->w.after, hint, t->attr)
                     : dnnl_convolution_backward_weights_primitive_desc_create(
-                          out, t->engine, dnnl_convolution_direct, t->src, t->weights, NULL, t->dst, t->stride,
-                          t->dilates, t->before, t->after, hint, t->attr);
+                          out, t->engine, dnnl_convolution_direct, t->src, t->weights, NULL, t->dst, t->w.stride,
+                          t->w.dilates, t->w.before, t->w.after, hint, t->attr);
     case TARE__ONEDNN_INNER_PRODUCT:
         return data ? dnnl_inner_product_backward_data_primitive_desc_create(out, t->engine, t->src, t->weights, t->dst,
                                                                              hint, t->attr)
@@ -80,8 +73,8 @@ static dnnl_status_t backward(const tare__onednn_spec *s, const terms *t, dnnl_p
                                                                                 NULL, t->dst, hint, t->attr);
     case TARE__ONEDNN_POOLING:
         return dnnl_pooling_backward_primitive_desc_create(out, t->engine, (dnnl_alg_kind_t)s->algorithm, t->src,
-                                                           t->dst, t->stride, t->kernel, t->dilates, t->before,
-                                                           t->after, hint, t->attr);
+                                                           t->dst, t->w.stride, t->w.kernel, t->w.dilates, t->w.before,
+                                                           t->w.after, hint, t->attr);
     case TARE__ONEDNN_BATCH_NORM:
         return dnnl_batch_normalization_backward_primitive_desc_create(
             out, t->engine, dnnl_backward, t->src, t->dst, t->src, t->epsilon, (unsigned)s->flags, hint, t->attr);

@@ -142,6 +142,23 @@ dnnl_status_t tare__onednn_best(const tare__onednn_spec *, dnnl_engine_t, dnnl_p
 /* An operand as ours lie, without an address. */
 dnnl_status_t tare__onednn_plain(dnnl_engine_t, int rank, const int64_t *dims, dnnl_memory_t *out);
 
+/* A spec's windows in oneDNN's own types; there a dilation of 0 is none. */
+typedef struct {
+    dnnl_dims_t stride, kernel, dilates, before, after;
+} tare__onednn_windows;
+static inline tare__onednn_windows tare__onednn_windows_of(const tare__onednn_spec *s)
+{
+    tare__onednn_windows w = {{0}, {0}, {0}, {0}, {0}};
+    for (int i = 0; i < 2; ++i) {
+        w.stride[i] = s->stride[i];
+        w.kernel[i] = s->kernel[i];
+        w.dilates[i] = s->dilation[i] - 1;
+        w.before[i] = s->before[i];
+        w.after[i] = s->after[i];
+    }
+    return w;
+}
+
 /* The tags of plain layouts, by rank. */
 static inline dnnl_format_tag_t tare__onednn_tag(int rank)
 {
