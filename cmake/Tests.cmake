@@ -78,6 +78,11 @@ target_include_directories(bench_costs SYSTEM PRIVATE ${TARE_CHECK_INCLUDE_DIRS}
 target_link_libraries(bench_costs PRIVATE tare_bench tare_static ${TARE_CHECK_LINK_LIBRARIES})
 set_target_properties(bench_costs PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 
+if(TARGET tare_onednn)
+    target_compile_definitions(test_golden PRIVATE TARE_ONEDNN_PLUGIN="$<TARGET_FILE:tare_onednn>")
+    add_dependencies(test_golden tare_onednn)
+endif()
+
 file(GLOB scripts CONFIGURE_DEPENDS tests/check_*.sh tests/check_*.py)
 foreach(script ${scripts})
     get_filename_component(name ${script} NAME_WE)

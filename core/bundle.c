@@ -48,7 +48,7 @@ static int run(const tare_call *c, int piece, int worker)
 
 static tare_args group_args(const tare_bundle *b, const void *attr, const tare_desc_ref *in, const char *path)
 {
-    return (tare_args){.op = b->base, .attr = attr, .in = in, .n_in = b->base->n_in, .absent = b->absent, .path = path};
+    return (tare_args){b->base, attr, in, b->base->n_in, b->absent, path, b->runtime};
 }
 
 static tare_status infer(const tare_args *a, const tare_desc_out *out)
@@ -94,10 +94,8 @@ static tare_status lay_group(const tare_bundle *b, const tare_node *n, int group
     if (!v)
         return tare__dispatch_no_kernel(&a, tare_runtime_kernels(b->runtime, op)->op != NULL);
     tare_work w;
-    w.n_g = 0;
-    w.n_pieces = 1;
-    w.piece_bytes = w.worker_bytes = 0;
-    v->prepare(&a, (const tare_desc_ref *)out, &w);
+    if (tare_prepare(v, &a, (const tare_desc_ref *)out, &w) != TARE_OK)
+        return TARE_NO_MEMORY;
     if (v->combine || w.piece_bytes || w.worker_bytes)
         return tare_op_error(&a, TARE_IMPOSSIBLE,
                              "its kernel cannot be run in a bundle: it needs more than its pieces");

@@ -8,6 +8,9 @@
 
 enum { FIRST_KERNEL_SLOTS = 256 };
 
+static const char *const kind_name[TARE_KIND_COUNT] = {"operator", "net",     "optimizer", "packer",
+                                                       "pass",     "service", "kernel set"};
+
 static int null_kernel(const tare_call *c, int piece, int worker)
 {
     (void)c;
@@ -23,9 +26,29 @@ static bool usable(const tare_runtime *rt, const tare_variant *v)
            (rt->options.kernels == TARE_KERNELS_WINOGRAD || v->set != TARE_SET_WINOGRAD);
 }
 
-/* The usable variants in their order; with the choice `blas` those of BLAS come first. */
-static void filter(const tare_runtime *rt, const tare_op *op, tare_kernels *k)
+/* Those of the set that are for an operator; *n of them. */
+static const tare_variant *added_to(const tare_added_kernels *set, const char *op, int *n)
 {
+    *n = 0;
+    for (int i = 0; set && i < set->n_to; ++i)
+        if (strcmp(set->to[i].op, op) == 0) {
+            *n = set->to[i].n_variants;
+            return set->to[i].variants;
+        }
+    return NULL;
+}
+
+/* The usable variants in their order, behind those of the added set; with the choice `blas` those of BLAS come first.
+ */
+static void filter(const tare_runtime *rt, tare_kernels *k)
+{
+    const tare_op *op = k->op;
+    int n;
+    const tare_variant *added = added_to(rt->added, op->name, &n);
+    k->n = 0;
+    for (int i = 0; i < n; ++i)
+        if (usable(rt, &added[i]))
+            k->variant[k->n++] = added[i];
     for (int pass = 0; pass < 2; ++pass) {
         for (int i = 0; i < op->n_variants; ++i) {
             const tare_variant *v = &op->variants[i];
@@ -54,9 +77,9 @@ static bool plain(const tare_op *op)
            !ties && !opaque;
 }
 
-static size_t variants_bytes(const tare_op *op)
+static size_t variants_bytes(int n)
 {
-    return (size_t)op->n_variants * sizeof(tare_variant);
+    return (size_t)n * sizeof(tare_variant);
 }
 
 const tare_kernels tare_kernels_none;
@@ -124,11 +147,11 @@ static tare_status add_kernels(tare_runtime *rt, const tare_op *op)
         status = grow_kernels(rt);
     if (status != TARE_OK)
         return status;
-    tare_kernels k = {.op = op, .plain = plain(op)};
-    k.variant = tare_memory_take(&rt->memory, TARE_MEMORY_RECORD, variants_bytes(op));
+    tare_kernels k = {.op = op, .plain = plain(op), .room = op->n_variants};
+    k.variant = tare_memory_take(&rt->memory, TARE_MEMORY_RECORD, variants_bytes(k.room));
     if (!k.variant)
         return TARE_NO_MEMORY;
-    filter(rt, op, &k);
+    filter(rt, &k);
     *(tare_kernels *)tare_runtime_kernels(rt, op) = k;
     ++rt->n_kernels;
     return TARE_OK;
@@ -152,6 +175,79 @@ static int position(const tare_runtime *rt, tare_kind kind, const char *name, bo
     }
     return low;
 }
+
+/* ---- added sets -------------------------------------------------------------------------------------------------*/
+
+static tare_status check_added(tare_runtime *rt, const tare_added_kernels *set)
+{
+    const char *wrong = !set->open || !set->close || !set->library ? "it has no open, no close or no library" : NULL;
+    for (int i = 0; i < set->n_to && !wrong; ++i) {
+        bool found;
+        (void)position(rt, TARE_KIND_OPERATOR, set->to[i].op, &found);
+        if (!found)
+            return tare_error(TARE_NOT_FOUND, "kernel set '%s' has kernels for '%s', which is no operator", set->name,
+                              set->to[i].op);
+        for (int k = 0; k < set->to[i].n_variants; ++k) {
+            const tare_variant *v = &set->to[i].variants[k];
+            if (v->set != TARE_SET_ADDED || !v->prepare || !v->run || v->opaque)
+                wrong = "a variant is not of TARE_SET_ADDED, has no prepare or no run, or sizes auxiliaries";
+        }
+    }
+    return wrong ? tare_error(TARE_BAD_ARGUMENT, "kernel set '%s' cannot be registered: %s", set->name, wrong)
+                 : TARE_OK;
+}
+
+/* Room for the set's variants in the operator's list. */
+static tare_status make_added_room(tare_runtime *rt, const tare_added_variants *to)
+{
+    bool found;
+    const void *op = rt->record[TARE_KIND_OPERATOR][position(rt, TARE_KIND_OPERATOR, to->op, &found)];
+    tare_kernels *k = (tare_kernels *)tare_runtime_kernels(rt, op);
+    int room = k->op->n_variants + to->n_variants;
+    if (room <= k->room)
+        return TARE_OK;
+    tare_variant *grown =
+        tare_memory_resize(&rt->memory, TARE_MEMORY_RECORD, k->variant, variants_bytes(k->room), variants_bytes(room));
+    if (!grown)
+        return TARE_NO_MEMORY;
+    k->variant = grown;
+    k->room = room;
+    return TARE_OK;
+}
+
+static void filter_all(tare_runtime *rt)
+{
+    for (uint32_t i = 0; i <= rt->kernels_mask; ++i)
+        if (rt->kernels[i].op)
+            filter(rt, &rt->kernels[i]);
+}
+
+/* Nothing happens where the options do not name the set. */
+static tare_status add_set(tare_runtime *rt, const tare_added_kernels *set)
+{
+    tare_status status = check_added(rt, set);
+    if (status != TARE_OK || !rt->options.added || strcmp(rt->options.added, set->name) != 0)
+        return status;
+    for (int i = 0; i < set->n_to && status == TARE_OK; ++i)
+        status = make_added_room(rt, &set->to[i]);
+    if (status == TARE_OK)
+        status = set->open(rt, &rt->added_own);
+    if (status != TARE_OK)
+        return status;
+    rt->added = set;
+    filter_all(rt);
+    return TARE_OK;
+}
+
+void tare__added_close(tare_runtime *rt)
+{
+    if (rt->added)
+        rt->added->close(rt, rt->added_own);
+    rt->added = NULL;
+    rt->added_own = NULL;
+}
+
+/* ---- records ----------------------------------------------------------------------------------------------------*/
 
 /* Room for one more of n items in a list; the list, moved or not. NULL: no memory. */
 static void *make_room(tare_runtime *rt, void *list, int n, int *capacity, size_t item)
@@ -181,7 +277,6 @@ static tare_status make_rooms(tare_runtime *rt, tare_kind kind)
 
 tare_status tare_register(tare_runtime *rt, tare_kind kind, const void *record)
 {
-    static const char *const kind_name[] = {"operator", "net", "optimizer", "packer", "pass", "service"};
     const tare_record *r = record;
     if ((unsigned)kind >= TARE_KIND_COUNT || !r || !r->name || !*r->name)
         return tare_error(TARE_BAD_ARGUMENT, "a record needs a kind and a name to be registered");
@@ -192,6 +287,8 @@ tare_status tare_register(tare_runtime *rt, tare_kind kind, const void *record)
     tare_status status = make_rooms(rt, kind);
     if (status == TARE_OK && kind == TARE_KIND_OPERATOR)
         status = add_kernels(rt, record);
+    else if (status == TARE_OK && kind == TARE_KIND_KERNELS)
+        status = add_set(rt, record);
     if (status != TARE_OK)
         return status;
     const tare_record **list = rt->record[kind];
@@ -213,7 +310,7 @@ static void remove_kernels(tare_runtime *rt, const tare_op *op)
 {
     tare_kernels *k = rt->kernels;
     uint32_t mask = rt->kernels_mask, hole = (uint32_t)(tare_runtime_kernels(rt, op) - k);
-    tare_memory_give(&rt->memory, TARE_MEMORY_RECORD, k[hole].variant, variants_bytes(op));
+    tare_memory_give(&rt->memory, TARE_MEMORY_RECORD, k[hole].variant, variants_bytes(k[hole].room));
     for (uint32_t at = (hole + 1) & mask; k[at].op; at = (at + 1) & mask) {
         uint32_t home = (uint32_t)((uintptr_t)k[at].op >> 5) & mask;
         if (((at - home) & mask) < ((at - hole) & mask))
@@ -235,13 +332,15 @@ void tare_unregister(tare_runtime *rt, int kept)
         memmove(list + at, list + at + 1, (size_t)(--rt->n_records[newest->kind] - at) * sizeof *list);
         if (newest->kind == TARE_KIND_OPERATOR)
             remove_kernels(rt, newest->record);
+        if (newest->record == rt->added) {
+            tare__added_close(rt);
+            filter_all(rt);
+        }
     }
 }
 
 const void *tare_find(tare_runtime *rt, tare_kind kind, const char *name)
 {
-    static const char *const kind_words[TARE_KIND_COUNT] = {"operator", "net",  "optimizer",
-                                                            "packer",   "pass", "service"};
     bool found;
     if (!name || (unsigned)kind >= TARE_KIND_COUNT) {
         (void)tare_error(TARE_BAD_ARGUMENT, "a look-up needs a kind and a name");
@@ -254,7 +353,7 @@ const void *tare_find(tare_runtime *rt, tare_kind kind, const char *name)
     /* sorted neighbours are the nearest in spelling where it matters: at the start */
     const char *before = at > 0 ? rt->record[kind][at - 1]->name : NULL,
                *after = at < n ? rt->record[kind][at]->name : NULL;
-    (void)tare_error(TARE_NOT_FOUND, "%s '%s' is unknown%s%s%s%s%s", kind_words[kind], name,
+    (void)tare_error(TARE_NOT_FOUND, "%s '%s' is unknown%s%s%s%s%s", kind_name[kind], name,
                      before || after ? " (near it: " : "", before ? before : "", before && after ? ", " : "",
                      after ? after : "", before || after ? ")" : "");
     return NULL;
@@ -273,7 +372,7 @@ void tare__catalogue_fini(tare_runtime *rt)
         for (uint32_t i = 0; i <= rt->kernels_mask; ++i)
             if (rt->kernels[i].op)
                 tare_memory_give(&rt->memory, TARE_MEMORY_RECORD, rt->kernels[i].variant,
-                                 variants_bytes(rt->kernels[i].op));
+                                 variants_bytes(rt->kernels[i].room));
         tare_memory_give(&rt->memory, TARE_MEMORY_RECORD, rt->kernels, (rt->kernels_mask + 1) * sizeof *rt->kernels);
     }
     for (int kind = 0; kind < TARE_KIND_COUNT; ++kind)

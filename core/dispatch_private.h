@@ -304,7 +304,7 @@ tare__dispatch(tare_mode *m, const tare_kernels *k, const tare_op *op, const voi
     for (uint32_t s = plain ? 0 : op->shape_only; s; s &= s - 1)
         c.ptr[__builtin_ctz(s)] = NULL;
     c.wants = (wants || (!plain && op->wants)) && m->recording && (plain || !op->stops_gradient);
-    c.args = (tare_args){op, attr, (const tare_desc_ref *)c.operand, n_in, absent, m->path};
+    c.args = (tare_args){op, attr, (const tare_desc_ref *)c.operand, n_in, absent, m->path, rt};
     c.variant = NULL;
     c.n_out = plain ? 1 : op->n_out >= 0 ? op->n_out : op->outputs(&c.args);
     c.n_aux = plain ? 0 : op->n_aux;

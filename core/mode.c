@@ -190,6 +190,8 @@ tare_status tare__dispatch_run(tare_mode *m, const tare__apply *c, tare_call *ca
     int failed = 0;
     if (!d->synchronous) /* its error comes when this call is long over */
         status = tare__site_of(m->runtime, c->args.op->name, m->path, &call->site);
+    if (call->n_pieces < 1) /* prepare had no memory */
+        status = TARE_NO_MEMORY;
     if (status == TARE_OK)
         status = d->run(d, call, 1, &failed);
     if (d->queued)

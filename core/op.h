@@ -55,7 +55,7 @@ struct tare_call {
  * and g is not set: prepare writes the words it counts. */
 typedef struct {
     int32_t n_g;         /* words used */
-    int32_t n_pieces;    /* >= 1 */
+    int32_t n_pieces;    /* >= 1; 0: no memory for what an added variant keeps */
     size_t piece_bytes;  /* scratch a piece: ptr[n] + piece * piece_bytes, 64-byte aligned */
     size_t worker_bytes; /* scratch a worker: ptr[n + 1] + worker * worker_bytes, 64-byte aligned */
     int64_t
@@ -129,14 +129,16 @@ typedef struct {
     const void *attr;        /* NULL where the operator has none */
     const tare_desc_ref *in; /* NULL entries: absent optional inputs */
     int n_in;
-    uint32_t absent;  /* bit o: output or auxiliary o is not wanted */
-    const char *path; /* layer, for messages; NULL */
+    uint32_t absent;       /* bit o: output or auxiliary o is not wanted */
+    const char *path;      /* layer, for messages; NULL */
+    tare_runtime *runtime; /* for whose kernels it is asked; NULL: for none, only what the record itself says */
 } tare_args;
 
 /* ---- kernel variant ---------------------------------------------------------------------------------------*/
 typedef enum { TARE_ISA_PORTABLE, TARE_ISA_AVX2, TARE_ISA_AVX512, TARE_ISA_COUNT } tare_isa;
-/* Sets that the factor `kernels` chooses from; a variant belongs to one. WINOGRAD is there only where it is chosen. */
-typedef enum { TARE_SET_NATIVE, TARE_SET_BLAS, TARE_SET_REFERENCE, TARE_SET_WINOGRAD } tare_kernel_set;
+/* Sets that the factor `kernels` chooses from; a variant belongs to one. WINOGRAD is there only where it is chosen.
+ * ADDED: no record's own, a back end's (runtime.h). */
+typedef enum { TARE_SET_NATIVE, TARE_SET_BLAS, TARE_SET_REFERENCE, TARE_SET_WINOGRAD, TARE_SET_ADDED } tare_kernel_set;
 /* OUTER: rows of dimension 0 without gaps in them, at any distance that keeps them apart. FORWARD: any but negative
  * ones. */
 typedef enum { TARE_STRIDES_CONTIGUOUS, TARE_STRIDES_OUTER, TARE_STRIDES_FORWARD, TARE_STRIDES_ANY } tare_strides;
@@ -158,7 +160,8 @@ typedef struct {
     uint8_t in_strides[TARE_OPERANDS];
     /* CONTIGUOUS or OUTER, by output: where it may be placed in a value that it is joined to */
     uint8_t out_strides[TARE_OPERANDS];
-    bool (*fits)(const tare_args *); /* NULL: always. Reads descs and attributes, nothing else */
+    /* NULL: always. Reads descs and attributes, nothing else; of ADDED ones also what their set keeps in the runtime */
+    bool (*fits)(const tare_args *);
     /* Asked beside `fits` where an input is not contiguous. A variant may run on strides only if it gives the bits that
      * it gives on copies: capturing a function, or another layout, must change none. NULL: always */
     bool (*fits_strides)(const tare_args *);
@@ -239,7 +242,7 @@ struct tare_op {
 /* How many outputs an application has. */
 static inline int tare_op_outputs(const tare_op *op, const void *attr)
 {
-    tare_args a = {op, attr, NULL, 0, 0, NULL};
+    tare_args a = {op, attr, NULL, 0, 0, NULL, NULL};
     return op->n_out >= 0 ? op->n_out : op->outputs(&a);
 }
 

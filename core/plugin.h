@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 /* Raised with every change of what a plug-in's records and functions rely on that the sizes below do not show. */
-enum { TARE_PLUGIN_ABI = 1, TARE_PLUGIN_SIZES = 6 };
+enum { TARE_PLUGIN_ABI = 2, TARE_PLUGIN_SIZES = 6 };
 
 typedef struct {
     uint32_t abi;                      /* TARE_PLUGIN_ABI as it was compiled; first in every version */

@@ -70,10 +70,36 @@ static inline bool tare_node_needs(const tare_node *n, int i)
                        : n->op->needs_out >> (i - n->n_in < 31 ? i - n->n_in : 31) & 1;
 }
 
+/* Whose operands they are; an operator has at least one that is there. */
+static inline tare_runtime *tare_node_runtime(const tare_node *n)
+{
+    tare_value *const *v = n->operand;
+    while (!*v)
+        ++v;
+    return (*v)->runtime;
+}
+
 static inline tare_args tare_node_args(const tare_node *n)
 {
-    tare_args a = {n->op, n->attr, (const tare_desc_ref *)n->operand, n->n_in, n->absent, n->path};
+    tare_args a = {
+        n->op, n->attr, (const tare_desc_ref *)n->operand, n->n_in, n->absent, n->path, tare_node_runtime(n)};
     return a;
+}
+
+/* What a variant's kernels need for a call. NO_MEMORY. */
+static inline tare_status tare_prepare(const tare_variant *v, const tare_args *a, const tare_desc_ref *out,
+                                       tare_work *w)
+{
+    w->n_g = 0;
+    w->n_pieces = 1;
+    w->piece_bytes = w->worker_bytes = 0;
+    v->prepare(a, out, w);
+    return __builtin_expect(w->n_pieces > 0, 1) ? TARE_OK : TARE_NO_MEMORY;
+}
+static inline tare_status tare_node_prepare(const tare_node *n, tare_work *w)
+{
+    tare_args a = tare_node_args(n);
+    return tare_prepare(n->variant, &a, (const tare_desc_ref *)(n->operand + n->n_in), w);
 }
 
 #ifdef __cplusplus

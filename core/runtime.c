@@ -12,9 +12,12 @@ static tare_status check_options(const tare_options *o)
 {
     if (o->threads < 0 || o->threads > TARE_THREADS_MOST)
         return tare_error(TARE_BAD_ARGUMENT, "threads is %d (need 1 to %d)", o->threads, TARE_THREADS_MOST);
-    if ((unsigned)o->kernels > TARE_KERNELS_WINOGRAD || (unsigned)o->storage > TARE_STORAGE_MALLOC ||
-        (unsigned)o->isa_limit > TARE_ISA_COUNT || (unsigned)o->engine > TARE_ENGINE_QUEUE)
+    if ((unsigned)o->kernels > TARE_KERNELS_ADDED || (unsigned)o->storage > TARE_STORAGE_MALLOC ||
+        (unsigned)o->layout > TARE_LAYOUT_BLOCKED || (unsigned)o->isa_limit > TARE_ISA_COUNT ||
+        (unsigned)o->engine > TARE_ENGINE_QUEUE)
         return tare_error(TARE_BAD_ARGUMENT, "an option of the runtime is out of its range");
+    if ((o->kernels == TARE_KERNELS_ADDED) != (o->added != NULL))
+        return tare_error(TARE_BAD_ARGUMENT, "added kernels need the name of their set, and no others have one");
     if (o->bulk < 0 || o->bulk > TARE_BULK_MOST)
         return tare_error(TARE_BAD_ARGUMENT, "bulk is %d (need 1 to %d)", o->bulk, TARE_BULK_MOST);
     if (o->engine == TARE_ENGINE_QUEUE && o->open_device)
@@ -98,6 +101,7 @@ int64_t tare_runtime_free(tare_runtime *rt)
     tare__catalogue_fini(rt);
     if (rt->device)
         rt->device->close(rt->device);
+    tare__added_close(rt);
     tare__sites_fini(rt);
     tare__records_fini(rt);
     tare__plugins_fini(rt);

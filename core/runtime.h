@@ -23,7 +23,7 @@ extern "C" {
     X(guards, "input signatures compared with a captured one")                                                         \
     X(hits, "signatures met before, whose captured function was called")                                               \
     X(misses, "signatures not met before, or evicted since")                                                           \
-    X(evictions, "captured signatures and backwards let go for others")                                                              \
+    X(evictions, "captured signatures and backwards let go for others")                                                \
     X(storage_takes, "storages taken for results and scratch")                                                         \
     X(allocations, "blocks taken from the system")                                                                     \
     X(tape_nodes, "nodes recorded on a tape")                                                                          \
@@ -32,6 +32,8 @@ extern "C" {
     X(pushes, "times that calls were handed to a queue")                                                               \
     X(waits, "times that the host asked for the end of queued work")                                                   \
     X(kernel_calls, "kernels called")                                                                                  \
+    X(primitives, "look-ups of what an added kernel set keeps for a shape")                                            \
+    X(reorders, "operands brought into a layout of their own, or back, within a call")                                 \
     X(captures, "graphs captured")                                                                                     \
     X(plans, "memory plans made")                                                                                      \
     X(file_reads, "graph files read")
@@ -101,6 +103,7 @@ typedef enum {
     TARE_KIND_PACKER,
     TARE_KIND_PASS,
     TARE_KIND_SERVICE,
+    TARE_KIND_KERNELS, /* tare_added_kernels */
     TARE_KIND_COUNT
 } tare_kind;
 
@@ -114,11 +117,32 @@ typedef struct {
     const void *record;
 } tare_registration;
 
+/* A back end: a set of kernels for operators that others declared, which a plug-in registers. A runtime uses it if its
+ * options name it: then these variants, all of TARE_SET_ADDED, stand before the record's own, which run what they do
+ * not fit. What the set keeps for shapes (primitives, handles of its library) hangs on the runtime: `open` makes it
+ * when the set is registered, `close` ends it when nothing can run any more; fits, prepare and kernels find it as
+ * args->runtime->added_own, which may be NULL. */
+typedef struct {
+    const char *op; /* registered before the set */
+    const tare_variant *variants;
+    int n_variants;
+} tare_added_variants;
+typedef struct {
+    const char *name;
+    const tare_added_variants *to;
+    int n_to;
+    tare_status (*open)(tare_runtime *, void **own);
+    void (*close)(tare_runtime *, void *own);
+    const char *(*library)(void); /* what it stands on, with its version: static text */
+    bool by_threads;              /* its bits depend on the number of threads */
+    double tolerance;             /* its error against float64: so many times what the operators' records allow */
+} tare_added_kernels;
+
 typedef struct {
     const tare_op *op;
     tare_variant *variant; /* copies of those usable here, best first */
-    int n;
-    bool plain; /* one output, nothing that asks for more than the shortest path through dispatch */
+    int n, room;           /* room: how many can be there */
+    bool plain;            /* one output, nothing that asks for more than the shortest path through dispatch */
 } tare_kernels;
 
 /* ---- sites: operator and layer of queued calls, by number (site.c) --------------------------------------------*/
@@ -134,14 +158,20 @@ typedef enum {
     TARE_KERNELS_REFERENCE,
     TARE_KERNELS_BLAS,
     TARE_KERNELS_NULL,
-    TARE_KERNELS_WINOGRAD
+    TARE_KERNELS_WINOGRAD,
+    TARE_KERNELS_ADDED /* those of `added` first, then as native */
 } tare_kernel_choice;
+/* Of what the kernels of an added set work on within a call: operands as they are, or a layout of the set's own choice,
+ * reordered into it and back at each call. */
+typedef enum { TARE_LAYOUT_PLAIN, TARE_LAYOUT_BLOCKED } tare_layout_choice;
 typedef enum { TARE_STORAGE_POOL, TARE_STORAGE_MALLOC } tare_storage_choice;
 typedef enum { TARE_ENGINE_DIRECT, TARE_ENGINE_QUEUE } tare_engine_choice;
 enum { TARE_BULK_MOST = 64 };
 typedef struct {
     int threads; /* 1..64, this one included: who takes the pieces of a call; 0 = 1. Started with the runtime */
     tare_kernel_choice kernels;
+    const char *added; /* with KERNELS_ADDED: the set, by its name; borrowed while the runtime lives */
+    tare_layout_choice layout;
     tare_storage_choice storage;   /* of what the imperative mode takes */
     tare_engine_choice engine;     /* of the CPU: calls run when they are met, or queued for a thread (engine.c) */
     int bulk;                      /* 1..64, calls that a queue collects before it hands them over; 0 = 1 */
@@ -168,6 +198,8 @@ struct tare_runtime {
     tare_registration *registered; /* all of them, in the order in which they came */
     int n_registered, capacity_registered;
     struct tare__loaded *plugins;            /* plug-ins in use, newest first (plugin.c) */
+    const tare_added_kernels *added;         /* the set in use; NULL: none */
+    void *added_own;                         /* what it keeps */
     const tare_op *accumulate, *fill, *copy; /* named once by ops/ (tare_runtime_name_operators) */
     tare_storage *bin[TARE_BINS];            /* free storages with their blocks */
     tare_value *free_values;

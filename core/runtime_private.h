@@ -20,6 +20,8 @@ void tare__sites_fini(tare_runtime *);
 
 /* The catalogue's and the kernel tables' memory. */
 void tare__catalogue_fini(tare_runtime *);
+/* Ends the kernel set in use, if there is one. */
+void tare__added_close(tare_runtime *);
 tare_status tare__catalogue_init(tare_runtime *);
 
 /* Unloads all plug-ins: when nothing of the runtime is left that could point into one. */

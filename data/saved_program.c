@@ -110,7 +110,7 @@ static tare_status infer(const building *b, tare_saved_node *n, const json_t *ou
     tare_desc made[MOST] = {{0}}, *to[MOST];
     for (int i = 0; i < n->n_in; ++i)
         in[i] = n->in[i] < 0 ? NULL : b->value[n->in[i]];
-    tare_args a = {op, n->attr, (const tare_desc_ref *)in, n->n_in, n->absent, n->path};
+    tare_args a = {op, n->attr, (const tare_desc_ref *)in, n->n_in, n->absent, n->path, NULL};
     int n_out = op->n_out >= 0 ? op->n_out : op->outputs(&a);
     if (n_out != n->n_out)
         return tare__saved_reject(b->r, "%s makes %d results, and the file has %d", op->name, n_out, n->n_out);

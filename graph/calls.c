@@ -7,12 +7,9 @@
  * ------------------------------------------------------------------*/
 static tare_status prepare_node(tare_plan *p, tare_node *n)
 {
-    tare_args a = tare_node_args(n);
     tare_work w, *kept;
-    w.n_g = 0;
-    w.n_pieces = 1;
-    w.piece_bytes = w.worker_bytes = 0;
-    n->variant->prepare(&a, (const tare_desc_ref *)(n->operand + n->n_in), &w);
+    if (tare_node_prepare(n, &w) != TARE_OK)
+        return TARE_NO_MEMORY;
     size_t bytes = offsetof(tare_work, g) + (size_t)w.n_g * sizeof *w.g; /* the words in use alone: calls lie close */
     kept = tare_arena_take(&p->arena, bytes);
     if (!kept)

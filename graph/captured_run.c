@@ -98,10 +98,8 @@ static inline __attribute__((always_inline)) tare_status dispatch_call(tare_inst
     tare_args a = tare_node_args(n);
     const tare_variant *v = tare__plan_variant(rt, n);
     tare_work w;
-    w.n_g = 0;
-    w.n_pieces = 1;
-    w.piece_bytes = w.worker_bytes = 0;
-    v->prepare(&a, (const tare_desc_ref *)(n->operand + n->n_in), &w);
+    if (tare_prepare(v, &a, (const tare_desc_ref *)(n->operand + n->n_in), &w) != TARE_OK)
+        return TARE_NO_MEMORY;
     const tare_call *b = &r->call[c];
     tare_call call = {v->run, v->combine, b->ptr, w.g, w.n_pieces, b->n_ptr, (int16_t)w.n_g, b->site};
     int failed;

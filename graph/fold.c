@@ -94,9 +94,9 @@ static tare_status take_outputs(const pass *s, const tare_node *n)
 static tare_status compute(const pass *s, const tare_node *n)
 {
     tare_runtime *rt = s->p->runtime;
-    tare_args a = tare_node_args(n);
-    tare_work w = {.n_pieces = 1};
-    n->variant->prepare(&a, (const tare_desc_ref *)(n->operand + n->n_in), &w);
+    tare_work w;
+    if (tare_node_prepare(n, &w) != TARE_OK)
+        return TARE_NO_MEMORY;
     int total = n->n_in + n->n_out + n->n_aux, failed = 0;
     size_t pieces = tare_work_piece_scratch(&w), workers = tare_work_worker_scratch(&w, rt->options.threads);
     tare_storage *scratch = tare_storage_take(rt, TARE_MEMORY_CONSTANT, pieces + workers);

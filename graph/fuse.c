@@ -176,9 +176,9 @@ static int input_of(tare_value **input, int *n, tare_value *v)
 
 static const tare_work *prepare(pass *s, const tare_node *n)
 {
-    tare_args a = tare_node_args(n);
-    tare_work w = {.n_pieces = 1}, *kept;
-    n->variant->prepare(&a, (const tare_desc_ref *)(n->operand + n->n_in), &w);
+    tare_work w, *kept;
+    if (tare_node_prepare(n, &w) != TARE_OK)
+        return NULL;
     size_t bytes = offsetof(tare_work, g) + (size_t)w.n_g * sizeof *w.g;
     kept = tare_arena_take(&s->p->arena, bytes);
     return kept ? memcpy(kept, &w, bytes) : NULL;

@@ -113,7 +113,7 @@ static tare_status infer_maximum_grad(const tare_args *a, const tare_desc_out *o
     tare_desc both;
     char t0[TARE_DESC_TEXT], t1[TARE_DESC_TEXT], t2[TARE_DESC_TEXT];
     for (int i = 1; i < 3; ++i) {
-        const tare_args pair = {a->op, NULL, (const tare_desc_ref[]){a->in[0], a->in[i]}, 2, 0, a->path};
+        const tare_args pair = {a->op, NULL, (const tare_desc_ref[]){a->in[0], a->in[i]}, 2, 0, a->path, a->runtime};
         tare_status status = tare__infer_broadcast_floats(&pair, (const tare_desc_out[]){&both});
         if (status != TARE_OK)
             return status;

@@ -15,6 +15,13 @@ need() { # need PACKAGE COMMAND...: PACKAGE is missing when COMMAND fails
         missing+=("$package")
     fi
 }
+optional=()
+like() { # as need, for what is used where it can be had: no reason to stop
+    local needed=("${missing[@]}")
+    need "$@"
+    optional+=("${missing[@]:${#needed[@]}}")
+    missing=("${needed[@]}")
+}
 compiles() { # compiles SOURCE [LINKER OPTION...], with the libc's headers and a linker in place
     local source=$1
     shift
@@ -52,15 +59,17 @@ if [ "${1:-}" = aarch64 ]; then
     architecture=(dpkg --add-architecture arm64)
 elif [ "${1:-}" = check ]; then
     need valgrind command -v valgrind
+    like libdnnl-dev compiles '#include <oneapi/dnnl/dnnl.h>
+int main(void) { return 0; }'
 elif [ $# -gt 0 ]; then
     echo "prepare.sh [check | aarch64]" >&2
     exit 2
 fi
 
-if [ ${#missing[@]} -eq 0 ]; then
+if [ ${#missing[@]} -eq 0 ] && { [ ${#optional[@]} -eq 0 ] || ! command -v apt-get >/dev/null; }; then
     exit 0
 fi
-mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+[ ${#missing[@]} -eq 0 ] || mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
 
 if ! command -v apt-get >/dev/null; then
     echo "missing, under their Debian names: ${missing[*]}; there is no apt-get here, install them by other means" >&2
@@ -70,15 +79,24 @@ if [ "$(id -u)" -eq 0 ]; then
     as_root=()
 elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
     as_root=(sudo -n)
+elif [ ${#missing[@]} -eq 0 ]; then
+    exit 0
 else
     echo "missing packages, and no rights to install them. Run this, then start again:" >&2
     echo "  ${architecture[*]:+sudo ${architecture[*]} && }sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
     exit 1
 fi
-echo "installing the Debian packages that are missing: ${missing[*]}"
+echo "installing the Debian packages that are missing: ${missing[*]} ${optional[*]}"
 if [ ${#architecture[@]} -gt 0 ]; then
     "${as_root[@]}" "${architecture[@]}"
 fi
-"${as_root[@]}" apt-get update -q </dev/null
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -q --no-install-recommends "${missing[@]}" </dev/null
+"${as_root[@]}" apt-get update -q </dev/null || [ ${#missing[@]} -eq 0 ]
+install() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" </dev/null
+}
+if [ ${#missing[@]} -gt 0 ]; then
+    install "${missing[@]}"
+fi
+if [ ${#optional[@]} -gt 0 ] && ! install "${optional[@]}"; then
+    echo "without ${optional[*]}: what uses it is left out"
+fi

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-RANK = {"core": 0, "ops": 1, "data": 1, "pack": 1, "imperative": 2, "graph": 2, "cuda": 2, "nets": 3, "bench": 4,
+RANK = {"core": 0, "ops": 1, "data": 1, "pack": 1, "imperative": 2, "graph": 2, "cuda": 2, "onednn": 2, "nets": 3, "bench": 4,
         "bench/base": 4, "bench/arm": 5, "bench/derive": 5, "bench/measure": 6, "bench/report": 7, "bench/command": 8, "tests": 9}
 # Narrower than the ranks: input knows core alone, and a net cannot know in which mode it runs.
 MAY_NOT = {"data": {"ops"}, "nets": {"imperative", "graph", "cuda"}}

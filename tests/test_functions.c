@@ -44,7 +44,7 @@ static bool apply(const function *f, const tare_op *op, const tare_variant *v, t
     char attr[64] __attribute__((aligned(8))) = {0};
     ck_assert_int_eq(tare_attr_parse(op->name, op->attrs, op->n_attrs, f->attr, attr), TARE_OK);
     tare_desc d = tare_desc_of(dtype, 1, &n), made;
-    tare_args args = {op, attr, (const tare_desc_ref[]){&d, &d}, op->n_in, 0, NULL};
+    tare_args args = {op, attr, (const tare_desc_ref[]){&d, &d}, op->n_in, 0, NULL, NULL};
     ck_assert_int_eq(op->infer(&args, (const tare_desc_out[]){&made}), TARE_OK);
     if (!(v->dtypes & TARE_BIT(dtype)) || (v->fits && !v->fits(&args)))
         return false;

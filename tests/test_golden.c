@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../bench/base/elements.h"
+#include "../core/plugin.h"
 #include "../imperative/imperative.h"
 #include "../ops/ops.h"
 #include "formula.h"
@@ -192,11 +193,13 @@ static void run_case(const setting *of, const json_t *c)
         tare_value_drop(in[i]);
 }
 
-static void run_all(tare_kernel_choice kernels, bool wide, double tolerance)
+/* plugin: of the kernel set that the options name; NULL: none. */
+static void run_with(const tare_options *options, const char *plugin, bool wide, double tolerance)
 {
     setting s = {.wide = wide, .tolerance = tolerance};
-    tare_options options = {.kernels = kernels, .isa_limit = TARE_ISA_COUNT};
-    ck_assert_int_eq(tare_start(&options, &s.rt), TARE_OK);
+    ck_assert_int_eq(tare_start(options, &s.rt), TARE_OK);
+    if (plugin)
+        ck_assert_int_eq(tare_plugin_load(s.rt, plugin, NULL), TARE_OK);
     ck_assert_int_eq(tare_imperative_new(s.rt, &s.mode), TARE_OK);
     for (int f = 0; f < n_files; ++f)
         for (size_t i = 0; i < json_array_size(file_of[f]); ++i) {
@@ -209,6 +212,25 @@ static void run_all(tare_kernel_choice kernels, bool wide, double tolerance)
     tare_imperative_free(s.mode);
     ck_assert_int_eq(tare_runtime_free(s.rt), 0);
 }
+
+static void run_all(tare_kernel_choice kernels, bool wide, double tolerance)
+{
+    run_with(&(tare_options){.kernels = kernels, .isa_limit = TARE_ISA_COUNT}, NULL, wide, tolerance);
+}
+
+#ifdef TARE_ONEDNN_PLUGIN
+/* oneDNN's kernels before ours, in both layouts on one thread and on two. */
+START_TEST(onednn_agrees)
+{
+    run_with(&(tare_options){.threads = 1 + _i % 2,
+                             .kernels = TARE_KERNELS_ADDED,
+                             .added = "onednn",
+                             .layout = _i / 2 ? TARE_LAYOUT_BLOCKED : TARE_LAYOUT_PLAIN,
+                             .isa_limit = TARE_ISA_COUNT},
+             TARE_ONEDNN_PLUGIN, false, 2e-5);
+}
+END_TEST
+#endif
 
 START_TEST(native_kernels_agree)
 {
@@ -316,9 +338,12 @@ int main(void)
     Suite *suite = suite_create("golden");
     TCase *tests = tcase_create("golden");
     tcase_add_unchecked_fixture(tests, load, unload);
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 120);
     tcase_add_test(tests, native_kernels_agree);
     tcase_add_test(tests, minimal_filtering_agrees);
+#ifdef TARE_ONEDNN_PLUGIN
+    tcase_add_loop_test(tests, onednn_agrees, 0, 4);
+#endif
     tcase_add_test(tests, references_agree);
     tcase_add_test(tests, references_agree_in_float64);
     tcase_add_test(tests, every_operator_has_a_case);

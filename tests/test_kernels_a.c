@@ -24,7 +24,7 @@ static tare_args args_of(const application *a, tare_desc_ref *in)
 {
     for (int i = 0; i < a->n_in; ++i)
         in[i] = &a->in[i];
-    return (tare_args){a->op, a->attr, in, a->n_in, 0, NULL};
+    return (tare_args){a->op, a->attr, in, a->n_in, 0, NULL, NULL};
 }
 
 static tare_status infer(application *a)

@@ -72,7 +72,7 @@ static const struct {
 } bad[] = {
     {PLUGIN("taken"), TARE_BAD_ARGUMENT, "taken.so: net 'chain' is registered already"},
     {PLUGIN("inconsistent"), TARE_BAD_ARGUMENT, "operator 'bare' cannot be registered: its last variant is not a"},
-    {PLUGIN("older"), TARE_BAD_FILE, "older.so: it was made for ABI 999 of plug-ins (need 1)"},
+    {PLUGIN("older"), TARE_BAD_FILE, "older.so: it was made for ABI 999 of plug-ins (need 2)"},
     {PLUGIN("other_headers"), TARE_BAD_FILE, "compiled with the headers of another tare"},
     {PLUGIN("no_entry"), TARE_BAD_FILE, "it is no plug-in of tare"},
     {PLUGIN("missing_symbol"), TARE_BAD_FILE, "it cannot be loaded: undefined symbol: tare_nobody_has_this"},

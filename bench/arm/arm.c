@@ -24,6 +24,8 @@ static tare_status make_runtime(tare__arm *a)
     tare_options options = {
         .threads = level[TARE__THREADS],
         .kernels = (tare_kernel_choice)level[TARE__KERNELS],
+        .added = level[TARE__KERNELS] == TARE_KERNELS_ADDED ? TARE__ADDED : NULL,
+        .layout = level[TARE__LAYOUT] == TARE__LAYOUT_BLOCKED ? TARE_LAYOUT_BLOCKED : TARE_LAYOUT_PLAIN,
         .storage = level[TARE__STORAGE] == TARE__STORAGE_MALLOC ? TARE_STORAGE_MALLOC : TARE_STORAGE_POOL,
         .engine = level[TARE__ENGINE] == TARE__ENGINE_QUEUE ? TARE_ENGINE_QUEUE : TARE_ENGINE_DIRECT,
         .bulk = level[TARE__BULK],

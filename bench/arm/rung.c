@@ -16,7 +16,8 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
 
 /* ---- the table -----------------------------------------------------------------------------------------------*/
 
-#define ALL_KERNELS "native reference openblas null winograd"
+#define ALL_KERNELS "native reference openblas null winograd onednn"
+#define KERNELS     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__LAYOUT] = {"plain", "plain blocked", ""}
 #define BYTES       "off bytes"
 #define ALL_ORDERS  "program eager-update least-peak best"
 #define ALL_PACKERS "arena none shared-object pool greedy local-search exact"
@@ -39,12 +40,11 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__EXECUTION] = {"replay", "replay", "it replays a plan (functional is the imperative rung)"},                 \
     [TARE__STORAGE] = {"planned", "planned", NO_HEAP}, [TARE__PLAN] = {"arena", ALL_PACKERS " FILE.csv", ""},          \
     [TARE__AUTOGRAD] = {"graph", "graph", "the work decides which gradient nodes it holds (--forward, --infer)"},      \
-    [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
-    [TARE__DEVICE] = {"cpu", "cpu", ""}, [TARE__DCE] = {"on", "on off", ""}, [TARE__CSE] = {"on", "on off", ""},       \
-    [TARE__FOLDING] = {"on", "on off", ""}, [TARE__ADD_TO] = {"on", "on off", ""},                                     \
-    [TARE__IN_PLACE] = {"on", "on off", ""}, [TARE__PLACEMENT] = {"on", "on off", ""},                                 \
-    [TARE__ORDER] = {"best", ALL_ORDERS, ""}, [TARE__FUSION] = {"off", "off on", ""},                                  \
-    [TARE__RECOMPUTE] = {"off", BYTES, ""}
+    KERNELS, [TARE__THREADS] = {"1", "1..64", ""}, [TARE__DEVICE] = {"cpu", "cpu", ""},                                \
+    [TARE__DCE] = {"on", "on off", ""}, [TARE__CSE] = {"on", "on off", ""}, [TARE__FOLDING] = {"on", "on off", ""},    \
+    [TARE__ADD_TO] = {"on", "on off", ""}, [TARE__IN_PLACE] = {"on", "on off", ""},                                    \
+    [TARE__PLACEMENT] = {"on", "on off", ""}, [TARE__ORDER] = {"best", ALL_ORDERS, ""},                                \
+    [TARE__FUSION] = {"off", "off on", ""}, [TARE__RECOMPUTE] = {"off", BYTES, ""}
 
 /* Cells that are the same wherever operators run as they are met. */
 #define IMPERATIVE                                                                                                     \
@@ -57,8 +57,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__PLAN] = {"none", "none", "nothing is planned in the imperative mode (symbol, step)"},                       \
     [TARE__JOINT] = {"none", "none", "nothing is planned in the imperative mode (symbol, step)"},                      \
     [TARE__AUTOGRAD] = {"tape", "tape off", "gradient nodes need a graph (symbol, step)"},                             \
-    [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
-    [TARE__DEVICE] = {"cpu", "cpu", ""},                                                                               \
+    KERNELS, [TARE__THREADS] = {"1", "1..64", ""}, [TARE__DEVICE] = {"cpu", "cpu", ""},                                \
     QUEUED, [TARE__DCE] = {"off", "off", NO_PASS}, [TARE__CSE] = {"off", "off", NO_PASS},                              \
     [TARE__FOLDING] = {"off", "off", NO_PASS}, [TARE__ADD_TO] = {"off", "off", NO_PASS},                               \
     [TARE__IN_PLACE] = {"off", "off", NO_PASS}, [TARE__PLACEMENT] = {"off", "off", NO_PASS},                           \
@@ -83,8 +82,8 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
     [TARE__PLAN] = {"arena", ALL_PACKERS, "there is a plan for each signature and each backward (symbol, step)"},      \
     [TARE__JOINT] = {"split", "split", "the backward is planned when its heads arrive (symbol plans both)"},           \
     [TARE__AUTOGRAD] = {"tape", "tape", "the captured operator is a node of the tape"},                                \
-    [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__THREADS] = {"1", "1..64", ""},                               \
-    [TARE__DEVICE] = {"cpu", "cpu", ""}, QUEUED, [TARE__DCE] = {"on", "on", "a captured operator has all its passes"}, \
+    KERNELS, [TARE__THREADS] = {"1", "1..64", ""}, [TARE__DEVICE] = {"cpu", "cpu", ""},                                \
+    QUEUED, [TARE__DCE] = {"on", "on", "a captured operator has all its passes"},                                      \
     [TARE__CSE] = {"on", "on", "a captured operator has all its passes"},                                              \
     [TARE__FOLDING] = {"on", "on", "a captured operator has all its passes"},                                          \
     [TARE__ADD_TO] = {"on", "on", "a captured operator has all its passes"},                                           \
@@ -238,7 +237,7 @@ const tare__rung tare__rungs[] = {
                 [TARE__PLAN] = {"arena", ALL_PACKERS, "a file of offsets is for a plan that is replayed (symbol)"},
                 [TARE__JOINT] = {"joint", "joint", "it has the plan of symbol"},
                 [TARE__AUTOGRAD] = {"graph", "graph tape", "the work decides whether there is a gradient (--forward)"},
-                [TARE__KERNELS] = {"native", ALL_KERNELS, ""},
+                KERNELS,
                 [TARE__THREADS] = {"1", "1..64", ""},
                 [TARE__DEVICE] = {"cpu", "cpu", ""},
                 QUEUED,

@@ -34,9 +34,12 @@
       "what is planned together: nothing, forward and backward, these and the update; split: each apart")              \
     X(AUTOGRAD, "autograd", true, "off tape graph",                                                                    \
       "no gradient, a tape walked backwards, gradient nodes in the graph")                                             \
-    X(KERNELS, "kernels", false, "native reference openblas null winograd",                                            \
-      "variants to choose from: best per shape, float64 reference, BLAS first, none run at all, or minimal "           \
-      "filtering of 3x3 kernels first")                                                                                \
+    X(KERNELS, "kernels", false, "native reference openblas null winograd onednn",                                     \
+      "variants to choose from: best per shape, float64 reference, BLAS first, none run at all, minimal filtering of " \
+      "3x3 kernels first, or oneDNN's first (a plug-in, where it was built)")                                          \
+    X(LAYOUT, "layout", false, "plain blocked",                                                                        \
+      "what oneDNN's convolutions and inner products work on: operands as they lie, or its own choice, reordered "     \
+      "into it and back within each call")                                                                             \
     X(THREADS, "threads", true, "1..64", "who takes the pieces of a kernel call, the caller included")                 \
     X(DEVICE, "device", false, "cpu", "where kernels run")                                                             \
     X(ENGINE, "engine", true, "direct queue",                                                                          \
@@ -125,6 +128,7 @@ enum {
 };
 enum { TARE__JOINT_NONE, TARE__JOINT_JOINT, TARE__JOINT_STEP, TARE__JOINT_SPLIT };
 enum { TARE__AUTOGRAD_OFF, TARE__AUTOGRAD_TAPE, TARE__AUTOGRAD_GRAPH };
+enum { TARE__LAYOUT_PLAIN, TARE__LAYOUT_BLOCKED };
 enum { TARE__ENGINE_DIRECT, TARE__ENGINE_QUEUE };
 enum { TARE__ON, TARE__OFF };
 enum { TARE__INPUT_RESIDENT, TARE__INPUT_SLICES, TARE__INPUT_LOADER };
@@ -212,6 +216,9 @@ tare__unfit tare__setting_unfit(const tare__setting *, const char *command, bool
 int tare__setting_check(const tare__setting *, const tare__line *, bool update, bool gradient);
 /* What a flip of factor f may need, or why it means nothing in some command: sentence i; NULL: there are no more. */
 const char *tare__condition(int f, int i);
+/* Whether two settings of the same work must give the same bits: the same levels of the inexact factors, and of
+ * oneDNN's kernels, which cut their sums by threads, as many threads. */
+bool tare__setting_same_bits(const tare__setting *a, const tare__setting *b);
 /* In which switches two settings are different work, "feed=copied, init=ones" of a, into text; "" where in none. */
 enum { TARE__WORK_TEXT = 160 };
 const char *tare__setting_work(const tare__setting *a, const tare__setting *b, char text[TARE__WORK_TEXT]);

@@ -7,12 +7,26 @@
 #include "rung.h"
 
 /* What a level may need. */
-enum { LOADER, WORKERS, FEEDS_OR_TRAINS, EPOCHS, ORDERED, SAME_BATCH, LAYERS, UPDATE, GRADIENT, QUEUE, N_NEEDS };
+enum {
+    LOADER,
+    WORKERS,
+    FEEDS_OR_TRAINS,
+    EPOCHS,
+    ORDERED,
+    SAME_BATCH,
+    LAYERS,
+    UPDATE,
+    GRADIENT,
+    QUEUE,
+    LAYOUTS,
+    N_NEEDS
+};
 
 static const struct {
     int factor, needs;
     const char *why;
 } rule[] = {
+    {TARE__LAYOUT, LAYOUTS, "our own kernels have one layout (kernels=onednn)"},
     {TARE__WORKERS, LOADER, "only input=loader has workers"},
     {TARE__PREFETCH, WORKERS, "only workers make batches ahead (input=loader,workers=1)"},
     {TARE__SEQUENCE, FEEDS_OR_TRAINS, "the same batch stays (input=slices, input=loader, or tare train)"},
@@ -88,6 +102,7 @@ tare__unfit tare__setting_unfit(const tare__setting *setting, const char *comman
                                [SAME_BATCH] = !feeds,
                                [LAYERS] = level[TARE__CAPTURE] != TARE__CAPTURE_CHILD ||
                                           level[TARE__SOURCE] != TARE__SOURCE_FILE,
+                               [LAYOUTS] = level[TARE__KERNELS] == TARE_KERNELS_ADDED,
                                [UPDATE] = update,
                                [GRADIENT] = gradient,
                                [QUEUE] = level[TARE__ENGINE] == TARE__ENGINE_QUEUE};
@@ -114,6 +129,14 @@ int tare__setting_check(const tare__setting *setting, const tare__line *line, bo
                                    tare__level_name(unfit.factor, setting->level[unfit.factor], text),
                                    unfit.of_command ? "in tare " : "here", unfit.of_command ? command : "", unfit.why)
                      : TARE__RAN;
+}
+
+bool tare__setting_same_bits(const tare__setting *a, const tare__setting *b)
+{
+    for (int f = 0; f < TARE__FIRST_SWITCH; ++f)
+        if (!tare__factors[f].exact && a->level[f] != b->level[f])
+            return false;
+    return a->level[TARE__KERNELS] != TARE_KERNELS_ADDED || a->level[TARE__THREADS] == b->level[TARE__THREADS];
 }
 
 const char *tare__setting_work(const tare__setting *a, const tare__setting *b, char text[TARE__WORK_TEXT])

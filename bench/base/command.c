@@ -10,6 +10,7 @@
 
 #include "../../core/version.h"
 #include "help.h"
+#include "plugins.h"
 
 const tare__option tare__common_options[] = {
     {"seed", "S", "1", "seed of weights, inputs and labels"},
@@ -177,7 +178,8 @@ const char *tare__nearest(const char *word, const char *const *name, int n, char
 
 static int print_version(void)
 {
-    printf("tare %s (%s)\n", tare_version(), tare_commit());
+    const char *added = tare__added_library();
+    printf("tare %s (%s)\n%s%s", tare_version(), tare_commit(), added ? added : "", added ? "\n" : "");
     return TARE__RAN;
 }
 

@@ -1,8 +1,12 @@
 /* plugins.c - which plug-ins a command line asks for (see plugins.h). */
+#define _GNU_SOURCE
 #include "plugins.h"
 
+#include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../graph/graph.h"
 #include "../../nets/net.h"
@@ -72,6 +76,59 @@ static tare_status load(tare_runtime *rt, const tare__plugins *p, int i, const t
     return status;
 }
 
+/* ---- kernel sets ------------------------------------------------------------------------------------------------*/
+
+enum { PATH_BYTES = 4096 };
+
+/* Where the plug-in of a kernel set lies: beside the library whose functions run here. false: it is not there. */
+static bool beside(const char *set, char path[PATH_BYTES])
+{
+    Dl_info library;
+    if (!dladdr(__extension__(void *) tare_plugin_load, &library) || !library.dli_fname)
+        return false;
+    const char *slash = strrchr(library.dli_fname, '/');
+    int folder = slash ? (int)(slash - library.dli_fname) + 1 : 0;
+    int length = snprintf(path, PATH_BYTES, "%.*slibtare_%s.so", folder, library.dli_fname, set);
+    return length < PATH_BYTES && access(path, R_OK) == 0;
+}
+
+static const tare_added_kernels *set_of(const tare_plugin *p)
+{
+    for (int i = 0; i < p->n_entries; ++i)
+        if (p->entry[i].kind == TARE_KIND_KERNELS)
+            return p->entry[i].record;
+    return NULL;
+}
+
+/* One that a plug-in of the command line has registered already is the one. */
+static tare_status load_added(tare_runtime *rt, const char *set)
+{
+    char path[PATH_BYTES];
+    if (rt->added)
+        return TARE_OK;
+    if (!beside(set, path))
+        return tare_error(TARE_NOT_FOUND, "kernels=%s: libtare_%s.so is not there: built without it (README.md)", set,
+                          set);
+    tare_status status = tare_plugin_load(rt, path, NULL);
+    return status == TARE_OK && !rt->added
+               ? tare_error(TARE_BAD_FILE, "kernels=%s: libtare_%s.so has no such kernel set", set, set)
+               : status;
+}
+
+const char *tare__added_library(void)
+{
+    char path[PATH_BYTES];
+    tare_runtime *rt = NULL;
+    const tare_plugin *p;
+    const char *text = NULL;
+    if (beside(TARE__ADDED, path) && tare_start(NULL, &rt) == TARE_OK && tare_plugin_load(rt, path, &p) == TARE_OK) {
+        const tare_added_kernels *set = set_of(p);
+        text = set ? set->library() : NULL;
+    }
+    (void)tare_runtime_free(rt);
+    return text;
+}
+
 tare_status tare__start(const tare_options *options, const tare__plugins *p, tare_runtime **out)
 {
     tare_runtime *rt;
@@ -83,6 +140,8 @@ tare_status tare__start(const tare_options *options, const tare__plugins *p, tar
         status = tare_graph_register(rt);
     for (int i = 0; i < p->n && status == TARE_OK; ++i)
         status = load(rt, p, i, NULL);
+    if (status == TARE_OK && options && options->added)
+        status = load_added(rt, options->added);
     if (status == TARE_OK)
         *out = rt;
     else

@@ -28,7 +28,13 @@ int tare__plugins_add(const tare__line *, const char *file, size_t length, tare_
 /* How many letters of FILE.so or FILE.c stand in front of ":options" or the end; 0: it is neither. */
 size_t tare__plugin_letters(const char *text);
 
-/* A runtime with operators, nets, graph and the plug-ins. */
+/* The kernel set of the level kernels=onednn; libtare_onednn.so has it. */
+#define TARE__ADDED "onednn"
+/* Its library with the version, static text; NULL where the plug-in is not there or cannot be loaded. */
+const char *tare__added_library(void);
+
+/* A runtime with operators, nets, graph and the plug-ins, and of an added kernel set the plug-in that lies beside our
+ * library. */
 tare_status tare__start(const tare_options *, const tare__plugins *, tare_runtime **out);
 
 /* The name of the one net of the plug-in given last, "name:options" with what followed the file in `net`, kept by the

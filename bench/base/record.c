@@ -10,6 +10,7 @@
 
 #include "../../core/version.h"
 #include "../../data/writer.h"
+#include "plugins.h"
 
 /* 64 random bits as 16 digits: two runs are never taken for one. */
 static json_t *run_id(void)
@@ -100,6 +101,13 @@ json_t *tare__record(const char *kind, json_t *run, const char *arm, const char 
         json_object_set_new(factors, "plan", without_folders(plan));
     json_object_update(record, run);
     const char *threads = json_string_value(json_object_get(factors, "threads"));
+    const char *kernels = json_string_value(json_object_get(factors, "kernels"));
+    if (kernels && strcmp(kernels, TARE__ADDED) == 0) {
+        json_t *libraries = json_copy(json_object_get(run, "libraries"));
+        const char *added = tare__added_library();
+        json_object_set_new(libraries, TARE__ADDED, added ? json_string(added) : json_null());
+        json_object_set_new(record, "libraries", libraries);
+    }
     if (threads)
         json_object_set_new(record, "threads", json_integer(atoi(threads)));
     return record;

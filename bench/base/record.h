@@ -21,7 +21,8 @@ json_t *tare__libraries(void);
 json_t *tare__run_record(const tare__line *, const char *net, int64_t batch, int threads, int64_t seed,
                          int64_t order_seed);
 
-/* A new line: schema, kind, the run's fields, arm, mode and factors (NULL: null); threads are those of the factors. */
+/* A new line: schema, kind, the run's fields, arm, mode and factors (NULL: null); threads are those of the factors, and
+ * the libraries have that of the arm's kernel set too. */
 json_t *tare__record(const char *kind, json_t *run, const char *arm, const char *mode, json_t *factors);
 
 /* The record's value of a field and of a field of a field, 0 or NULL where there is none. */

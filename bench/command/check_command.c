@@ -18,6 +18,8 @@ typedef struct {
     const tare_op **op;
     int n;
     int n_tests, n_failed; /* tests; operators with a fault */
+    bool added;            /* with the kernel set TARE__ADDED before the others */
+    tare_layout_choice layout;
 } session;
 
 /* ---- which operators -----------------------------------------------------------------------------------------*/
@@ -42,16 +44,47 @@ static int add_file(session *s, int i, const char *word)
     return s->n > before ? TARE__RAN : tare__usage(s->line, "%s has no operator to check (a net: tare agree)", word);
 }
 
+/* --kernels and --layout. */
+static int read_kernels(session *s)
+{
+    const char *kernels = tare__text(s->line, "kernels"), *layout = tare__text(s->line, "layout");
+    s->added = kernels && strcmp(kernels, TARE__ADDED) == 0;
+    s->layout = layout && strcmp(layout, "blocked") == 0 ? TARE_LAYOUT_BLOCKED : TARE_LAYOUT_PLAIN;
+    if (kernels && !s->added && strcmp(kernels, "native") != 0)
+        return tare__usage(s->line, "--kernels %s: need native or " TARE__ADDED, kernels);
+    if (layout && s->layout == TARE_LAYOUT_PLAIN && strcmp(layout, "plain") != 0)
+        return tare__usage(s->line, "--layout %s: need plain or blocked", layout);
+    if (s->layout != TARE_LAYOUT_PLAIN && !s->added)
+        return tare__usage(
+            s->line,
+            "--layout blocked means nothing here: our own kernels have one layout (--kernels " TARE__ADDED ")");
+    return TARE__RAN;
+}
+
+static tare_status start(const void *owner, const tare_options *options, tare_runtime **out)
+{
+    const session *s = owner;
+    tare_options with = *options;
+    if (s->added && with.kernels == TARE_KERNELS_NATIVE) {
+        with.kernels = TARE_KERNELS_ADDED;
+        with.added = TARE__ADDED;
+        with.layout = s->layout;
+    }
+    return tare__start(&with, &s->plugins, out);
+}
+
 static int gather(session *s)
 {
     const tare__line *line = s->line;
-    int code = tare__plugins_read(line, &s->plugins), first = s->plugins.n;
+    int code = read_kernels(s), first;
+    code = code ? code : tare__plugins_read(line, &s->plugins);
+    first = s->plugins.n;
     for (int i = 0; i < line->n_words && !code; ++i)
         if (tare__plugin_letters(line->word[i]))
             code = tare__plugins_add(line, line->word[i], strlen(line->word[i]), &s->plugins);
     if (code)
         return code;
-    tare_status status = tare__start(NULL, &s->plugins, &s->rt);
+    tare_status status = start(s, &(tare_options){.isa_limit = TARE_ISA_COUNT}, &s->rt);
     if (status != TARE_OK)
         return tare__status_usage(line, status);
     for (int i = 0; i < line->n_words && !code; ++i) {
@@ -81,12 +114,6 @@ static void hear(void *owner, const tare__findings *f, const char *test, const c
     printf("%-6s %s  %s%s%s%s%s\n%s", good ? "ok" : "FAILED", f->op->name, shapes, *shapes ? "  " : "", attr,
            *attr ? "  " : "", test, faults);
     (void)fflush(stdout);
-}
-
-static tare_status start(const void *owner, const tare_options *options, tare_runtime **out)
-{
-    const session *s = owner;
-    return tare__start(options, &s->plugins, out);
 }
 
 /* How that process ends where its output did not arrive, whatever the tests said. */

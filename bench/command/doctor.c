@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../base/clock.h"
+#include "../base/plugins.h"
 #include "../measure/protocol.h"
 #include "../measure/results.h"
 #include "commands.h"
@@ -151,8 +152,11 @@ int tare__doctor_run(const tare__line *line)
         put_all_processors(again, (int)fmin((double)tare__field(machine, "processors"), THREADS_MAX));
     else if (tare__interrupted())
         code = tare__failed(line, "interrupted");
+    json_t *libraries = tare__libraries();
+    const char *added = tare__added_library();
+    json_object_set_new(libraries, TARE__ADDED, added ? json_string(added) : json_null());
     json_t *all = json_pack("{s:o,s:o,s:o,s:o,s:o*}", "machine", machine, "build", tare__build(), "libraries",
-                            tare__libraries(), "system", probes, "measured", again);
+                            libraries, "system", probes, "measured", again);
     if (!code) {
         json_object_set_new(all, "advice", advice_on(machine, probes, again));
         if (tare__given(line, "json")) {

@@ -221,7 +221,12 @@ static const tare__option count_options[] = {
     JSON_FILE,
     END,
 };
-static const tare__option check_options[] = {TARE__PLUGIN_OPTION, END};
+static const tare__option check_options[] = {
+    TARE__PLUGIN_OPTION,
+    {"kernels", "K", "native", "native, or onednn: those of oneDNN before them"},
+    {"layout", "L", "plain", "what oneDNN's convolutions and inner products work on: plain or blocked"},
+    END,
+};
 static const tare__option no_options[] = {END};
 static const tare__option report_options[] = {
     {"out", "FILE", NULL, "the page"},

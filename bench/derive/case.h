@@ -11,6 +11,7 @@ enum { TARE__CASE_INPUTS = TARE_VARIABLE, TARE__CASE_OUTPUTS = TARE_VARIABLE };
 typedef struct {
     const tare_op *op;
     const tare_sample *of;
+    tare_runtime *runtime; /* whose kernels are run by themselves; NULL until then */
     int n_in;
     bool present[TARE__CASE_INPUTS];
     tare_desc d[TARE__CASE_INPUTS];

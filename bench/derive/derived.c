@@ -14,7 +14,7 @@ static void derive_check(tare__findings *f, derivation *d, const tare__case *s, 
 {
     const tare_op *op = s->op;
     if (op->variants)
-        tare__check_kernels(f, d->native->isa, s, wide);
+        tare__check_kernels(f, d->native, s, wide);
     tare__outcome now;
     tare__run_now(d->native, s, (tare__now){0}, &now);
     if (now.status != TARE_OK)
@@ -38,6 +38,8 @@ static void derive_sample(tare__findings *f, derivation *d, const tare_sample *o
     bool readable = tare__case_init(&wide, op, of, true);
     readable = tare__case_init(&s, op, of, false) && readable;
     f->of = of;
+    s.runtime = d->native;
+    wide.runtime = d->reference;
     bool usable = readable && (of->use == TARE_SAMPLE_REJECT || s.status == TARE_OK);
     if (!usable)
         tare__fault(f, "%s", readable ? tare_error_text() : "the sample cannot be read");
@@ -98,7 +100,7 @@ void tare__derive(const tare__maker *maker, tare__findings *f)
     tare_status status = start(maker, TARE_KERNELS_NATIVE, 1, &d.native);
     if (status == TARE_OK)
         status = start(maker, TARE_KERNELS_REFERENCE, 1, &d.reference);
-    if (status == TARE_OK)
+    if (status == TARE_OK && !(d.native->added && d.native->added->by_threads))
         status = start(maker, TARE_KERNELS_NATIVE, THREADS, &d.threaded);
     if (status != TARE_OK)
         tare__fault(f, "%s", tare_error_text());

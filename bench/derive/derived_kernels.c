@@ -14,12 +14,12 @@ static const tare_variant *reference_of(const tare__case *s)
     return v->dtypes & TARE_BIT(dtype) ? v : NULL;
 }
 
-static bool usable_for(const tare_variant *v, const tare__case *s)
+static bool usable_for(const tare_variant *v, const tare__case *s, uint32_t absent)
 {
     const tare_desc *in[TARE__CASE_INPUTS];
     for (int i = 0; i < s->n_in; ++i)
         in[i] = s->present[i] ? &s->d[i] : NULL;
-    tare_args a = {s->op, s->attr, (const tare_desc_ref *)in, s->n_in, s->absent, NULL};
+    tare_args a = {s->op, s->attr, (const tare_desc_ref *)in, s->n_in, s->absent | absent, NULL, s->runtime};
     int dtype = s->n_in && s->present[0] ? s->d[0].dtype : TARE_F32;
     return (v->dtypes & TARE_BIT(dtype)) && (!v->fits || v->fits(&a));
 }
@@ -68,7 +68,7 @@ static bool takes_apart(const tare__case *s, const tare_variant *v, const tare__
     tare__rows_apart(&laid);
     for (int i = 0; i < s->n_in; ++i)
         in[i] = i == k ? &laid : s->present[i] ? &s->d[i] : NULL;
-    tare_args a = {s->op, s->attr, (const tare_desc_ref *)in, s->n_in, s->absent, NULL};
+    tare_args a = {s->op, s->attr, (const tare_desc_ref *)in, s->n_in, s->absent, NULL, s->runtime};
     return !input || ((!v->fits || v->fits(&a)) && (!v->fits_strides || v->fits_strides(&a)));
 }
 
@@ -96,7 +96,7 @@ static void check_absent(tare__findings *f, const tare__case *s, const tare_vari
 {
     int n_out = wanted->n - s->op->n_aux, n = 0;
     for (int o = 0; o < wanted->n; ++o) {
-        if (!wanted->data[o] || (o < n_out && n_out == 1))
+        if (!wanted->data[o] || (o < n_out && n_out == 1) || !usable_for(v, s, 1u << o))
             continue;
         tare__kernel_out is;
         tare__kernel_run(f, s, v, (tare__manner){.absent = 1u << o}, &is);
@@ -109,6 +109,12 @@ static void check_absent(tare__findings *f, const tare__case *s, const tare_vari
     }
     if (n)
         tare__tested(f, "%s with results absent", v->name);
+}
+
+static double tolerance_of(const tare__case *s, const tare_variant *v)
+{
+    const double tolerance = v->tolerance > 0 ? v->tolerance : s->op->tolerance;
+    return tolerance * (v->set == TARE_SET_ADDED ? s->runtime->added->tolerance : 1);
 }
 
 static void check_variant(tare__findings *f, const tare__case *s, const tare_variant *v, const tare__kernel_out *truth)
@@ -126,9 +132,8 @@ static void check_variant(tare__findings *f, const tare__case *s, const tare_var
         }
         double error = tare__elements_error(is.data[o], (tare_dtype)is.d[o].dtype, truth->data[o],
                                             (tare_dtype)truth->d[o].dtype, tare_desc_count(&is.d[o]));
-        const double tolerance = v->tolerance > 0 ? v->tolerance : s->op->tolerance;
-        if (!(error <= tolerance))
-            tare__fault(f, "%s: output %d is off by %.3g (tolerance %g)", v->name, o, error, tolerance);
+        if (!(error <= tolerance_of(s, v)))
+            tare__fault(f, "%s: output %d is off by %.3g (tolerance %g)", v->name, o, error, tolerance_of(s, v));
     }
     tare__tested(f, "%s against float64", v->name);
     if (is.status == TARE_OK) {
@@ -142,7 +147,7 @@ static void check_variant(tare__findings *f, const tare__case *s, const tare_var
     tare__kernel_out_fini(&is);
 }
 
-void tare__check_kernels(tare__findings *f, tare_isa isa, const tare__case *s, const tare__case *wide)
+void tare__check_kernels(tare__findings *f, tare_runtime *kernels_of, const tare__case *s, const tare__case *wide)
 {
     const tare_variant *reference = reference_of(wide);
     if (!reference) {
@@ -156,8 +161,14 @@ void tare__check_kernels(tare__findings *f, tare_isa isa, const tare__case *s, c
         tare__fault(f, "reference in float64: status %d, error %d: %s", truth.status, truth.error, tare_error_text());
     int n = 0;
     for (int i = 0; i < s->op->n_variants && truth.status == TARE_OK; ++i)
-        if (s->op->variants[i].isa <= isa && usable_for(&s->op->variants[i], s)) {
+        if (s->op->variants[i].isa <= kernels_of->isa && usable_for(&s->op->variants[i], s, 0)) {
             check_variant(f, s, &s->op->variants[i], &truth);
+            ++n;
+        }
+    const tare_kernels *kernels = tare_runtime_kernels(kernels_of, s->op);
+    for (int i = 0; i < kernels->n && truth.status == TARE_OK; ++i)
+        if (kernels->variant[i].set == TARE_SET_ADDED && usable_for(&kernels->variant[i], s, 0)) {
+            check_variant(f, s, &kernels->variant[i], &truth);
             ++n;
         }
     if (n == 0 && truth.status == TARE_OK)

@@ -85,10 +85,12 @@ void tare__check_modes(tare__findings *f, tare_runtime *rt, tare_runtime *thread
     tare__outcome other;
     tare__run_later(rt, s, &other);
     compare(f, s, now, &other, "as a graph");
-    tare__run_later(threaded, s, &other);
-    compare(f, s, now, &other, "as a graph, with 3 threads");
-    tare__run_now(threaded, s, (tare__now){0}, &other);
-    compare(f, s, now, &other, "with 3 threads");
+    if (threaded) {
+        tare__run_later(threaded, s, &other);
+        compare(f, s, now, &other, "as a graph, with 3 threads");
+        tare__run_now(threaded, s, (tare__now){0}, &other);
+        compare(f, s, now, &other, "with 3 threads");
+    }
     for (size_t i = 0; i < sizeof ways / sizeof *ways; ++i) {
         tare__now how = {.by_name = ways[i].by_name, .capture = ways[i].captured ? &ways[i].capture : NULL};
         tare__run_now(rt, s, how, &other);

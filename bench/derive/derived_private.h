@@ -5,15 +5,16 @@
 #include "derived.h"
 #include "outcome.h"
 
-/* All variants up to an instruction set, of whatever set of kernels, on one case; wide: the same case in float64. */
-void tare__check_kernels(tare__findings *, tare_isa, const tare__case *, const tare__case *wide);
+/* All variants of the record that the runtime's processor has, of whatever set of kernels, and those that a back end
+ * adds in this runtime, on one case; wide: the same case in float64. */
+void tare__check_kernels(tare__findings *, tare_runtime *, const tare__case *, const tare__case *wide);
 
 /* Operands of the node, of which bit k is set where the gradient reads the data. */
 uint64_t tare__needed(const tare__case *, int n_out, int *total);
 /* Garbage in what is not needed changes nothing; *used gets the needed operands whose garbage changed something. */
 void tare__check_needs(tare__findings *, tare_runtime *, const tare__case *, const tare__outcome *clean,
                        uint64_t *used);
-/* Every other way of running it gives the bits of run now; threaded: a runtime of several threads. */
+/* Every other way of running it gives the bits of run now; threaded: a runtime of several threads, or NULL. */
 void tare__check_modes(tare__findings *, tare_runtime *, tare_runtime *threaded, const tare__case *,
                        const tare__outcome *now);
 /* Central differences in float64. */

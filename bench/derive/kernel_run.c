@@ -212,7 +212,7 @@ void tare__kernel_run(tare__findings *f, const tare__case *s, const tare_variant
         if (how.apart >> i & 1)
             tare__rows_apart(&c.laid[i]);
     }
-    c.args = (tare_args){s->op, s->attr, (const tare_desc_ref *)in, s->n_in, s->absent | how.absent, NULL};
+    c.args = (tare_args){s->op, s->attr, (const tare_desc_ref *)in, s->n_in, s->absent | how.absent, NULL, s->runtime};
     *out = (tare__kernel_out){0};
     out->status = prepare(f, &c, v, out);
     if (out->status != TARE_OK)

@@ -237,7 +237,7 @@ static int check_digests(const tare__bench_run *run)
     int code = TARE__RAN, base = r->reference.base;
     static const char *const field[] = {"loss", "outputs", "gradients", "parameters", "state"};
     for (int i = 0; i < r->specs->n; ++i) {
-        bool same_kernels = spec[i].setting.level[TARE__KERNELS] == spec[base].setting.level[TARE__KERNELS];
+        bool same_bits = tare__setting_same_bits(&spec[i].setting, &spec[base].setting);
         char work[TARE__WORK_TEXT];
         if (*tare__setting_work(&spec[i].setting, &spec[base].setting, work)) {
             printf("  %s: OTHER WORK than %s: %s.\n", spec[i].name, spec[base].name, work);
@@ -246,7 +246,7 @@ static int check_digests(const tare__bench_run *run)
         const char *suspect = tare__field_text(r->opening[i], "suspect");
         if (suspect && *suspect)
             printf("  %s: %s.\n", spec[i].name, suspect);
-        for (size_t f = 0; f < sizeof field / sizeof *field && same_kernels; ++f) {
+        for (size_t f = 0; f < sizeof field / sizeof *field && same_bits; ++f) {
             const json_t *a = digest_of(r, i, field[f]), *b = digest_of(r, base, field[f]);
             if (json_is_string(a) && json_is_string(b) && !json_equal(a, b))
                 code = tare__failed(&run->line, "the arms %s and %s differ in %s", spec[i].name, spec[base].name,
@@ -255,7 +255,7 @@ static int check_digests(const tare__bench_run *run)
         if (!json_equal(json_object_get(r->opening[i], "calls_digest"),
                         json_object_get(r->opening[base], "calls_digest")))
             printf("  %s: other kernel calls than %s%s.\n", spec[i].name, spec[base].name,
-                   same_kernels ? "" : ", whose results may differ from its own (the factor kernels is inexact)");
+                   same_bits ? "" : ", whose results may differ from its own (the factor kernels is inexact)");
     }
     return code;
 }
