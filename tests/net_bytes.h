@@ -55,4 +55,21 @@ static inline void net_bytes_check(const char *net)
                   (long long)peak, (long long)refcount);
 }
 
+static const char *const *net_bytes_nets; /* of the program that runs */
+
+START_TEST(a_net_takes_what_it_must)
+{
+    net_bytes_check(net_bytes_nets[_i]);
+}
+END_TEST
+
+static inline int net_bytes_run(const char *name, const char *const *nets, int n)
+{
+    TCase *tests = tcase_create("nets");
+    net_bytes_nets = nets;
+    tcase_set_timeout(tests, 600);
+    tcase_add_loop_test(tests, a_net_takes_what_it_must, 0, n);
+    return spine_run(name, &tests, 1);
+}
+
 #endif

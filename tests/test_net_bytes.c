@@ -3,16 +3,7 @@
 
 static const char *const nets[] = {"chain", "mlp", "mlp_mnist", "lenetp", "lenet", "gauntlet"};
 
-START_TEST(a_net_takes_what_it_must)
-{
-    net_bytes_check(nets[_i]);
-}
-END_TEST
-
 int main(void)
 {
-    TCase *tests = tcase_create("nets");
-    tcase_set_timeout(tests, 600);
-    tcase_add_loop_test(tests, a_net_takes_what_it_must, 0, (int)(sizeof nets / sizeof *nets));
-    return spine_run("net bytes", &tests, 1);
+    return net_bytes_run("net bytes", nets, (int)(sizeof nets / sizeof *nets));
 }
