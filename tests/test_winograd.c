@@ -96,7 +96,7 @@ static const char *taken(tare_kernel_choice kernels, const char *shapes, const c
     ck_assert(tare__case_init(&s, op, &of, false));
     for (int i = 0; i < s.n_in; ++i)
         in[i] = s.present[i] ? &s.d[i] : NULL;
-    const tare_args a = {op, s.attr, (const tare_desc_ref *)in, s.n_in, 0, NULL};
+    const tare_args a = {op, s.attr, (const tare_desc_ref *)in, s.n_in, 0, NULL, rt};
     const tare_kernels *k = tare_runtime_kernels(rt, op);
     const char *name = NULL;
     for (int i = 0; i < k->n && !name; ++i)

@@ -86,7 +86,7 @@ static int check_point(const tare__line *line, const tare__point *p)
     for (int i = 0; i < s.n_in; ++i)
         if (!in[i] && !(p->op->optional >> i & 1))
             return tare__usage(line, "%s: operand %d cannot be absent", p->name, i);
-    tare_args args = {p->op, s.attr, (const tare_desc_ref *)in, s.n_in, s.absent, NULL};
+    tare_args args = {p->op, s.attr, (const tare_desc_ref *)in, s.n_in, s.absent, NULL, NULL};
     tare_status status = p->op->infer(&args, (const tare_desc_out *)out);
     return status == TARE_OK ? TARE__RAN : tare__status_usage(line, status);
 }
