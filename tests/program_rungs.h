@@ -53,8 +53,9 @@ static inline void program_arm(program_session *s, const tare__setting *setting,
                   threads, what, tare__rungs[0].name, number);
 }
 
-/* One of the factors' other levels that the rung allows and that change no bit; false: it has none. */
-static inline bool program_flip(program_builder *random, tare__setting *setting, char how[96])
+/* One of the factors' other levels that the rung allows, that means something by itself and that changes no bit; false:
+ * it has none. */
+static inline bool program_flip(program_builder *random, bool update, tare__setting *setting, char how[96])
 {
     int f[64], level[64], n = 0;
     for (int k = 0; k < TARE__FACTOR_COUNT; ++k) {
@@ -68,7 +69,9 @@ static inline bool program_flip(program_builder *random, tare__setting *setting,
             level[n] = tare__level_find(k, word, length);
             bool other = level[n] >= 0 && level[n] != setting->level[k]; /* numbers have no words */
             bool file = k == TARE__PLAN && level[n] == TARE__PLAN_FILE;
-            n += other && !file;
+            tare__setting flipped = *setting;
+            flipped.level[k] = level[n];
+            n += other && !file && !tare__setting_unfit(&flipped, "agree", update, true).why;
             word += length;
         }
     }
@@ -97,7 +100,7 @@ static inline void program_in_every_rung(uint64_t number, bool *suspect)
         setting.level[TARE__THREADS] = 3;
         program_arm(&s, &setting, "");
         setting.level[TARE__THREADS] = number % 2 ? 3 : 1;
-        if (program_flip(&random, &setting, how))
+        if (program_flip(&random, s.task.optimizer != NULL, &setting, how))
             program_arm(&s, &setting, how);
     }
     *suspect = s.first.suspect[0];

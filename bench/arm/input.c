@@ -221,7 +221,7 @@ static void load(tare__arm *a, tare__input *in, char *out[2])
 
 int64_t tare__input_steps(const tare__arm *a)
 {
-    return a->input->n_batches;
+    return a->input ? a->input->n_batches : 1; /* one batch that stays */
 }
 
 tare_status tare__input_next(tare__arm *a)

@@ -52,8 +52,9 @@ json_t *tare__results_record(const tare__results *r, json_t *line)
 /* Counts and set-up counts, in the groups that the record has; what has no counter is null with its reason. */
 static void put_counts(json_t *record, const tare__results *r, int arm)
 {
-    static const char *const step[] = {"lookups",    "parses",  "infers", "guards", "storage_takes", "allocations",
-                                       "tape_nodes", "patches", "locks",  "pushes", "waits",         "kernel_calls"};
+    static const char *const step[] = {"lookups",     "parses",       "infers",     "guards",  "storage_takes",
+                                       "allocations", "tape_nodes",   "patches",    "locks",   "pushes",
+                                       "waits",       "kernel_calls", "primitives", "reorders"};
     static const char *const once[] = {"captures", "plans", "file_reads"};
     json_t *counts = json_object(), *setup = json_object();
     for (size_t i = 0; i < sizeof step / sizeof *step; ++i)
