@@ -19,7 +19,7 @@ function(tare_add_test name)
     if(no_room EQUAL 0)
         set_tests_properties(${name} PROPERTIES ENVIRONMENT TMPDIR=/dev/shm)
     endif()
-    if(name MATCHES "^(check_(cli|records)|test_(shadow_derived|derived|golden_nets))$") # the longest begin first
+    if(name MATCHES "^(check_(cli|timing|records|onednn)|test_(shadow_derived|derived|golden_nets))$") # the longest begin first
         set_tests_properties(${name} PROPERTIES COST 1000)
     endif()
     if(name MATCHES "^(test|check)_full_")

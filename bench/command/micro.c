@@ -21,14 +21,16 @@ static double figure(const json_t *record, const char *path)
 static void put_ns(tare__table *t, double ns)
 {
     char text[TARE__FIGURE];
-    tare__table_put(t, isfinite(ns) ? "%s" : NULL, tare__figure_ns(ns, text));
+    tare__table_put(t, "%s", isfinite(ns) ? tare__figure_ns(ns, text) : "");
 }
 
-static void put_number(tare__table *t, double x, const char *format)
+/* Nothing where there is no such figure. */
+static void put_number(tare__table *t, double x, const char *unit)
 {
-    char text[TARE__FIGURE];
-    snprintf(text, sizeof text, x < 9.95 ? "%.2f" : "%.1f", x);
-    tare__table_put(t, isfinite(x) && x > 0 ? format : NULL, text);
+    if (isfinite(x) && x > 0)
+        tare__table_put(t, x < 9.95 ? "%.2f%s" : "%.1f%s", x, unit);
+    else
+        tare__table_put(t, "%s", "");
 }
 
 /* Half of the interval, of the mean. */
@@ -40,10 +42,10 @@ static double half_width(const json_t *record)
 /* What the share is of: the kernels where there are any. */
 static void put_rates(tare__table *t, const json_t *record)
 {
-    put_number(t, 100 * half_width(record), "%s %%");
-    put_number(t, figure(record, "gflops"), "%s");
-    put_number(t, figure(record, "gbs"), "%s");
-    put_number(t, 100 * figure(record, "roofline"), "%s %%");
+    put_number(t, 100 * half_width(record), " %");
+    put_number(t, figure(record, "gflops"), "");
+    put_number(t, figure(record, "gbs"), "");
+    put_number(t, 100 * figure(record, "roofline"), " %");
 }
 
 static void put_operands(tare__table *t, const tare__point *p)

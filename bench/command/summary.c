@@ -87,7 +87,10 @@ static void put_row(tare__table *t, const row *r, bool measured)
         return;
     tare__table_put(t, "%s", tare__figure_ns(r->roof_ns, text));
     tare__table_put(t, "%s", tare__figure_ns(r->ns, text));
-    tare__table_put(t, r->ns > 0 ? "%.0f %%" : NULL, 100 * r->roof_ns / r->ns);
+    if (r->ns > 0)
+        tare__table_put(t, "%.0f %%", 100 * r->roof_ns / r->ns);
+    else
+        tare__table_put(t, "%s", "");
 }
 
 static json_t *row_json(const row *r, bool measured)
