@@ -72,7 +72,7 @@ class Peer:
         try:
             ready = self._answer()
             self.idle, self.version = ready.get("idle"), ready.get("version")  # idle: why it means nothing for this net
-        except Failure:
+        except BaseException:
             self.close()
             raise
         self._signal(signal.SIGSTOP)
@@ -156,8 +156,7 @@ def prepare(o, work):
     return npy_read(f"{work}/y.npy")
 
 
-def open_peers(o, work, wanted):
-    peers, failures = [], []
+def open_peers(o, work, wanted, peers, failures):
     for name, python, modes in o.peer:
         for mode in modes:
             peer = None
@@ -177,7 +176,10 @@ def open_peers(o, work, wanted):
                 failures.append(str(failure))
                 if peer:
                     peer.close()
-    return peers, failures
+            except BaseException:  # a signal: nobody else knows this one yet
+                if peer:
+                    peer.close()
+                raise
 
 
 def rounds_of(o, peers, failures, work):
@@ -259,10 +261,12 @@ def options():
 def main():
     o = options()
     peers, failures = [], []
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # so that no peer is left behind
+        signal.signal(number, lambda which, _: sys.exit(128 + which))
     with tempfile.TemporaryDirectory(prefix="tare_beside_") as work:
         try:
             wanted = prepare(o, work)
-            peers, failures = open_peers(o, work, wanted)
+            open_peers(o, work, wanted, peers, failures)
             versions = {peer.name: peer.version for peer in peers}
             show(o, rounds_of(o, peers, failures, work), versions)
         except (Failure, OSError) as failure:

@@ -61,6 +61,18 @@ def run(folder, build, *words):
                            "--seconds", "0.3", "--arms", "symbol", *words], capture_output=True, text=True)
 
 
+def running(script):
+    """Processes with that script on their command line."""
+    found = []
+    for file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if str(script).encode() in file.read_bytes():
+                found.append(file.parent.name)
+        except OSError:
+            pass  # it has ended meanwhile
+    return found
+
+
 def main():
     source, build = (pathlib.Path(a).resolve() for a in sys.argv[1:3])
     with tempfile.TemporaryDirectory() as name:
@@ -87,6 +99,16 @@ def main():
         assert "fake right" in bad.stdout and "fake wrong" not in bad.stdout and "fake dies" not in bad.stdout, bad.stdout
         assert "fake wrong: computes something else than tare" in bad.stderr, bad.stderr
         assert "fake dies: ended with 1: its last word" in bad.stderr, bad.stderr
+
+        slow = subprocess.Popen([sys.executable, folder / "beside.py", "chain:depth=2", "--tare", build / "tare", "--rounds",
+                                 "1000", "--seconds", "0.3", "--peer", f"{fake}:right"], stderr=subprocess.PIPE, text=True)
+        seen = ""
+        while "round 1 " not in seen:
+            seen += slow.stderr.read(1)
+        left = running(folder / "fake_peer.py")
+        slow.terminate()
+        assert slow.wait() == 128 + 15, slow.returncode
+        assert left and not running(folder / "fake_peer.py"), left
 
         for words, said in [(["--peer", "absent=python3"], "need NAME=PYTHON"), (["--rounds", "0"], "above 0"),
                             (["--tare", folder / "none"], "none")]:
