@@ -27,17 +27,9 @@ static bool reads_constants(const pass *s, const tare_node *n)
     return true;
 }
 
-static bool makes_constants(const pass *s, const tare_node *n)
-{
-    for (int k = n->n_in; k < n->n_in + n->n_out + n->n_aux; ++k)
-        if (n->operand[k] && s->constant[n->operand[k]->id])
-            return true;
-    return false;
-}
-
 static bool constant_node(const pass *s, const tare_node *n)
 {
-    if ((!n->variant && !n->op->view) || n->op->effects || tare__plan_ties(n) || !reads_constants(s, n))
+    if (!tare__plan_pure(n) || !reads_constants(s, n))
         return false;
     for (int k = n->n_in; k < n->n_in + n->n_out + n->n_aux; ++k) {
         const tare_value *v = n->operand[k];
@@ -146,7 +138,7 @@ static tare_status compute_all(pass *s)
     tare_plan *p = s->p;
     for (int32_t i = p->part.from; i < p->part.to; ++i) {
         const tare_node *n = &p->program->node[i];
-        if (!s->live[i - p->part.from] || !makes_constants(s, n))
+        if (!s->live[i - p->part.from] || !tare__plan_makes(n, s->constant))
             continue;
         tare_status status = !reads_constants(s, n) ? TARE_BAD_DATA : n->op->view ? TARE_OK : compute(s, n);
         if (status == TARE_BAD_DATA)

@@ -166,6 +166,10 @@ tare_program *tare__plan_own_program(tare_plan *, size_t more_nodes, size_t more
 tare_value *tare__plan_own_value(tare_plan *, const tare_value *);
 void tare__plan_find_results(const tare_plan *, bool *result);
 void tare__plan_find_written(const tare_plan *, bool *written);
+/* passes.c: whether the node is a view or a kernel whose results depend on its operands alone and that writes nothing
+ * again; whether the flag of one of its results, by id, is set. */
+bool tare__plan_pure(const tare_node *);
+bool tare__plan_makes(const tare_node *, const bool *flag);
 
 /* merge.c: p->instead, and p->program and live without the nodes whose results another's stand for. NO_MEMORY. */
 tare_status tare__plan_merge(tare_plan *, bool *live);

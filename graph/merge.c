@@ -61,21 +61,12 @@ static bool unwritten(const pass *s, const tare_node *n, int32_t since)
  * ---------------------------------------------------------------------------------------------------------------*/
 static bool may_merge(const pass *s, const tare_node *n)
 {
-    if ((!n->variant && !n->op->view) || n->op->effects || tare__plan_ties(n) ||
-        n->op->n_attrs > WORDS / (TARE_INTS + 1))
+    if (!tare__plan_pure(n) || n->op->n_attrs > WORDS / (TARE_INTS + 1))
         return false;
     for (int k = n->n_in; k < n->n_in + n->n_out + n->n_aux; ++k)
         if (n->operand[k] && !n->op->view && s->tied[n->operand[k]->id])
             return false;
     return true;
-}
-
-static bool makes_result(const pass *s, const tare_node *n)
-{
-    for (int k = n->n_in; k < n->n_in + n->n_out + n->n_aux; ++k)
-        if (n->operand[k] && s->result[n->operand[k]->id])
-            return true;
-    return false;
 }
 
 static int32_t stands_for(const pass *s, const tare_value *v)
@@ -127,7 +118,7 @@ static int32_t earlier(pass *s, int32_t i)
     while (s->slot[at] && !same(s, &program->node[s->slot[at] - 1], n))
         at = (at + 1) & s->mask;
     int32_t found = s->slot[at] - 1;
-    if (found >= 0 && unwritten(s, n, found) && !makes_result(s, n))
+    if (found >= 0 && unwritten(s, n, found) && !tare__plan_makes(n, s->result))
         return found;
     s->slot[at] = i + 1;
     return -1;

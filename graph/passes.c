@@ -55,6 +55,19 @@ tare_value *tare__plan_own_value(tare_plan *p, const tare_value *v)
     return own ? memcpy(own, v, sizeof *own) : NULL;
 }
 
+bool tare__plan_pure(const tare_node *n)
+{
+    return (n->variant || n->op->view) && !n->op->effects && !tare__plan_ties(n);
+}
+
+bool tare__plan_makes(const tare_node *n, const bool *flag)
+{
+    for (int k = n->n_in; k < n->n_in + n->n_out + n->n_aux; ++k)
+        if (n->operand[k] && flag[n->operand[k]->id])
+            return true;
+    return false;
+}
+
 void tare__plan_find_written(const tare_plan *p, bool *written)
 {
     for (int32_t i = 0; i < p->program->n; ++i) {

@@ -194,8 +194,8 @@ static inline dnnl_format_tag_t tare__onednn_tag(int rank)
 /* One list a family; set.c has them all. */
 extern const tare_variant tare__onednn_conv2d[2], tare__onednn_conv2d_grad_data[2], tare__onednn_conv2d_grad_weight[2];
 extern const tare_variant tare__onednn_dense[2], tare__onednn_matmul[6];
-extern const tare_variant tare__onednn_avg_pool2d[1], tare__onednn_avg_pool2d_grad[1], tare__onednn_max_pool2d[1];
+extern const tare_variant tare__onednn_avg_pool2d[1], tare__onednn_avg_pool2d_grad[1];
 extern const tare_variant tare__onednn_batch_norm[1], tare__onednn_batch_norm_inference[1];
-extern const tare_variant tare__onednn_batch_norm_grad[1], tare__onednn_batch_norm_inference_grad[1];
+extern const tare_variant tare__onednn_batch_norm_grad[1];
 
 #endif

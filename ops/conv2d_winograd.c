@@ -14,7 +14,7 @@ WINOGRAD_SPREAD(winograd_kernel_4, 3, 6)
 WINOGRAD_GATHER(winograd_result_2, 4, 2)
 WINOGRAD_GATHER(winograd_result_4, 6, 4)
 
-enum { TAPS = 9, CHANNELS_TURNED = 16, AHEAD = 4 };
+enum { AHEAD = 4 };
 
 /* Of `s` to y, channel k of it at y + k plane. Element (k,c,tap) of the weights is at k w_k + c w_c + tap. */
 typedef struct {

@@ -17,6 +17,8 @@
 #include "conv2d_tile.h"
 
 enum { WINOGRAD_SIDE = 6, WINOGRAD_WIDTH = TILE_VECTORS * TARE_LANES };
+/* CHANNELS_TURNED: whose weights are turned at a time. */
+enum { TAPS = 9, CHANNELS_TURNED = 16 };
 
 /* Follows tare_conv in the geometry. Floats of a worker's scratch: stage, then three areas as each direction says. */
 typedef struct {

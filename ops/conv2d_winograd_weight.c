@@ -13,8 +13,6 @@ WINOGRAD_SPREAD(winograd_head_4, 4, 6)
 WINOGRAD_GATHER(winograd_weight_2, 4, 3)
 WINOGRAD_GATHER(winograd_weight_4, 6, 3)
 
-enum { TAPS = 9, CHANNELS_TURNED = 16 };
-
 /* S, `width` columns, to dw of `k` output channels from `to` on. */
 static void finish(const tare_winograd *q, const float *sum, int64_t c_all, int64_t k, int64_t width, float *stage,
                    float *to)

@@ -21,8 +21,8 @@ def window(node, net):
 
 def conv2d(node, net):
     p = node.pair("pad")
-    w, b = node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else None
-    net.weights[w] = net.weights[w].transpose(2, 3, 1, 0)
+    w, b = node.inputs[1], node.bias
+    net.weights[w] = net.channels_last(node)
 
     def run(weights, state, x):
         y = lax.conv_general_dilated(x, weights[w], node.pair("stride"), [(p[0],) * 2, (p[1],) * 2],
@@ -34,18 +34,9 @@ def conv2d(node, net):
 
 
 def dense(node, net):
-    w, b = node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else None
-    from_map = net.flattened.get(node.inputs[0])
-    if from_map:  # its columns follow a flattened [C,H,W], which is [H,W,C] here
-        out = net.weights[w].shape[0]
-        net.weights[w] = net.weights[w].reshape(out, *from_map).transpose(0, 2, 3, 1).reshape(out, -1)
-    net.weights[w] = numpy.ascontiguousarray(net.weights[w].T)
+    w, b = node.inputs[1], node.bias
+    net.weights[w] = net.channels_last(node)
     return lambda weights, state, x: x @ weights[w] if b is None else x @ weights[w] + weights[b]
-
-
-def flatten(node, net):
-    net.flattened[node.outputs[0]] = net.shapes[node.inputs[0]][1:]
-    return lambda weights, state, x: x.reshape(x.shape[0], -1)
 
 
 def batch_norm(node, net):
@@ -91,14 +82,13 @@ OPERATORS = {
     "max_pool2d": max_pool2d,
     "avg_pool2d": avg_pool2d,
     "dropout": dropout,
-    "flatten": flatten,
+    "flatten": lambda node, net: lambda weights, state, x: x.reshape(x.shape[0], -1),
     "concat": lambda node, net: lambda weights, state, *parts: jnp.concatenate(parts, -1 if parts[0].ndim == 4 else int(node.attributes["axis"])),
     "add": lambda node, net: lambda weights, state, a, b: a + b,
 }
 
 
 def forward_of(net):
-    net.flattened = {}
     layers = net.layers(OPERATORS)
 
     def forward(weights, x):

@@ -13,19 +13,18 @@ import saved
 def conv2d(node, net):
     k, c, r, s = net.shapes[node.inputs[1]]
     groups = int(node.attributes["groups"])
-    bias = len(node.inputs) > 2 and node.inputs[2] is not None
-    return nn.Conv2D(k, (r, s), node.pair("stride"), node.pair("pad"), node.pair("dilation"), groups, use_bias=bias,
-                     in_channels=c * groups)
+    return nn.Conv2D(k, (r, s), node.pair("stride"), node.pair("pad"), node.pair("dilation"), groups,
+                     use_bias=node.bias is not None, in_channels=c * groups)
 
 
 def dense(node, net):
     out, inner = net.shapes[node.inputs[1]]
-    return nn.Dense(out, use_bias=len(node.inputs) > 2 and node.inputs[2] is not None, flatten=False, in_units=inner)
+    return nn.Dense(out, use_bias=node.bias is not None, flatten=False, in_units=inner)
 
 
 def batch_norm(node, net):
-    momentum = node.number("momentum") if "momentum" in node.attributes else 0.1
-    return nn.BatchNorm(momentum=1 - momentum, epsilon=node.number("epsilon"), in_channels=net.shapes[node.inputs[1]][0])
+    return nn.BatchNorm(momentum=1 - node.number("momentum", 0.1), epsilon=node.number("epsilon"),
+                        in_channels=net.shapes[node.inputs[1]][0])
 
 
 class Concat(nn.HybridBlock):

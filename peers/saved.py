@@ -20,12 +20,14 @@ class Node:
     def __init__(self, record, first):
         self.op = record["op"]
         self.inputs = record["in"]
+        self.bias = self.inputs[2] if len(self.inputs) > 2 else None  # of a convolution and a dense layer
         self.attributes = dict(pair.split("=") for pair in record.get("attributes", "").split(",") if pair)
         self.outputs = range(first, first + len(record["out"]))
         self.shape = record["out"][0]["shape"]
 
-    def number(self, name):
-        return float(self.attributes[name])
+    def number(self, name, otherwise=None):
+        """An attribute; otherwise: where the operator has none of that name."""
+        return float(self.attributes[name]) if name in self.attributes else otherwise
 
     def pair(self, name):
         return int(self.attributes[name + "_h"]), int(self.attributes[name + "_w"])
@@ -56,6 +58,18 @@ class Net:
                     self.shapes[at] = out["shape"]
                 at += 1
         self.result = self.program["results"][0]
+
+    def channels_last(self, node):
+        """The weights of a convolution as [R,S,C/G,K]; those of a dense layer as [inner, outer], whose rows, where it reads
+        a flattened [C,H,W], follow [H,W,C]."""
+        weights = self.weights[node.inputs[1]]
+        if weights.ndim == 4:
+            return weights.transpose(2, 3, 1, 0)
+        made = next((n for n in self.nodes if node.inputs[0] in n.outputs), None)
+        before = self.shapes[made.inputs[0]] if made and made.op == "flatten" else []
+        if len(before) == 4:
+            weights = weights.reshape(-1, *before[1:]).transpose(0, 2, 3, 1).reshape(weights.shape)
+        return numpy.ascontiguousarray(weights.T)
 
     def layers(self, operators):
         """(layer, numbers of the values that it reads, number that it makes) of each node that computes something."""

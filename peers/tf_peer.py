@@ -19,37 +19,31 @@ def padded(node):
     return layers.ZeroPadding2D(((p[0], p[0]), (p[1], p[1])))
 
 
+def set_weights(layer, node, net):
+    layer.set_weights([net.channels_last(node)] + ([net.weights[node.bias]] if node.bias is not None else []))
+
+
 def conv2d(node, net):
     k, c, r, s = net.shapes[node.inputs[1]]
-    w, b = node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else None
-    layer = layers.Conv2D(k, (r, s), node.pair("stride"), "valid", dilation_rate=node.pair("dilation"),
-                          groups=int(node.attributes["groups"]), use_bias=b is not None)
-    layer.build((None, None, None, c * int(node.attributes["groups"])))
-    layer.set_weights([net.weights[w].transpose(2, 3, 1, 0)] + ([net.weights[b]] if b is not None else []))
+    groups = int(node.attributes["groups"])
+    layer = layers.Conv2D(k, (r, s), node.pair("stride"), "valid", dilation_rate=node.pair("dilation"), groups=groups,
+                          use_bias=node.bias is not None)
+    layer.build((None, None, None, c * groups))
+    set_weights(layer, node, net)
     pad = padded(node)
     return lambda x: layer(pad(x))
 
 
 def dense(node, net):
-    w, b = node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else None
-    out, inner = net.shapes[w]
-    value, from_map = net.weights[w], net.flattened.get(node.inputs[0])
-    if from_map:  # its columns follow a flattened [C,H,W], which is [H,W,C] here
-        value = value.reshape(out, *from_map).transpose(0, 2, 3, 1).reshape(out, -1)
-    layer = layers.Dense(out, use_bias=b is not None)
+    out, inner = net.shapes[node.inputs[1]]
+    layer = layers.Dense(out, use_bias=node.bias is not None)
     layer.build((None, inner))
-    layer.set_weights([value.T] + ([net.weights[b]] if b is not None else []))
+    set_weights(layer, node, net)
     return layer
 
 
-def flatten(node, net):
-    net.flattened[node.outputs[0]] = net.shapes[node.inputs[0]][1:]
-    return layers.Flatten()
-
-
 def batch_norm(node, net):
-    momentum = node.number("momentum") if "momentum" in node.attributes else 0.1
-    layer = layers.BatchNormalization(momentum=1 - momentum, epsilon=node.number("epsilon"))
+    layer = layers.BatchNormalization(momentum=1 - node.number("momentum", 0.1), epsilon=node.number("epsilon"))
     layer.build((None, None, None, net.shapes[node.inputs[1]][0]))
     layer.set_weights([net.weights[i] for i in node.inputs[1:5]])
     return layer
@@ -74,7 +68,7 @@ OPERATORS = {
     "max_pool2d": max_pool2d,
     "avg_pool2d": lambda node, net: layers.AveragePooling2D(node.pair("kernel"), node.pair("stride"), "valid"),
     "dropout": lambda node, net: layers.Dropout(node.number("rate")),
-    "flatten": flatten,
+    "flatten": lambda node, net: layers.Flatten(),
     "concat": lambda node, net: lambda *parts: layers.Concatenate(-1 if len(parts[0].shape) == 4 else int(node.attributes["axis"]))(list(parts)),
     "add": lambda node, net: lambda a, b: layers.Add()([a, b]),
 }
@@ -85,7 +79,6 @@ def main():
     tensorflow.config.threading.set_intra_op_parallelism_threads(int(threads))
     tensorflow.config.threading.set_inter_op_parallelism_threads(1)
     net = saved.Net(path)
-    net.flattened = {}
     x = numpy.load(data)
     x = x.transpose(0, 2, 3, 1) if x.ndim == 4 else x
     inputs = keras.Input(x.shape[1:])

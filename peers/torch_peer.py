@@ -19,19 +19,18 @@ def with_weights(layer, node, net):
 def conv2d(node, net):
     k, c, r, s = net.shapes[node.inputs[1]]
     groups = int(node.attributes["groups"])
-    bias = len(node.inputs) > 2 and node.inputs[2] is not None
     return with_weights(nn.Conv2d(c * groups, k, (r, s), node.pair("stride"), node.pair("pad"), node.pair("dilation"),
-                                  groups, bias), node, net)
+                                  groups, node.bias is not None), node, net)
 
 
 def dense(node, net):
     out, inner = net.shapes[node.inputs[1]]
-    return with_weights(nn.Linear(inner, out, len(node.inputs) > 2 and node.inputs[2] is not None), node, net)
+    return with_weights(nn.Linear(inner, out, node.bias is not None), node, net)
 
 
 def batch_norm(node, net):
-    momentum = node.number("momentum") if "momentum" in node.attributes else 0.1
-    return with_weights(nn.BatchNorm2d(net.shapes[node.inputs[1]][0], node.number("epsilon"), momentum), node, net)
+    return with_weights(nn.BatchNorm2d(net.shapes[node.inputs[1]][0], node.number("epsilon"), node.number("momentum", 0.1)),
+                        node, net)
 
 
 class Concat(nn.Module):

@@ -9,6 +9,7 @@
 
 #include "../bench/derive/kernel_run.h"
 #include "../ops/ops.h"
+#include "spine.h"
 
 /* Layers of googlenet, resnet50 and alexnet, with a smaller batch: x, w, y. */
 static const char *const layers[][3] = {{"f32[2,160,14,14]", "f32[320,160,3,3]", "f32[2,320,14,14]"},
@@ -139,15 +140,9 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("winograd");
     TCase *tests = tcase_create("winograd");
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, layers_of_nets_are_within_the_bound, 0, N_LAYERS * DIRECTIONS);
     tcase_add_test(tests, taken_only_where_asked_for_and_where_it_pays);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return spine_run("winograd", &tests, 1);
 }

@@ -85,9 +85,8 @@ int tare__micro_measure(tare__micro *m)
     int code = TARE__RAN;
     for (int process = 0; process < m->processes && !code; ++process) {
         double spent = (double)(tare__clock_ns() - begin) * 1e-9;
-        double left = fmax(0.05, (m->seconds - spent) / (double)(m->processes - process));
-        double seconds = m->seconds > 0 ? left : 0;
-        int64_t rounds = (m->rounds + m->processes - 1) / m->processes;
+        double seconds = m->seconds > 0 ? tare__process_seconds(m->seconds, spent, m->processes - process) : 0;
+        int64_t rounds = tare__process_rounds(m->rounds, m->processes);
         json_t *request =
             json_pack("{s:i,s:I,s:I,s:f,s:I}", "process", process, "rounds", (json_int_t)rounds, "order_seed",
                       (json_int_t)m->order_seed, "seconds", seconds, "block_ns", (json_int_t)block_of(m, seconds));

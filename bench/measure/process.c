@@ -3,6 +3,7 @@
 #include "process.h"
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,11 @@ int tare__process_padding(int64_t order_seed, int process)
     float u;
     tare_random_uniform(&u, 1, (uint64_t)order_seed, 0x70616464 + (uint64_t)process, 0, PADDING_BYTES - 1);
     return (int)u;
+}
+
+double tare__process_seconds(double seconds, double spent, int64_t to_come)
+{
+    return fmax(0.05, (seconds - spent) / (double)to_come);
 }
 
 typedef struct {

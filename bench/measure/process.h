@@ -16,6 +16,13 @@ typedef void tare__take_line(void *owner, json_t *line);
 
 /* By how many bytes the environment of a process is padded. */
 int tare__process_padding(int64_t order_seed, int process);
+/* Seconds for the next process of a run that has `seconds` in all, of which so many are spent, and so many processes to
+ * come, this one included: an equal share of what is left, never nothing. Rounds of each where there are so many. */
+double tare__process_seconds(double seconds, double spent, int64_t to_come);
+static inline int64_t tare__process_rounds(int64_t rounds, int64_t processes)
+{
+    return (rounds + processes - 1) / processes;
+}
 /* Runs it to its end. argv: ended by NULL; request: one object, taken over, that it finds on its standard input. A line
  * with "done" gets the bytes of padding. An exit code, the failure printed; after an interrupt (interrupt.h) the
  * process is ended, and that is TARE__FAILED without a word. */

@@ -51,12 +51,10 @@ int tare__protocol_time(const tare__protocol *p, int process, double spent, tare
 {
     tare__schedule schedule = {.open = -1,
                                .process = process,
-                               .rounds = (p->rounds + p->processes - 1) / p->processes,
+                               .rounds = tare__process_rounds(p->rounds, p->processes),
                                .order_seed = p->order_seed,
                                .rate_threads = p->rate_threads};
-    if (p->seconds > 0) {
-        schedule.seconds = (p->seconds - spent) / (double)(p->processes - process);
-        schedule.seconds = schedule.seconds < 0.05 ? 0.05 : schedule.seconds;
-    }
+    if (p->seconds > 0)
+        schedule.seconds = tare__process_seconds(p->seconds, spent, p->processes - process);
     return run_process(p, &schedule, tare__process_padding(p->order_seed, process), take, owner);
 }

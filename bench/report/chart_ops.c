@@ -141,8 +141,8 @@ static char *title_of(const json_t *row)
                        tare__figure_ns(tare__number_at(row, "roofline_ns"), text[1]));
 }
 
-/* The curve of a series, one way of it; intervals and dots of the kernels. */
-static void draw_curve(const plot *p, const json_t *rows, series *s, int which, const char *way)
+/* The curve of a series, one way of it; intervals and dots of the kernels. series_of_row: of each. */
+static void draw_curve(const plot *p, const json_t *rows, const int *series_of_row, int which, const char *way)
 {
     size_t n = json_array_size(rows), i;
     double *xy = tare__take(2 * n + 2, sizeof *xy);
@@ -152,7 +152,7 @@ static void draw_curve(const plot *p, const json_t *rows, series *s, int which, 
     json_array_foreach(rows, i, row)
     {
         double x = tare__scale_at(&p->x, tare__number_at(row, p->across)), y = tare__scale_at(&p->y, median_of(row));
-        if (!is_way(row, way) || series_find(s, row) != which)
+        if (!is_way(row, way) || series_of_row[i] != which)
             continue;
         double low = tare__number_at(row, "step_ns.ci95.0"), high = tare__number_at(row, "step_ns.ci95.1");
         char *title = title_of(row);
@@ -179,7 +179,8 @@ static double draw_panel(tare__drawing *d, const json_t *rows, double top)
     series s = {0};
     size_t i;
     json_t *row;
-    json_array_foreach(rows, i, row)(void) series_find(&s, row);
+    int *series_of_row = tare__take(json_array_size(rows) + 1, sizeof *series_of_row);
+    json_array_foreach(rows, i, row) series_of_row[i] = series_find(&s, row);
     tare__draw_text(d, 2, top + 8, TARE__NORMAL, TARE__START, TARE__INK_TEXT, d->width - 4, "%s",
                     *family ? family : "operators");
     tare__legend at = {2, top + 20};
@@ -198,11 +199,12 @@ static double draw_panel(tare__drawing *d, const json_t *rows, double top)
         tare__draw_rule(d, tare__scale_at(&p.x, from), tare__scale_at(&p.y, from), tare__scale_at(&p.x, to),
                         tare__scale_at(&p.y, to), 0.9, TARE__INK_TEXT, false);
     for (int k = 0; k < s.n; ++k) {
-        draw_curve(&p, rows, &s, k, "kernel");
+        draw_curve(&p, rows, series_of_row, k, "kernel");
         if (*family)
-            draw_curve(&p, rows, &s, k, "call");
+            draw_curve(&p, rows, series_of_row, k, "call");
     }
     series_free(&s);
+    free(series_of_row);
     tare__draw_text(d, (LEFT + d->width) / 2, end + FOOT - 6, TARE__SMALL, TARE__MIDDLE, TARE__INK_SOFT, 0, "%s",
                     *family ? "size; solid: bare kernel calls, dashed: imperative calls"
                             : "time at the roof; up: time of the bare kernel call");
