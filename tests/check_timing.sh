@@ -35,6 +35,8 @@ expect 0 '2 runs' report "$folder/two.jsonl" "$folder/chain.jsonl" --by machine 
 expect 2 'takes machine' compare --by net "$folder/chain.jsonl" "$folder/chain.jsonl"
 expect 1 'no run of tare bench' verify /dev/null
 expect 1 'line 1' verify "$source/README.md"
+expect 1 'File too large' verify /dev/zero
+expect 1 'File too large' explain mlp_mnist --vs /dev/zero
 expect 2 'tare bench starts this command' measure
 
 # ---- operators alone
@@ -65,6 +67,7 @@ expect 2 'whole numbers from 1' micro relu --sizes 12x
 expect 2 'whole numbers from 1' micro relu --sizes 99999999999999999999
 expect 2 'more than half of this machine' micro --family matmul --sizes 1000000000
 expect 2 "are no operands" micro relu --operands 'f32[a]'
+expect 2 "are no operands" micro relu --operands 'f32[-1]'
 expect 2 'takes 1 operands' micro relu --operands 'f32[3] f32[3]'
 expect 1 'inner sizes differ' micro matmul --operands 'f32[3,4] f32[5,6]'
 expect 2 'cannot be absent' micro relu --operands '-'
