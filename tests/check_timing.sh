@@ -138,6 +138,11 @@ rm "$folder/held.jsonl.part" || fail 'a run took away the part of another'
 "$tare" bench chain:depth=1 --rounds 2 --processes 2 --modes step --json "$folder/pipe.jsonl" 2>"$folder/err" | true
 grep -q 'standard output cannot be written' "$folder/err" || fail "a reader that went away: $(cat "$folder/err")"
 expect 0 'all as written' verify "$folder/pipe.jsonl"
+# and no file takes the place of a stream that is closed
+"$tare" bench chain:depth=1 --rounds 1 --processes 1 --modes step --json "$folder/closed.jsonl" 2>"$folder/err" >&- <&-
+[ $? -eq 1 ] && grep -q 'standard output cannot be written' "$folder/err" || fail "closed: $(cat "$folder/err")"
+! grep -v '^{' "$folder/closed.jsonl" || fail 'what was printed is among the records'
+expect 0 'all as written' verify "$folder/closed.jsonl"
 
 [ -z "$(find "$folder" -name '*.part')" ] || fail 'a part was left'
 finish
