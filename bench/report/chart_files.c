@@ -71,15 +71,15 @@ static tare_status put_contrasts(FILE *out, const content *c)
 
 static void write_file(writing *w, const char *stem, const char *name, const char *ending, put *fill, const content *c)
 {
+    if (w->code)
+        return;
     char *text = NULL, *path = tare__print("%s/%s-%s.%s", w->folder, stem, name, ending);
     size_t bytes = 0;
-    if (!w->code) {
-        FILE *out = tare__text_begin(&text, &bytes);
-        tare_status status = fill(out, c);
-        tare__text_end(out);
-        w->code = tare__file_put(w->line, path, text, bytes, status);
-        ++w->n;
-    }
+    FILE *out = tare__text_begin(&text, &bytes);
+    tare_status status = fill(out, c);
+    tare__text_end(out);
+    w->code = tare__file_put(w->line, path, text, bytes, status);
+    ++w->n;
     free(path);
 }
 
