@@ -221,7 +221,8 @@ struct tare_op {
     uint32_t effects;                 /* tare_effect bits: kept in order, never merged, never dropped */
     /* Joins its inputs into output 0 by moving alone. Where input i lies in it: sets the strides that such a part of
      * `out` has (*part has the input's shape) and returns the elements from out's element 0. A plan that has every
-     * input made in its part runs nothing. NULL: no such operator. */
+     * input made in its part runs nothing; kernels leave a part alone where its input lies there already, and write no
+     * other's, so that a plan may have some inputs made there and the others copied. NULL: no such operator. */
     int64_t (*join)(const tare_args *, const tare_desc *out, int i, tare_desc *part);
     /* A view: where output o's element 0 lies, in elements from input 0's element 0. */
     int64_t (*view)(const tare_args *, int o);

@@ -11,7 +11,8 @@
  * its root's bytes, and lies within them at every element.
  *
  * A value whose joining node is not run (check_join.c asks the node's record where each part lies) is made by its
- * parts: they own their rows of it, and when it is first read all of them must be there; from then on it owns them. */
+ * parts: they own their rows of it, and when it is first read all of them must be there; from then on it owns them.
+ * Where some of the parts are made so, the node is run and reads them in their places, as it reads what it copies. */
 #include <string.h>
 
 #include "check_private.h"
@@ -149,7 +150,7 @@ static tare_status check_writes(const tare_check *k, int32_t call, int32_t from)
     for (int w = n->n_in; w < total; ++w) {
         tare_region out = tare__check_region(k, call, from, w);
         for (int i = 0; i < w; ++i) {
-            if (i < n->n_in && (!n->operand[i] || shape_only(n, i)))
+            if (i < n->n_in && (!n->operand[i] || shape_only(n, i) || (w == n->n_in && tare__check_fills(k, n))))
                 continue;
             tare_region other = tare__check_region(k, call, from, i);
             if (tare__check_meet(out, other) && !(i < n->n_in && allowed(k, call, from, w - n->n_in, i, out, other)))
@@ -276,6 +277,8 @@ static tare_status walk(tare_check *k)
         if (status == TARE_OK)
             status = check_reads(k, c, from);
         if (status == TARE_OK)
+            status = tare__check_fill(k, c, from);
+        if (status == TARE_OK)
             status = check_writes(k, c, from);
         live += born(k, c, from, &scratch);
         peak = live + scratch > peak ? live + scratch : peak;
@@ -318,16 +321,18 @@ tare_status tare__plan_check(const tare_plan *p)
     k.part_of = tare_arena_take(&arena, values * sizeof *k.part_of);
     k.home = tare_arena_take(&arena, values * sizeof *k.home);
     k.joined = tare_arena_take(&arena, values);
+    k.filled = tare_arena_take(&arena, values);
     k.born = tare_arena_take(&arena, values);
     tare_status status = TARE_NO_MEMORY;
     if (k.cut && k.owner && k.where && k.first && k.last && k.reader && k.writer && k.part_of && k.home && k.joined &&
-        k.born) {
+        k.filled && k.born) {
         memset(k.owner, 0xff, entries * sizeof *k.owner); /* NOBODY */
         memset(k.where, 0xff, values * sizeof *k.where);
         memset(k.reader, 0xff, values * sizeof *k.reader);
         memset(k.writer, 0xff, values * sizeof *k.writer);
         memset(k.part_of, 0xff, values * sizeof *k.part_of);
         memset(k.joined, false, values);
+        memset(k.filled, false, values);
         memset(k.born, false, values);
         status = tare__check_stand_ins(&k);
         if (status == TARE_OK)
