@@ -145,7 +145,7 @@ typedef enum { TARE_STRIDES_CONTIGUOUS, TARE_STRIDES_OUTER, TARE_STRIDES_FORWARD
 
 #define TARE_BIT(dtype) (1u << (dtype))
 
-/* The rectangle of output 0, a matrix, that a piece writes. */
+/* The rectangle that a piece writes of output 0, seen as a matrix: its first dimension is the rows. */
 typedef struct {
     int64_t row, rows, column, columns;
 } tare_tile;
@@ -171,7 +171,7 @@ typedef struct {
      * number of elements, makes those n alone. What has one element, or no bit, is read whole. 0: it is no such kernel
      */
     uint32_t elementwise;
-    /* Of a kernel whose pieces write rectangles of a matrix: which; NULL: it says nothing */
+    /* Of a kernel whose pieces write, and read of output 0, rectangles of it: which; NULL: it says nothing */
     void (*tile)(const tare_call *, int piece, tare_tile *);
     /* sizes opaque auxiliaries (dtype BYTES) that infer left with dim -1; NULL: none */
     void (*opaque)(const tare_args *, const tare_desc_out *aux);

@@ -87,7 +87,7 @@ static bool rows_meet(int64_t a, int64_t a_bytes, int64_t b, int64_t b_bytes)
 
 bool tare__check_meet(tare_region a, tare_region b)
 {
-    if (a.address < 0 || b.address < 0 ||
+    if (a.address < 0 || b.address < 0 || a.bytes == 0 || b.bytes == 0 ||
         !rows_meet(a.address, a.bytes + (a.rows - 1) * a.step, b.address, b.bytes + (b.rows - 1) * b.step))
         return false;
     for (int64_t i = 0; i < a.rows; ++i)

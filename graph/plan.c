@@ -199,8 +199,8 @@ static tare_status make(tare_plan *p, const tare_plan_options *o, attempt how)
     tare_status status = run_passes(p, o, how.unmerged, live);
     if (status == TARE_OK && how.recompute.n_segments)
         status = tare__plan_recompute(p, live, how.recompute);
-    else if (status == TARE_OK && o->fuse)
-        status = tare__plan_fuse(p, live);
+    else if (status == TARE_OK && (o->fuse || !o->no_add_to))
+        status = tare__plan_fuse(p, live, !o->fuse);
     p->passes.repeated = p->part.to - p->n_nodes > 0 ? p->part.to - p->n_nodes : 0;
     if (status == TARE_OK)
         status = lay(p, live, o);

@@ -531,6 +531,19 @@ void tare__prepare_conv2d_grad_data_lowered(const tare_args *a, const tare_desc_
     work->worker_bytes = scratch_bytes(q);
 }
 
+void tare__conv2d_grad_data_lowered_tile(const tare_call *c, int piece, tare_tile *t)
+{
+    const tare_conv *v = tare_conv_of(c);
+    const plan *q = plan_of(c);
+    const int64_t size = v->h * v->w;
+    tare__conv2d_grad_data_tile(c, piece / (int)q->across, t);
+    if (q->across > 1) { /* there is one group */
+        const tare_conv_span rows = rows_of(q, piece, v->c);
+        t->column = rows.from * size;
+        t->columns = (rows.end - rows.from) * size;
+    }
+}
+
 /* Whether an image is small enough to be lowered row by row, and there is something to multiply by. */
 static bool fits(double channels, const tare_desc *w, double row, double stride_h)
 {
