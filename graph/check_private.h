@@ -8,6 +8,11 @@ enum { NOBODY = -1, SCRATCH = -2 };           /* owners */
 enum { NOT_DEFINED = -1, NOT_IN_ARENA = -2 }; /* places of a root */
 
 typedef struct {
+    int64_t address, bytes; /* of a row; address -1: not in the arena */
+    int64_t rows, step;     /* bytes from row to row */
+} tare_region;
+
+typedef struct {
     const tare_plan *plan;
     int64_t *cut;             /* sorted distinct addresses; cell i = [cut[i], cut[i + 1]) */
     int32_t *owner;           /* of each cell: a root's id */
@@ -19,14 +24,10 @@ typedef struct {
     int32_t *part_of;             /* root's id -> that of the root that it is a part of, or NOBODY */
     bool *joined, *filled;        /* root's id: it is made by its parts; by some of them, and by its node */
     bool *born;                   /* root's id: it is counted as live */
+    tare_region *region; /* of the call that is looked at: its entries as they lie, once what it reads is there */
     int32_t n_cut, n_values;
     int32_t n_values_graph; /* the others are the plan's own */
 } tare_check;
-
-typedef struct {
-    int64_t address, bytes; /* of a row; address -1: not in the arena */
-    int64_t rows, step;     /* bytes from row to row */
-} tare_region;
 
 /* As the program has it, wherever the plan has put it. */
 static inline const tare_value *root_of(const tare_check *k, const tare_value *v)
@@ -131,8 +132,8 @@ tare_status tare__check_fused(const tare_check *);
 /* ---- check_cells.c */
 /* Fills home; NO_MEMORY. */
 tare_status tare__check_homes(tare_check *);
-/* Cuts the arena at every address that occurs; room for so many more cuts where rows are apart. */
-void tare__check_cut(tare_check *);
+/* Cuts the arena at every address that occurs; room for so many more cuts where rows are apart. NO_MEMORY. */
+tare_status tare__check_cut(tare_check *);
 size_t tare__check_row_cuts(const tare_plan *);
 void tare__check_take(tare_check *, tare_region, int32_t owner);
 /* Whether all cells are the root's, or that of a whole that it has become part of. */
