@@ -198,18 +198,34 @@ START_TEST(what_is_read_again_or_is_a_result_is_made_by_itself)
 }
 END_TEST
 
-/* The adding node with other operands than those of the two, or as if another node were gone. */
-START_TEST(the_checker_looks_at_what_is_added)
+/* tanh of y and made, added up, twice; as a plan that adds both as they are made. */
+static tare_plan *plan_of_sums(tare_value *y, tare_value *(*made)(tare_value *y, tare_value *with), tare_value *with)
 {
-    begin(TARE_KERNELS_NATIVE, TARE_ISA_COUNT);
-    tare_value *w = parameter(1), *x = parameter(2), *y = tare_exp(m, x);
     for (int i = 0; i < 2; ++i)
-        y = tare_apply1(m, rt->accumulate, NULL,
-                        (tare_value *const[]){tare_tanh(m, y), tare_matmul(m, y, w, (tare_matmul_attr){0})}, 2);
+        y = tare_apply1(m, rt->accumulate, NULL, (tare_value *const[]){tare_tanh(m, y), made(y, with)}, 2);
     must(tare_graph_output(g, y));
     tare_plan *p;
     must(tare_plan_new(g, NULL, &p));
     ck_assert_int_eq(tare_plan_passes_of(p).added, 2);
+    return p;
+}
+
+static tare_value *product(tare_value *y, tare_value *with)
+{
+    return tare_matmul(m, y, with, (tare_matmul_attr){0});
+}
+
+static tare_value *each(tare_value *y, tare_value *with)
+{
+    return tare_mul(m, y, with);
+}
+
+/* The adding node with other operands than those of the two, or as if another node were gone. */
+START_TEST(the_checker_looks_at_what_is_added)
+{
+    begin(TARE_KERNELS_NATIVE, TARE_ISA_COUNT);
+    tare_value *w = parameter(1), *x = parameter(2);
+    tare_plan *p = plan_of_sums(tare_exp(m, x), product, w);
     int n = 0;
     for (int32_t i = 0; i < p->program->n; ++i) {
         tare_node *node = &p->program->node[i], was = *node;
@@ -243,13 +259,8 @@ END_TEST
 START_TEST(the_checker_looks_at_what_a_fused_sum_takes_over)
 {
     begin(TARE_KERNELS_NATIVE, TARE_ISA_COUNT);
-    tare_value *x = parameter(2), *y = tare_exp(m, x);
-    for (int i = 0; i < 2; ++i)
-        y = tare_apply1(m, rt->accumulate, NULL, (tare_value *const[]){tare_tanh(m, y), tare_mul(m, y, x)}, 2);
-    must(tare_graph_output(g, y));
-    tare_plan *p;
-    must(tare_plan_new(g, NULL, &p));
-    ck_assert_int_eq(tare_plan_passes_of(p).added, 2);
+    tare_value *x = parameter(2);
+    tare_plan *p = plan_of_sums(tare_exp(m, x), each, x);
     int n = 0;
     for (int32_t i = 0; i < p->program->n; ++i) {
         const tare_fused *f = tare__fused_of(&p->program->node[i]);
