@@ -69,6 +69,12 @@ TARE_ALWAYS_INLINE void lowered_tile(int rows, int n_vectors, int64_t part, cons
     TARE_UNROLL
     for (int r = 0; r < rows; r++)
         row[r] = j->a + r * j->a_row;
+    TARE_UNROLL
+    for (int r = 0; r < rows; r++) { /* what is written comes while it is computed */
+        TARE_UNROLL
+        for (int v = 0; v < n_vectors; v++)
+            __builtin_prefetch(j->to + r * j->to_row + v * TARE_LANES, 1);
+    }
     if (!j->tap)
         __builtin_unreachable();
     tile_multiply(rows, n_vectors, part, j->n, row, 0, j->b, j->tap, 0, acc);
@@ -84,7 +90,7 @@ TARE_CONV_TILES(lowered)
 
 enum { WIDTH = TILE_VECTORS * TARE_LANES };
 
-/* Where the taps meet the lowered image; a plain one, a panel of it. */
+/* Where the taps meet the lowered image; plain ones, the panel of their block. */
 static void meet(const convolution *p, const tare_lowered *l)
 {
     const int64_t channel = l->in_place ? WIDTH : l->channel;
@@ -93,7 +99,7 @@ static void meet(const convolution *p, const tare_lowered *l)
         for (int64_t s = 0; s < l->s; s++)
             to++->b = tare_lowered_offset(l, 0, r, s);
     for (int64_t t = p->kernel; t < p->channels * p->kernel; t++, to++)
-        to->b = to[-p->kernel].b + channel;
+        to->b = l->in_place && t % p->block == 0 ? 0 : to[-p->kernel].b + channel;
 }
 
 static inline void copy_run(const float *from, float *to, int64_t n)
@@ -112,7 +118,17 @@ typedef struct {
 
 static inline int64_t column_at(tare_cut cut, int64_t t) /* its first output */
 {
-    return (t * cut.least + (t < cut.longer ? t : cut.longer)) * TARE_LANES;
+    return tare_cut_start(cut, t) * TARE_LANES;
+}
+
+/* Part i of the columns of all n outputs. */
+static columns columns_of(tare_cut cut, tare_cut parts, int64_t i, int64_t n)
+{
+    columns k = {cut, tare_cut_start(parts, i), tare_cut_start(parts, i + 1), 0, 0};
+    k.from = column_at(cut, k.first);
+    k.to = column_at(cut, k.end);
+    k.to = k.to < n ? k.to : n;
+    return k;
 }
 
 /* Rows of results of some columns, `width` apart, to their places in y. */
@@ -134,25 +150,27 @@ static void put(const convolution *p, const tare_lowered *l, const columns *k, i
     }
 }
 
-/* Panels [channels, WIDTH] of plain images, one for each of some columns; channel by channel, so that an image is read
- * in runs as long as can be. */
-static void pack(const convolution *p, const tare_lowered *l, const columns *k, const float *x)
+/* Panels [channels, WIDTH] of plain images, one for each of some columns, of channels c to `end`. They are read in runs
+ * as long as can be; for one column alone, the next one is fetched meanwhile. */
+static void pack(const convolution *p, const tare_lowered *l, const columns *k, int64_t c, int64_t end, const float *x)
 {
-    const int64_t panel = p->channels * WIDTH;
+    const int64_t panel = (end - c) * WIDTH;
     int64_t t = k->first;
     for (int64_t o = k->from, n; o < k->to; o += n) {
-        const float *from = x + o / l->ow * p->x_image + o % l->ow;
+        const float *from = x + o / l->ow * p->x_image + o % l->ow + c * l->ow;
         n = l->ow - o % l->ow;
         n = n < k->to - o ? n : k->to - o;
         while (column_at(k->cut, t + 1) <= o)
             t++;
-        float *to = p->lowered + (t - k->first) * panel + o - column_at(k->cut, t);
-        const int64_t head = column_at(k->cut, t + 1) - o; /* in column t */
-        for (int64_t c = 0; c < p->channels; c++, from += l->ow, to += WIDTH) {
+        const int64_t at = o - column_at(k->cut, t), head = column_at(k->cut, t + 1) - o; /* in column t */
+        float *to = p->lowered + (t - k->first) * panel + at;
+        for (int64_t i = c; i < end; i++, from += l->ow, to += WIDTH) {
             copy_run(from, to, head < n ? head : n);
-            float *next = to - (o - column_at(k->cut, t)) + panel;
-            for (int64_t i = t + 1, done = head, some; done < n; i++, done += some, next += panel) {
-                some = tare_cut_size(k->cut, i) * TARE_LANES;
+            for (int64_t line = 0; k->end - k->first == 1 && line < n; line += 16)
+                __builtin_prefetch(from + WIDTH + line);
+            float *next = to - at + panel;
+            for (int64_t j = t + 1, done = head, some; done < n; j++, done += some, next += panel) {
+                some = tare_cut_size(k->cut, j) * TARE_LANES;
                 some = some < n - done ? some : n - done;
                 copy_run(from + done, next, some);
             }
@@ -160,55 +178,88 @@ static void pack(const convolution *p, const tare_lowered *l, const columns *k, 
     }
 }
 
-/* Some rows of some columns, block by block of channels; row r to `to` + r to_row. */
-static void multiply_rows(const convolution *p, const tare_lowered *l, const columns *k, int64_t rows, const float *a,
-                          const float *bias, float *to, int64_t to_row)
+/* Rows of tiles by columns of them; results of row `first` on go to `to`. */
+typedef struct {
+    tare_cut tiles;
+    columns k;
+    const float *a, *bias;
+    int64_t first;
+    float *to;
+    int64_t to_row;
+} product;
+
+/* Tile t by column i, for the block of channels from c on. */
+static inline void multiply_tile(const convolution *p, const tare_lowered *l, const product *q, int64_t t, int64_t i,
+                                 int64_t c)
 {
-    int64_t c = 0;
-    do {
-        const int64_t end = c + p->block < p->channels ? c + p->block : p->channels;
-        job j = {.n = (end - c) * p->kernel, .a = a, .a_row = p->a_row, .tap = p->tap + c * p->kernel, .add = c > 0};
-        j.bias = end == p->channels ? bias : NULL;
-        j.to_row = to_row;
-        for (int64_t t = k->first, o = k->from, vectors; t < k->end; t++, o += vectors * TARE_LANES) {
-            vectors = tare_cut_size(k->cut, t);
-            j.part = k->to - o < vectors * TARE_LANES ? (k->to - o) % TARE_LANES : 0;
-            j.b = p->lowered + (l->in_place ? (t - k->first) * p->channels * WIDTH : o);
-            j.to = to + o - k->from;
-            lowered_tiles[rows - 1][vectors - 1][j.part > 0](&j);
-        }
-        c = end;
-    } while (c < p->channels);
+    const int64_t row = tare_cut_start(q->tiles, t), rows = tare_cut_size(q->tiles, t), o = column_at(q->k.cut, i);
+    const int64_t end = c + p->block < p->channels ? c + p->block : p->channels;
+    const int64_t vectors = tare_cut_size(q->k.cut, i), left = q->k.to - o;
+    job j = {.n = (end - c) * p->kernel, .a = q->a + row * p->a_row, .a_row = p->a_row, .add = c > 0};
+    j.tap = p->tap + c * p->kernel;
+    j.b = p->lowered + (l->in_place ? (i - q->k.first) * (end - c) * WIDTH : o);
+    j.bias = q->bias && end == p->channels ? q->bias + row : NULL;
+    j.to = q->to + (row - q->first) * q->to_row + o - q->k.from;
+    j.to_row = q->to_row;
+    j.part = left < vectors * TARE_LANES ? left % TARE_LANES : 0;
+    lowered_tiles[rows - 1][vectors - 1][j.part > 0](&j);
 }
 
-/* A group's rows; `y` is where the first row's results begin in the first image. Row of tiles by row of tiles, so that
- * its weights are read once and then stay in a first-level cache, what it reads of the lowered images in a second-level
- * one: plain images are packed a few panels at a time for that. */
+/* Row of tiles by row of tiles: its weights are read once and then stay in a first-level cache, what it reads of the
+ * images in a second-level one, and results are written in long runs. */
+static void by_row(const convolution *p, const tare_lowered *l, product q, bool direct, float *y)
+{
+    q.to_row = direct ? p->plane : (q.k.end - q.k.first) * WIDTH;
+    for (int64_t t = 0; t < q.tiles.tiles; t++) {
+        int64_t c = 0;
+        q.first = tare_cut_start(q.tiles, t);
+        q.to = direct ? y + q.first * p->plane + q.k.from : p->apart;
+        do {
+            for (int64_t i = q.k.first; i < q.k.end; i++)
+                multiply_tile(p, l, &q, t, i, c);
+            c += p->block;
+        } while (c < p->channels);
+        if (!direct)
+            put(p, l, &q.k, tare_cut_size(q.tiles, t), q.to_row, y + q.first * p->plane);
+    }
+}
+
+/* A column of plain images, block by block of channels, whose panel is packed just before it is read and stays in a
+ * first-level cache from row to row. */
+static void by_block(const convolution *p, const tare_lowered *l, product q, const float *x, bool direct, float *y)
+{
+    q.to = direct ? y + q.k.from : p->apart;
+    q.to_row = direct ? p->plane : WIDTH;
+    for (int64_t c = 0; c < p->channels; c += p->block) {
+        pack(p, l, &q.k, c, c + p->block < p->channels ? c + p->block : p->channels, x);
+        for (int64_t t = 0; t < q.tiles.tiles; t++)
+            multiply_tile(p, l, &q, t, q.k.first, c);
+    }
+    if (!direct)
+        put(p, l, &q.k, p->rows, q.to_row, y);
+}
+
+/* A group's rows; `y` is where the first row's results begin in the first image. Plain images are packed as many panels
+ * at a time as stay in a second-level cache, or column by column if their channels are more than a block. */
 static void multiply(const convolution *p, const tare_lowered *l, const float *x, int64_t g, float *y)
 {
-    const int64_t n = l->band * l->row, panel = p->channels * WIDTH;
+    const int64_t n = l->band * l->row, panels = PANELS / (p->channels * WIDTH + 1);
+    const bool blocks = p->block < p->channels && l->in_place;
     const bool direct = l->images == 1 && p->step == 1 && p->row == l->ow;
-    const tare_cut tiles = tare_cut_of(p->rows, TILE_ROWS);
-    columns k = {.cut = tare_cut_of((n + TARE_LANES - 1) / TARE_LANES, TILE_VECTORS)};
-    const int64_t most = l->in_place ? PANELS / (panel + 1) : k.cut.tiles;
-    const tare_cut parts = tare_cut_of(k.cut.tiles, most > 0 ? most : 1);
-    for (int64_t i = 0; i < parts.tiles; i++, k.first = k.end) {
-        k.end = k.first + tare_cut_size(parts, i);
-        k.from = column_at(k.cut, k.first);
-        k.to = column_at(k.cut, k.end);
-        k.to = k.to < n ? k.to : n;
-        if (l->in_place)
-            pack(p, l, &k, x);
-        const int64_t width = (k.end - k.first) * WIDTH;
-        for (int64_t t = 0, row = 0, rows; t < tiles.tiles; t++, row += rows) {
-            rows = tare_cut_size(tiles, t);
-            const float *a = p->a + g * p->a_group + row * p->a_row;
-            const float *bias = p->bias ? p->bias + g * p->bias_group + row : NULL;
-            float *to = y + row * p->plane;
-            multiply_rows(p, l, &k, rows, a, bias, direct ? to + k.from : p->apart, direct ? p->plane : width);
-            if (!direct)
-                put(p, l, &k, rows, width, to);
+    const tare_cut cut = tare_cut_of((n + TARE_LANES - 1) / TARE_LANES, TILE_VECTORS);
+    const int64_t most = blocks || (l->in_place && panels < 1) ? 1 : l->in_place ? panels : cut.tiles + 1;
+    const tare_cut parts = tare_cut_of(cut.tiles, most);
+    product q = {.tiles = tare_cut_of(p->rows, TILE_ROWS), .a = p->a + g * p->a_group};
+    q.bias = p->bias ? p->bias + g * p->bias_group : NULL;
+    for (int64_t s = 0; s < parts.tiles; s++) {
+        q.k = columns_of(cut, parts, s, n);
+        if (blocks) {
+            by_block(p, l, q, x, direct, y);
+            continue;
         }
+        if (l->in_place)
+            pack(p, l, &q.k, 0, p->channels, x);
+        by_row(p, l, q, direct, y);
     }
 }
 
@@ -412,7 +463,7 @@ static void cut(tare_conv *v, plan *q, int64_t rows, double lowering, double tur
 }
 
 /* The plan of the convolution `l` of `channels` to `rows` ones. */
-static void plan_convolution(tare_conv *v, plan *q, tare_lowered l, int64_t channels, bool simple)
+static void plan_convolution(tare_conv *v, plan *q, tare_lowered l, int64_t channels, int64_t rows, bool simple)
 {
     const int64_t taps = channels * l.r * l.s, one = channels * l.channel;
     if (simple)
@@ -423,9 +474,11 @@ static void plan_convolution(tare_conv *v, plan *q, tare_lowered l, int64_t chan
     const int64_t bands = (l.oh + (band < 1 ? 1 : band) - 1) / (band < 1 ? 1 : band);
     q->band = bands > 1 ? (l.oh + bands - 1) / bands : l.oh > 0 ? l.oh : 1;
     tare_lowered_size(&l, q->joined, q->band);
-    const int64_t panel = channels * COLUMNS_MOST;
+    const int64_t panel = channels * COLUMNS_MOST, outputs = round_up(l.band * l.row, COLUMNS_MOST);
+    const bool single = block_of(channels, l.r * l.s) >= channels;
     q->lowered = !l.in_place ? round_up(channels * l.channel, 16) : panel > PANELS ? panel : PANELS;
-    q->apart = q->joined > 1 || !simple ? ROWS_MOST * round_up(l.band * l.row, COLUMNS_MOST) : 0;
+    q->apart = l.in_place && !single ? rows * COLUMNS_MOST : ROWS_MOST * outputs;
+    q->apart = q->joined > 1 || !simple ? q->apart : 0;
     q->taps = round_up(channels * v->r * v->s + 1, 4);
 }
 
@@ -443,7 +496,7 @@ void tare__prepare_conv2d_lowered(const tare_args *a, const tare_desc_ref *out, 
     plan *q = prepare(&o, a, work);
     tare_conv *v = (tare_conv *)(void *)work->g;
     const tare_lowered l = tare_lowered_forward(v);
-    plan_convolution(v, q, l, v->c / v->groups, true);
+    plan_convolution(v, q, l, v->c / v->groups, v->k / v->groups, true);
     q->from_image = o.x->stride[0];
     q->to_image = o.y->stride[0];
     cut(v, q, v->k / v->groups, 0.3 * (double)(v->n * v->c * l.channel), 0.02 * (double)(v->k * tare_conv_taps(v)),
@@ -461,7 +514,7 @@ void tare__prepare_conv2d_grad_data_lowered(const tare_args *a, const tare_desc_
         const axis h = axis_of(i / v->stride_w, v->h, v->r, v->stride_h, v->pad_h, v->dilation_h);
         const axis x = axis_of(i % v->stride_w, v->w, v->s, v->stride_w, v->pad_w, v->dilation_w);
         const tare_lowered l = lowered_data(v, &h, &x);
-        plan_convolution(v, q, l, v->k / v->groups, v->stride_h * v->stride_w == 1);
+        plan_convolution(v, q, l, v->k / v->groups, v->c / v->groups, v->stride_h * v->stride_w == 1);
         lowering += 0.3 * (double)(v->n * v->k * l.channel);
         if (i == 0 || q->lowered > most.lowered)
             most.lowered = q->lowered;
