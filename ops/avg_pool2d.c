@@ -101,8 +101,7 @@ static inline void plane_means(const int64_t *g, const rows *r, const float *x, 
         const span h = rows_of(g, oh);
         copied = copied > h.from ? copied : h.from;
         for (; copied < g[G_H] && copied < h.end + AHEAD; ++copied)
-            memcpy(r->padded + copied % g[G_RING] * g[G_PADDED] + g[G_PAD_W], x + copied * g[G_W],
-                   (size_t)g[G_W] * sizeof *x);
+            copy_row(x + copied * g[G_W], g[G_W], r->padded + copied % g[G_RING] * g[G_PADDED] + g[G_PAD_W]);
         const int64_t below = g[G_H] + 2 * g[G_PAD_H] - oh * g[G_STRIDE_H], stride = g[G_STRIDE_W];
         const int64_t tall = below < g[G_KERNEL_H] ? below : g[G_KERNEL_H], height = h.end - h.from;
         const float divisor = (float)(g[G_INCLUDE_PAD] ? tall : height);
