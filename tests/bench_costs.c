@@ -10,7 +10,7 @@
 #include "../bench/base/clock.h"
 
 /* Each a step's part of its own; the kernel's stands in both steps. */
-enum { PUT = 4000, KERNEL = 100000, PROCESSES = 4, ROUNDS = 8, STEPS = 15 };
+enum { PUT = 20000, KERNEL = 100000, PROCESSES = 4, ROUNDS = 8, STEPS = 15 };
 
 static void spend(int64_t ns)
 {
@@ -45,56 +45,73 @@ static void observe(int process, tare__arm *arm, tare__arm *floor, tare__observa
     }
 }
 
-/* Arms of their own for each `process`, in turn; *allocations: of a step. */
-static void take(tare__decomposition *d, int64_t *allocations)
+/* What a cost is paid for, and how often in a step. */
+typedef struct {
+    tare__part part;
+    int64_t *cost, times;
+} row;
+
+/* Arms of their own for each process; steps without the cost and with it, in turn. */
+static void take(const row *r, tare__decomposition *plain, tare__decomposition *with)
 {
-    static tare__observation o[PROCESSES * ROUNDS];
+    static tare__observation without[PROCESSES * ROUNDS], paid[PROCESSES * ROUNDS];
     for (int process = 0; process < PROCESSES; ++process) {
         tare__arm arm, floor;
-        tare_counts counts;
-        if (costly_open("functional", true, &arm) != TARE_OK || costly_open("kernels", false, &floor) != TARE_OK ||
-            tare__arm_count(&arm, &counts) != TARE_OK) {
+        if (costly_open("functional", true, &arm) != TARE_OK || costly_open("kernels", false, &floor) != TARE_OK) {
             (void)fprintf(stderr, "%s\n", tare_error_text());
             exit(1);
         }
-        *allocations = counts.allocations;
-        for (int k = 0; k < ROUNDS; ++k)
-            observe(process, &arm, &floor, &o[process * ROUNDS + k]);
+        for (int k = process * ROUNDS; k < (process + 1) * ROUNDS; ++k) {
+            observe(process, &arm, &floor, &without[k]);
+            *r->cost += PUT;
+            observe(process, &arm, &floor, &paid[k]);
+            *r->cost -= PUT;
+        }
         tare__arm_close(&arm);
         tare__arm_close(&floor);
     }
-    tare__decompose(o, PROCESSES * ROUNDS, 1, 2 * DEPTH, d);
+    tare__decompose(without, PROCESSES * ROUNDS, 1, 2 * DEPTH, plain);
+    tare__decompose(paid, PROCESSES * ROUNDS, 1, 2 * DEPTH, with);
+}
+
+static int64_t allocations_of_a_step(void)
+{
+    tare__arm arm;
+    tare_counts counts;
+    if (costly_open("functional", true, &arm) != TARE_OK || tare__arm_count(&arm, &counts) != TARE_OK) {
+        (void)fprintf(stderr, "%s\n", tare_error_text());
+        exit(1);
+    }
+    tare__arm_close(&arm);
+    return counts.allocations;
+}
+
+/* Prints the row; whether it is wrong. */
+static bool wrong(const row *r)
+{
+    tare__decomposition plain, with;
+    take(r, &plain, &with);
+    const double put = PUT * (double)r->times, found = with.part[r->part].mean - plain.part[r->part].mean;
+    double elsewhere = 0;
+    for (int p = 0; p < TARE__PART_COUNT; ++p)
+        if (p != (int)r->part)
+            elsewhere = fmax(elsewhere, fabs(with.part[p].mean - plain.part[p].mean));
+    const bool bad = !with.closed || fabs(found / put - 1) > 0.1 || elsewhere > put / 5;
+    printf("%-12s %6.0f ns put in, %6.0f found, %5.0f at most in another row, %s%s\n", tare__part_texts[r->part].name,
+           put, found, elsewhere, with.closed ? "closed" : with.cause, bad ? ": WRONG" : "");
+    return bad;
 }
 
 int main(void)
 {
-    static const struct {
-        tare__part part;
-        int64_t *cost;
-    } row[] = {{TARE__PART_KERNEL, &costs.kernel}, {TARE__PART_DISPATCH, &costs.fits},
-               {TARE__PART_SHAPE, &costs.infer},   {TARE__PART_ALLOCATION, &costs.allocate},
-               {TARE__PART_TAPE, &costs.walk},     {TARE__PART_INPUT, &costs.feed},
-               {TARE__PART_READBACK, &costs.read}};
-    tare__decomposition plain, with;
-    int64_t allocations;
-    int wrong = 0;
+    const row rows[] = {
+        {TARE__PART_KERNEL, &costs.kernel, DEPTH}, {TARE__PART_DISPATCH, &costs.fits, DEPTH},
+        {TARE__PART_SHAPE, &costs.infer, DEPTH},   {TARE__PART_ALLOCATION, &costs.allocate, allocations_of_a_step()},
+        {TARE__PART_TAPE, &costs.walk, DEPTH},     {TARE__PART_INPUT, &costs.feed, 1},
+        {TARE__PART_READBACK, &costs.read, 1}};
+    int n_wrong = 0;
     costs.kernel = KERNEL;
-    take(&plain, &allocations);
-    for (size_t i = 0; i < sizeof row / sizeof *row; ++i) {
-        *row[i].cost += PUT;
-        take(&with, &allocations);
-        *row[i].cost -= PUT;
-        tare__part part = row[i].part;
-        bool once = part == TARE__PART_INPUT || part == TARE__PART_READBACK;
-        double put = PUT * (double)(part == TARE__PART_ALLOCATION ? allocations : once ? 1 : DEPTH);
-        double found = with.part[part].mean - plain.part[part].mean, elsewhere = 0;
-        for (int p = 0; p < TARE__PART_COUNT; ++p)
-            if (p != (int)part)
-                elsewhere = fmax(elsewhere, fabs(with.part[p].mean - plain.part[p].mean));
-        int bad = !with.closed || fabs(found / put - 1) > 0.1 || elsewhere > put / 5;
-        wrong += bad;
-        printf("%-12s %6.0f ns put in, %6.0f found, %5.0f at most in another row, %s%s\n", tare__part_texts[part].name,
-               put, found, elsewhere, with.closed ? "closed" : with.cause, bad ? ": WRONG" : "");
-    }
-    return wrong != 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i)
+        n_wrong += wrong(&rows[i]);
+    return n_wrong != 0;
 }
