@@ -1,5 +1,5 @@
 /* imperative_private.h - the imperative mode from within, for those that put a body of their own in the place of apply
- * (bench/carrier.c): its list of handles, and the look-up by name.
+ * (carrier.c): its list of handles, and the look-up by name.
  *
  * Every value made in a scope has its handle in one list; a scope is a mark in it. */
 #ifndef TARE_IMPERATIVE_IMPERATIVE_PRIVATE_H
@@ -47,16 +47,8 @@ static inline bool tare__imperative_own(tare_mode *m, tare_value *v)
     return true;
 }
 
-enum { TARE__ATTRIBUTE_TEXT = 512, TARE__ATTRIBUTE_BYTES = 512 };
-
-/* Whether the operator is one that a look-up by name can find and whose attributes there is room for. */
-static inline bool tare__imperative_named(const tare_mode *m, const tare_op *op)
-{
-    return !m->error && !op->execute && op->attr_bytes <= TARE__ATTRIBUTE_BYTES;
-}
-
-/* What a language binding does for a call: attributes formatted as text, the operator found by its name, the text
- * parsed into `parsed`. NULL: m->error says why. */
-const tare_op *tare__imperative_find(tare_mode *, const tare_op *, const void *attr, void *parsed);
+/* apply with a look-up by name before it: `found` gets the operator that has the name and attributes parsed from their
+ * text; what has neither is given to `direct`. */
+tare__apply_function tare__imperative_by_name;
 
 #endif

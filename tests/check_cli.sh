@@ -258,6 +258,8 @@ awk 'BEGIN { for (i = 0; i < 1000000; ++i) print i "," i "," i + 1 + i % 20 "," 
 expect 0 '1000000 blocks' plan "$folder/million.csv" --packers greedy
 rm -f "$folder/million.csv"
 expect 1 'No such file' plan "$folder/nothing.csv"
+ln -s /dev/zero "$folder/endless.csv"
+expect 1 'File too large' plan "$folder/endless.csv"
 
 # ---- options without a value, output that does not arrive
 for option in batch out factor arms; do

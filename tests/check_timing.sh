@@ -35,6 +35,8 @@ expect 0 '2 runs' report "$folder/two.jsonl" "$folder/chain.jsonl" --by machine 
 expect 2 'takes machine' compare --by net "$folder/chain.jsonl" "$folder/chain.jsonl"
 expect 1 'no run of tare bench' verify /dev/null
 expect 1 'line 1' verify "$source/README.md"
+expect 1 'File too large' verify /dev/zero
+expect 1 'File too large' explain mlp_mnist --vs /dev/zero
 expect 2 'tare bench starts this command' measure
 
 # ---- operators alone
@@ -65,6 +67,7 @@ expect 2 'whole numbers from 1' micro relu --sizes 12x
 expect 2 'whole numbers from 1' micro relu --sizes 99999999999999999999
 expect 2 'more than half of this machine' micro --family matmul --sizes 1000000000
 expect 2 "are no operands" micro relu --operands 'f32[a]'
+expect 2 "are no operands" micro relu --operands 'f32[-1]'
 expect 2 'takes 1 operands' micro relu --operands 'f32[3] f32[3]'
 expect 1 'inner sizes differ' micro matmul --operands 'f32[3,4] f32[5,6]'
 expect 2 'cannot be absent' micro relu --operands '-'
@@ -135,6 +138,11 @@ rm "$folder/held.jsonl.part" || fail 'a run took away the part of another'
 "$tare" bench chain:depth=1 --rounds 2 --processes 2 --modes step --json "$folder/pipe.jsonl" 2>"$folder/err" | true
 grep -q 'standard output cannot be written' "$folder/err" || fail "a reader that went away: $(cat "$folder/err")"
 expect 0 'all as written' verify "$folder/pipe.jsonl"
+# and no file takes the place of a stream that is closed
+"$tare" bench chain:depth=1 --rounds 1 --processes 1 --modes step --json "$folder/closed.jsonl" 2>"$folder/err" >&- <&-
+[ $? -eq 1 ] && grep -q 'standard output cannot be written' "$folder/err" || fail "closed: $(cat "$folder/err")"
+! grep -v '^{' "$folder/closed.jsonl" || fail 'what was printed is among the records'
+expect 0 'all as written' verify "$folder/closed.jsonl"
 
 [ -z "$(find "$folder" -name '*.part')" ] || fail 'a part was left'
 finish

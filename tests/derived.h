@@ -6,6 +6,13 @@
 #include "../graph/graph.h"
 #include "../ops/ops.h"
 
+/* Of the differences a sanitizer is shown one direction an input: more repeat the same calls on other numbers. */
+#ifdef __SANITIZE_ADDRESS__
+enum { DERIVED_BRIEFLY = true };
+#else
+enum { DERIVED_BRIEFLY = false };
+#endif
+
 /* A runtime with those options in which the operator is registered, a built-in one or a test's own. */
 static inline tare_status derived_start(const void *op, const tare_options *options, tare_runtime **out)
 {
@@ -26,7 +33,7 @@ static inline tare_status derived_start(const void *op, const tare_options *opti
 static inline void derive(const tare_op *op, tare__findings *f)
 {
     *f = (tare__findings){.op = op};
-    tare__derive(&(tare__maker){derived_start, op}, f);
+    tare__derive(&(tare__maker){.start = derived_start, .owner = op, .briefly = DERIVED_BRIEFLY}, f);
 }
 
 #endif

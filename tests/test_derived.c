@@ -263,14 +263,14 @@ START_TEST(each_test_is_told)
     heard h = {0};
     square_of(&s);
     tare__findings f = {.op = &s.op, .hear = hear, .owner = &h};
-    tare__derive(&(tare__maker){derived_start, &s.op}, &f);
+    tare__derive(&(tare__maker){.start = derived_start, .owner = &s.op, .briefly = DERIVED_BRIEFLY}, &f);
     ck_assert_int_eq(h.n, f.n_tests);
     ck_assert_int_gt(h.n, 18);
     ck_assert_int_eq(h.n_failed, 0);
     h = (heard){0};
     s.variants[0].run = inexact_run;
     f = (tare__findings){.op = &s.op, .hear = hear, .owner = &h};
-    tare__derive(&(tare__maker){derived_start, &s.op}, &f);
+    tare__derive(&(tare__maker){.start = derived_start, .owner = &s.op, .briefly = DERIVED_BRIEFLY}, &f);
     ck_assert_int_eq(h.n_failed, 1);
     ck_assert_str_eq(h.failed, "native against float64");
 }

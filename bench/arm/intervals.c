@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/csv.h"
+#include "../base/next_line.h"
 #include "../base/record.h"
 
 /* What is being read: where a sentence points to. */
@@ -196,10 +197,10 @@ static int read_lines(place *p, FILE *file, bool of_plan, tare__intervals *v)
 {
     char *text = NULL;
     size_t capacity = 0;
-    ssize_t length;
+    ssize_t length = 0;
     const char *more;
     int code = TARE__RAN;
-    for (p->row = 1; !code && (length = getline(&text, &capacity, file)) > 0; ++p->row) {
+    for (p->row = 1; !code && (length = tare__next_line(file, &text, &capacity)) > 0; ++p->row) {
         char *from = text + (p->row == 1 && strncmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0);
         if (strlen(text) != (size_t)length)
             code = wrong(p, "it holds a zero byte: this is no CSV file");
@@ -213,7 +214,7 @@ static int read_lines(place *p, FILE *file, bool of_plan, tare__intervals *v)
         }
         code = v->n == INT_MAX / 16 ? wrong(p, "more rows than can be planned") : read_row(p, from, of_plan, v);
     }
-    if (!code && ferror(file))
+    if (!code && length < 0)
         code = tare__failed(p->line, "%s: %s", p->path, strerror(errno));
     free(text);
     return code;

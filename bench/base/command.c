@@ -3,10 +3,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../core/version.h"
 #include "help.h"
@@ -284,8 +286,17 @@ static int unknown_command(const tare__command *commands, const char *name)
     return tare__usage(NULL, "unknown command '%s'%s", name, tare__nearest(name, names, n, text));
 }
 
+/* Where a standard stream is closed, the first file that is opened would be in its place, and get what is printed. */
+static void hold_places(void)
+{
+    for (int fd = 0; fd < 3; ++fd)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", fd ? O_RDONLY : O_WRONLY); /* so that its use is still an error */
+}
+
 int tare__command_main(const tare__command *commands, int argc, char **argv)
 {
+    hold_places();
     (void)signal(SIGXFSZ, SIG_IGN); /* a file beyond its limit is a failed write, and is told as one */
     if (argc < 2)
         return tare__usage(NULL, "a command is wanted: tare --help lists them");

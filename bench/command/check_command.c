@@ -123,7 +123,7 @@ enum { UNWRITTEN = 4 };
 static void derive(session *s, const tare_op *op, int answer)
 {
     tare__findings f = {.op = op, .hear = hear, .owner = s};
-    tare__derive(&(tare__maker){start, s}, &f);
+    tare__derive(&(tare__maker){.start = start, .owner = s}, &f);
     bool said = write(answer, &f.n_tests, sizeof f.n_tests) == sizeof f.n_tests;
     _exit(ferror(stdout) ? UNWRITTEN : said && f.n == 0 ? TARE__RAN : TARE__FAILED);
 }

@@ -44,7 +44,7 @@ static bool read_token(const char *text, bool wide, tare_desc *d, double *low, d
         if (rank == TARE_RANK)
             return false;
         dim[rank++] = strtoll(text, &end, 10);
-        if (end == text || (*end != ',' && *end != ']'))
+        if (end == text || (*end != ',' && *end != ']') || dim[rank - 1] < 0)
             return false;
     }
     *d = tare_desc_of(wide && dtype == TARE_F32 ? TARE_F64 : (tare_dtype)dtype, rank, dim);

@@ -7,13 +7,14 @@ enum { MOST_FAULTS = 8, THREADS = 3 };
 
 typedef struct {
     tare_runtime *native, *reference, *threaded;
+    bool elsewhere, briefly;         /* as the maker's */
     uint64_t needs_used, needs_seen; /* over all samples, by operand */
 } derivation;
 
 static void derive_check(tare__findings *f, derivation *d, const tare__case *s, tare__case *wide)
 {
     const tare_op *op = s->op;
-    if (op->variants)
+    if (op->variants && !d->elsewhere)
         tare__check_kernels(f, d->native, s, wide);
     tare__outcome now;
     tare__run_now(d->native, s, (tare__now){0}, &now);
@@ -26,7 +27,7 @@ static void derive_check(tare__findings *f, derivation *d, const tare__case *s, 
         int total;
         d->needs_seen |= tare__needed(s, now.n_out, &total);
         tare__check_needs(f, d->native, s, &now, &d->needs_used);
-        tare__check_gradient(f, d->reference, wide);
+        tare__check_gradient(f, d->reference, wide, d->briefly);
     }
     tare__outcome_fini(&now);
 }
@@ -96,7 +97,7 @@ static tare_status start(const tare__maker *m, tare_kernel_choice kernels, int t
 
 void tare__derive(const tare__maker *maker, tare__findings *f)
 {
-    derivation d = {0};
+    derivation d = {.elsewhere = maker->elsewhere, .briefly = maker->briefly};
     tare_status status = start(maker, TARE_KERNELS_NATIVE, 1, &d.native);
     if (status == TARE_OK)
         status = start(maker, TARE_KERNELS_REFERENCE, 1, &d.reference);

@@ -14,6 +14,8 @@ typedef struct {
     /* With those options, the graph's records and the operator registered. */
     tare_status (*start)(const void *owner, const tare_options *, tare_runtime **out);
     const void *owner;
+    bool elsewhere; /* on a device of its own: kernels called by hand, which no device sees, are left out */
+    bool briefly;   /* differences along one direction an input, no element */
 } tare__maker;
 
 /* Runs all checks; what they find is added to the findings, whose `op` is the operator. */

@@ -17,8 +17,8 @@ void tare__check_needs(tare__findings *, tare_runtime *, const tare__case *, con
 /* Every other way of running it gives the bits of run now; threaded: a runtime of several threads, or NULL. */
 void tare__check_modes(tare__findings *, tare_runtime *, tare_runtime *threaded, const tare__case *,
                        const tare__outcome *now);
-/* Central differences in float64. */
-void tare__check_gradient(tare__findings *, tare_runtime *, tare__case *wide);
+/* Central differences in float64; briefly: along one direction an input. */
+void tare__check_gradient(tare__findings *, tare_runtime *, tare__case *wide, bool briefly);
 /* Both modes answer a reject with one status and the promised text, which names operator and layer. */
 void tare__check_reject(tare__findings *, tare_runtime *, const tare__case *);
 /* Every allocation fails in turn: a status, nothing lost, and a second try gives the bits of the first. */

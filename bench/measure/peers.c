@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/next_line.h"
+
 /* A line as a peer; false: it is none. */
 static bool take(tare__peers_file *f, const char *text)
 {
@@ -34,11 +36,12 @@ int tare__peers_read(const tare__line *line, const char *path, tare__peers_file 
         return tare__failed(line, "%s: %s", path, strerror(errno));
     char *text = NULL;
     size_t capacity = 0;
+    ssize_t bytes = 0;
     int code = TARE__RAN;
-    for (int number = 1; !code && getline(&text, &capacity, file) > 0; ++number)
+    for (int number = 1; !code && (bytes = tare__next_line(file, &text, &capacity)) > 0; ++number)
         if (text[strspn(text, " \t\r\n")] && !take(f, text))
             code = tare__failed(line, "%s:%d: no {\"name\", \"net\", \"batch\", \"threads\", \"ms\"}", path, number);
-    if (!code && ferror(file))
+    if (!code && bytes < 0)
         code = tare__failed(line, "%s: %s", path, strerror(errno));
     if (!code && !f->n)
         code = tare__failed(line, "%s: no step is in it", path);

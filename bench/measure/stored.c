@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/next_line.h"
 #include "rates.h"
 
 /* ---- lines ---------------------------------------------------------------------------------------------------*/
@@ -41,13 +42,13 @@ int tare__records_read(const tare__line *line, const char *path, bool partial, t
         return tare__failed(line, "%s: %s", path, strerror(errno));
     char *text = NULL;
     size_t capacity = 0;
-    ssize_t bytes;
+    ssize_t bytes = 0;
     int code = TARE__RAN;
-    for (int number = 1; !code && (bytes = getline(&text, &capacity, file)) > 0; ++number) {
+    for (int number = 1; !code && (bytes = tare__next_line(file, &text, &capacity)) > 0; ++number) {
         if (strspn(text, " \t\r\n") < (size_t)bytes)
             code = take_text(line, path, number, text, (size_t)bytes, partial, take, owner);
     }
-    if (!code && ferror(file))
+    if (!code && bytes < 0)
         code = tare__failed(line, "%s: %s", path, strerror(errno));
     free(text);
     (void)fclose(file);
