@@ -145,7 +145,7 @@ typedef enum { TARE_STRIDES_CONTIGUOUS, TARE_STRIDES_OUTER, TARE_STRIDES_FORWARD
 
 #define TARE_BIT(dtype) (1u << (dtype))
 
-/* The rectangle of output 0, a matrix, that a piece writes. */
+/* The rectangle that a piece writes of output 0, seen as a matrix: its first dimension is the rows. */
 typedef struct {
     int64_t row, rows, column, columns;
 } tare_tile;
@@ -171,7 +171,7 @@ typedef struct {
      * number of elements, makes those n alone. What has one element, or no bit, is read whole. 0: it is no such kernel
      */
     uint32_t elementwise;
-    /* Of a kernel whose pieces write rectangles of a matrix: which; NULL: it says nothing */
+    /* Of a kernel whose pieces write, and read of output 0, rectangles of it: which; NULL: it says nothing */
     void (*tile)(const tare_call *, int piece, tare_tile *);
     /* sizes opaque auxiliaries (dtype BYTES) that infer left with dim -1; NULL: none */
     void (*opaque)(const tare_args *, const tare_desc_out *aux);
@@ -221,7 +221,8 @@ struct tare_op {
     uint32_t effects;                 /* tare_effect bits: kept in order, never merged, never dropped */
     /* Joins its inputs into output 0 by moving alone. Where input i lies in it: sets the strides that such a part of
      * `out` has (*part has the input's shape) and returns the elements from out's element 0. A plan that has every
-     * input made in its part runs nothing. NULL: no such operator. */
+     * input made in its part runs nothing; kernels leave a part alone where its input lies there already, and write no
+     * other's, so that a plan may have some inputs made there and the others copied. NULL: no such operator. */
     int64_t (*join)(const tare_args *, const tare_desc *out, int i, tare_desc *part);
     /* A view: where output o's element 0 lies, in elements from input 0's element 0. */
     int64_t (*view)(const tare_args *, int o);

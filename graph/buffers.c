@@ -114,7 +114,7 @@ static void lay_call(tare_plan *p, const tare_node *n, int32_t call)
             lay_joined(p, v, call);
         else if (tare__plan_patched(p, v))
             lay(p, v, add_outside(p, v, -1, true), 0);
-        else
+        else if (p->buffer_of[v->id] < 0) /* else some of its parts are there */
             lay(p, v, add_buffer(p, (int64_t)tare_desc_bytes(&v->d), call, v->id), 0);
     }
 }

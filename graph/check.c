@@ -11,7 +11,8 @@
  * its root's bytes, and lies within them at every element.
  *
  * A value whose joining node is not run (check_join.c asks the node's record where each part lies) is made by its
- * parts: they own their rows of it, and when it is first read all of them must be there; from then on it owns them. */
+ * parts: they own their rows of it, and when it is first read all of them must be there; from then on it owns them.
+ * Where some of the parts are made so, the node is run and reads them in their places, as it reads what it copies. */
 #include <string.h>
 
 #include "check_private.h"
@@ -38,17 +39,19 @@ static void reach_of(const tare_desc *d, int64_t *low, int64_t *high)
 /* Whether every element of an alias lies in its root. */
 static bool inside_root(const tare_check *k, const tare_value *v)
 {
+    if (!value_of(k, v->id)->base)
+        return true;
     int64_t low, high, root_low, root_high, offset = offset_of(k, v);
     reach_of(&value_of(k, v->id)->d, &low, &high);
     reach_of(&root_of(k, v)->d, &root_low, &root_high);
     return high == 0 || (offset + low >= root_low && offset + high <= root_high);
 }
 
-static tare_status check_bounds(const tare_check *k, int32_t call, int32_t from)
+static tare_status check_bounds(const tare_check *k, int32_t call)
 {
     const tare_plan *p = k->plan;
     for (int i = 0; i < p->call[call].n_ptr; ++i) {
-        tare_region r = tare__check_region(k, call, from, i);
+        const tare_region r = k->region[i];
         if (r.address >= 0 && r.address + r.bytes + (r.rows - 1) * r.step > p->bytes.arena)
             return tare__check_wrong(k, call, "an address lies outside the arena");
         const tare_node *n = p->node[call];
@@ -110,7 +113,7 @@ static tare_status check_places(const tare_check *k, int32_t call, int32_t from)
 
 /* ---- reads and writes
  * -------------------------------------------------------------------------------------------------------------*/
-static tare_status check_reads(const tare_check *k, int32_t call, int32_t from)
+static tare_status check_reads(const tare_check *k, int32_t call)
 {
     const tare_node *n = k->plan->node[call];
     for (int i = 0; i < n->n_in; ++i) {
@@ -119,7 +122,7 @@ static tare_status check_reads(const tare_check *k, int32_t call, int32_t from)
         const tare_value *root = root_of(k, n->operand[i]);
         if (root->node >= k->plan->part.from && k->where[root->id] == NOT_DEFINED)
             return tare__check_wrong(k, call, "an input is read before it is written");
-        if (!tare__check_owns(k, tare__check_region(k, call, from, i), root->id))
+        if (!tare__check_owns(k, k->region[i], root->id))
             return tare__check_wrong(k, call, "an input was overwritten before this last read");
     }
     return TARE_OK;
@@ -145,27 +148,28 @@ static tare_status check_writes(const tare_check *k, int32_t call, int32_t from)
 {
     const tare_plan *p = k->plan;
     const tare_node *n = p->node[call];
-    int total = p->call[call].n_ptr;
+    const int total = p->call[call].n_ptr;
+    const bool fills = tare__check_fills(k, n); /* check_join.c knows what it writes */
     for (int w = n->n_in; w < total; ++w) {
-        tare_region out = tare__check_region(k, call, from, w);
-        for (int i = 0; i < w; ++i) {
+        const tare_region out = k->region[w];
+        for (int i = fills && w == n->n_in ? n->n_in : 0; i < w && out.address >= 0; ++i) {
             if (i < n->n_in && (!n->operand[i] || shape_only(n, i)))
                 continue;
-            tare_region other = tare__check_region(k, call, from, i);
-            if (tare__check_meet(out, other) && !(i < n->n_in && allowed(k, call, from, w - n->n_in, i, out, other)))
+            if (tare__check_meet(out, k->region[i]) &&
+                !(i < n->n_in && allowed(k, call, from, w - n->n_in, i, out, k->region[i])))
                 return tare__check_wrong(k, call, "it writes over an operand of its own");
         }
     }
     return TARE_OK;
 }
 
-static void apply_writes(tare_check *k, int32_t call, int32_t from)
+static void apply_writes(tare_check *k, int32_t call)
 {
     const tare_plan *p = k->plan;
     const tare_node *n = p->node[call];
     int operands = n->n_in + n->n_out + n->n_aux;
     for (int w = n->n_in; w < p->call[call].n_ptr; ++w) {
-        tare_region r = tare__check_region(k, call, from, w);
+        const tare_region r = k->region[w];
         if (w < operands && !n->operand[w])
             continue;
         int32_t owner = w < operands ? root_of(k, n->operand[w])->id : SCRATCH;
@@ -203,7 +207,7 @@ static int64_t whole_lines(int64_t bytes)
 }
 
 /* Bytes that call c adds: new wholes that do not lie on a dying input, and its scratch. */
-static int64_t born(const tare_check *k, int32_t call, int32_t from, int64_t *scratch)
+static int64_t born(const tare_check *k, int32_t call, int64_t *scratch)
 {
     const tare_plan *p = k->plan;
     const tare_node *n = p->node[call];
@@ -211,13 +215,13 @@ static int64_t born(const tare_check *k, int32_t call, int32_t from, int64_t *sc
     int64_t bytes = 0;
     for (int w = n->n_in; w < operands; ++w) {
         const tare_value *v = n->operand[w];
-        tare_region out = tare__check_region(k, call, from, w);
+        const tare_region out = k->region[w];
         if (!v || value_of(k, v->id)->base || out.address < 0)
             continue;
         int32_t whole = whole_of(k, v->id);
         bool there = k->born[whole];
         for (int i = 0; i < n->n_in; ++i)
-            there |= n->operand[i] && tare__check_region(k, call, from, i).address == out.address && !shape_only(n, i);
+            there |= n->operand[i] && k->region[i].address == out.address && !shape_only(n, i);
         k->born[whole] = true;
         bytes += there ? 0 : whole_lines(value_bytes(value_of(k, whole)));
     }
@@ -228,18 +232,18 @@ static int64_t born(const tare_check *k, int32_t call, int32_t from, int64_t *sc
 }
 
 /* Whether an output of the call that is of another whole lies at the address. */
-static bool taken_over(const tare_check *k, int32_t call, int32_t from, int32_t whole, int64_t address)
+static bool taken_over(const tare_check *k, int32_t call, int32_t whole, int64_t address)
 {
     const tare_node *n = k->plan->node[call];
     for (int w = n->n_in; w < n->n_in + n->n_out + n->n_aux; ++w)
         if (n->operand[w] && n->operand[w]->node >= 0 && whole_of(k, root_of(k, n->operand[w])->id) != whole &&
-            tare__check_region(k, call, from, w).address == address)
+            k->region[w].address == address)
             return true;
     return false;
 }
 
 /* Bytes of the wholes that die with call c and whose place no output of it took over. */
-static int64_t died(const tare_check *k, int32_t call, int32_t from)
+static int64_t died(const tare_check *k, int32_t call)
 {
     const tare_node *n = k->plan->node[call];
     int64_t bytes = 0;
@@ -250,7 +254,7 @@ static int64_t died(const tare_check *k, int32_t call, int32_t from)
         bool counted = k->where[root] < 0 || k->last[whole] != call;
         for (int e = 0; e < i && !counted; ++e)
             counted = n->operand[e] && !shape_only(n, e) && whole_of(k, root_of(k, n->operand[e])->id) == whole;
-        if (!counted && !(i < n->n_in && taken_over(k, call, from, whole, k->where[root])))
+        if (!counted && !(i < n->n_in && taken_over(k, call, whole, k->where[root])))
             bytes += whole_lines(value_bytes(value_of(k, whole)));
     }
     return bytes;
@@ -267,20 +271,24 @@ static tare_status walk(tare_check *k)
     for (int32_t c = 0; c < p->n_calls && status == TARE_OK; ++c) {
         int64_t scratch;
         status = tare__check_assemble_inputs(k, c, from);
+        for (int i = 0; i < p->call[c].n_ptr; ++i)
+            k->region[i] = tare__check_region(k, c, from, i);
         if (status == TARE_OK)
             status = check_places(k, c, from);
         if (status == TARE_OK)
             status = tare__check_order(k, c);
         if (status == TARE_OK)
-            status = check_bounds(k, c, from);
+            status = check_bounds(k, c);
         if (status == TARE_OK)
-            status = check_reads(k, c, from);
+            status = check_reads(k, c);
+        if (status == TARE_OK)
+            status = tare__check_fill(k, c, from);
         if (status == TARE_OK)
             status = check_writes(k, c, from);
-        live += born(k, c, from, &scratch);
+        live += born(k, c, &scratch);
         peak = live + scratch > peak ? live + scratch : peak;
-        apply_writes(k, c, from);
-        live -= died(k, c, from);
+        apply_writes(k, c);
+        live -= died(k, c);
         from += p->call[c].n_ptr;
     }
     for (int32_t i = 0; i < p->part.n_result && status == TARE_OK; ++i) {
@@ -302,6 +310,15 @@ static tare_status walk(tare_check *k)
     return status;
 }
 
+/* Of one call. */
+static size_t most_entries(const tare_plan *p)
+{
+    int most = 0;
+    for (int32_t c = 0; c < p->n_calls; ++c)
+        most = p->call[c].n_ptr > most ? p->call[c].n_ptr : most;
+    return (size_t)most;
+}
+
 tare_status tare__plan_check(const tare_plan *p)
 {
     tare_arena arena = {.memory = &p->runtime->memory};
@@ -310,6 +327,7 @@ tare_status tare__plan_check(const tare_plan *p)
         .plan = p, .n_values = p->n_values, .n_values_graph = p->n_values_graph, .last_end = -1, .last_write = -1};
     k.cut = tare_arena_take(&arena, entries * sizeof *k.cut);
     k.owner = tare_arena_take(&arena, entries * sizeof *k.owner);
+    k.region = tare_arena_take(&arena, most_entries(p) * sizeof *k.region);
     k.where = tare_arena_take(&arena, values * sizeof *k.where);
     k.first = tare_arena_take(&arena, values * sizeof *k.first);
     k.last = tare_arena_take(&arena, values * sizeof *k.last);
@@ -318,16 +336,18 @@ tare_status tare__plan_check(const tare_plan *p)
     k.part_of = tare_arena_take(&arena, values * sizeof *k.part_of);
     k.home = tare_arena_take(&arena, values * sizeof *k.home);
     k.joined = tare_arena_take(&arena, values);
+    k.filled = tare_arena_take(&arena, values);
     k.born = tare_arena_take(&arena, values);
     tare_status status = TARE_NO_MEMORY;
-    if (k.cut && k.owner && k.where && k.first && k.last && k.reader && k.writer && k.part_of && k.home && k.joined &&
-        k.born) {
+    if (k.cut && k.owner && k.region && k.where && k.first && k.last && k.reader && k.writer && k.part_of && k.home &&
+        k.joined && k.filled && k.born) {
         memset(k.owner, 0xff, entries * sizeof *k.owner); /* NOBODY */
         memset(k.where, 0xff, values * sizeof *k.where);
         memset(k.reader, 0xff, values * sizeof *k.reader);
         memset(k.writer, 0xff, values * sizeof *k.writer);
         memset(k.part_of, 0xff, values * sizeof *k.part_of);
         memset(k.joined, false, values);
+        memset(k.filled, false, values);
         memset(k.born, false, values);
         status = tare__check_stand_ins(&k);
         if (status == TARE_OK)
@@ -340,7 +360,8 @@ tare_status tare__plan_check(const tare_plan *p)
             status = tare__check_fused(&k);
         if (status == TARE_OK)
             status = tare__check_joins(&k);
-        tare__check_cut(&k);
+        if (status == TARE_OK)
+            status = tare__check_cut(&k);
         find_lifetimes(&k);
         if (status == TARE_OK)
             status = walk(&k);

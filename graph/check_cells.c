@@ -1,5 +1,6 @@
 /* check_cells.c - the checker's arena: cells between the addresses that occur, and who owns each. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "check_private.h"
 
@@ -87,7 +88,7 @@ static bool rows_meet(int64_t a, int64_t a_bytes, int64_t b, int64_t b_bytes)
 
 bool tare__check_meet(tare_region a, tare_region b)
 {
-    if (a.address < 0 || b.address < 0 ||
+    if (a.address < 0 || b.address < 0 || a.bytes == 0 || b.bytes == 0 ||
         !rows_meet(a.address, a.bytes + (a.rows - 1) * a.step, b.address, b.bytes + (b.rows - 1) * b.step))
         return false;
     for (int64_t i = 0; i < a.rows; ++i)
@@ -123,23 +124,44 @@ tare_region tare__check_region(const tare_check *k, int32_t call, int32_t from, 
                    (int64_t)(i == total ? w->piece_bytes * (size_t)w->n_pieces : tare__check_workers_bytes(p, w)));
 }
 
-void tare__check_cut(tare_check *k)
+/* Where the region begins and ends, row by row. */
+static int32_t cut_region(tare_check *k, tare_region r, int32_t n)
+{
+    for (int64_t row = 0; r.address >= 0 && row < r.rows; ++row, r.address += r.step) {
+        k->cut[n++] = r.address;
+        k->cut[n++] = r.address + r.bytes;
+    }
+    return n;
+}
+
+tare_status tare__check_cut(tare_check *k)
 {
     const tare_plan *p = k->plan;
     int32_t from = 0, n = 0;
+    size_t bytes = (size_t)k->n_values * sizeof(int64_t);
+    int64_t *latest =
+        tare_memory_take(&p->runtime->memory, TARE_MEMORY_RECORD, bytes); /* by value: cut there already */
+    if (!latest)
+        return TARE_NO_MEMORY;
+    memset(latest, 0xff, bytes);
     for (int32_t c = 0; c < p->n_calls; from += p->call[c++].n_ptr) {
+        const tare_node *call = p->node[c];
         for (int i = 0; i < p->call[c].n_ptr; ++i) {
+            const tare_value *v = i < call->n_in + call->n_out + call->n_aux ? call->operand[i] : NULL;
             tare_region r = tare__check_region(k, c, from, i);
-            for (int64_t row = 0; r.address >= 0 && row < r.rows; ++row, r.address += r.step) {
-                k->cut[n++] = r.address;
-                k->cut[n++] = r.address + r.bytes;
-            }
+            if (v && r.address >= 0 && latest[v->id] == r.address)
+                continue;
+            n = cut_region(k, r, n);
+            if (v)
+                latest[v->id] = r.address;
         }
     }
+    tare_memory_give(&p->runtime->memory, TARE_MEMORY_RECORD, latest, bytes);
     qsort(k->cut, (size_t)n, sizeof *k->cut, ascending);
     for (int32_t i = 0; i < n; ++i)
         if (k->n_cut == 0 || k->cut[k->n_cut - 1] != k->cut[i])
             k->cut[k->n_cut++] = k->cut[i];
+    return TARE_OK;
 }
 
 /* Room for the cuts of parts whose rows are apart: each may be an operand of many calls. */

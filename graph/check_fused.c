@@ -63,6 +63,22 @@ static int32_t written_again(const tare_check *k, const tare_node *n, int32_t fr
     return -1;
 }
 
+/* Whether output 0 may lie on input i, as the record made at run time says. Elementwise steps make an element of it
+ * when all have read theirs, if they read the input one by one; a product's pieces have read all that they want of it
+ * only if they want none, and it must not be made there itself. The last step reads it as its own record allows. */
+static bool may_overwrite(const tare_fused *f, int i)
+{
+    const tare_fused_step *last = &f->step[f->n_steps - 1];
+    const int16_t item = last->place[last->n_operands - 1].item;
+    bool may = i >= 0 && last->op->n_out == 1 && !last->op->ties[0] && !f->in_place;
+    for (int s = 0; s < f->n_steps; ++s)
+        for (int e = 0; may && e < f->step[s].n_operands; ++e)
+            if (f->step[s].place[e].at == i)
+                may = f->step[s].place[e].item == item && !(f->led && s == 0) &&
+                      (s < f->n_steps - 1 || last->op->overwrites[0] == e + 1);
+    return may;
+}
+
 static tare_status check_steps(const tare_check *k, int32_t node, const tare_fused *f)
 {
     const tare_node *n = &k->plan->program->node[node];
@@ -83,6 +99,8 @@ static tare_status check_steps(const tare_check *k, int32_t node, const tare_fus
     }
     const tare_node *last = &k->plan->graph->program.node[node];
     bool ends = at == node && n->n_out == last->n_out && n->op->effects == last->op->effects;
+    for (int o = 0; o < TARE_OPERANDS && ends; ++o)
+        ends = !n->op->overwrites[o] || (o == 0 && may_overwrite(f, n->op->overwrites[o] - 1));
     for (int o = 0; o < last->n_out && o < TARE_OPERANDS && ends; ++o)
         ends = last->op->ties[o] ? n->operand[n->op->ties[o] - 1] == last->operand[last->op->ties[o] - 1]
                                  : n->op->ties[o] == 0;

@@ -8,6 +8,11 @@ enum { NOBODY = -1, SCRATCH = -2 };           /* owners */
 enum { NOT_DEFINED = -1, NOT_IN_ARENA = -2 }; /* places of a root */
 
 typedef struct {
+    int64_t address, bytes; /* of a row; address -1: not in the arena */
+    int64_t rows, step;     /* bytes from row to row */
+} tare_region;
+
+typedef struct {
     const tare_plan *plan;
     int64_t *cut;             /* sorted distinct addresses; cell i = [cut[i], cut[i + 1]) */
     int32_t *owner;           /* of each cell: a root's id */
@@ -17,15 +22,12 @@ typedef struct {
     int32_t *home;            /* root's id -> that of the external that its bytes are told by: one for one storage */
     int32_t last_end, last_write; /* the latest node that can end a run, that wrote something again */
     int32_t *part_of;             /* root's id -> that of the root that it is a part of, or NOBODY */
-    bool *joined, *born;          /* root's id: it is made by its parts; it is counted as live */
+    bool *joined, *filled;        /* root's id: it is made by its parts; by some of them, and by its node */
+    bool *born;                   /* root's id: it is counted as live */
+    tare_region *region; /* of the call that is looked at: its entries as they lie, once what it reads is there */
     int32_t n_cut, n_values;
     int32_t n_values_graph; /* the others are the plan's own */
 } tare_check;
-
-typedef struct {
-    int64_t address, bytes; /* of a row; address -1: not in the arena */
-    int64_t rows, step;     /* bytes from row to row */
-} tare_region;
 
 /* As the program has it, wherever the plan has put it. */
 static inline const tare_value *root_of(const tare_check *k, const tare_value *v)
@@ -74,15 +76,20 @@ static inline tare_region one_row(int64_t address, int64_t bytes)
     return (tare_region){address, bytes, 1, 0};
 }
 
+/* What lies without gaps, or in rows that are apart. */
+static inline tare_region region_of(const tare_desc *d, int64_t address)
+{
+    int64_t bytes = (int64_t)tare_desc_bytes(d), item = (int64_t)tare_dtype_bytes((tare_dtype)d->dtype);
+    if (d->contiguous)
+        return one_row(address, bytes);
+    return (tare_region){address, bytes / d->dim[0], d->dim[0], d->stride[0] * item};
+}
+
 /* What a root takes at an address: rows, where it lies so in what it is joined to. */
 static inline tare_region region_at(const tare_check *k, int64_t address, const tare_value *root)
 {
     const tare_value *placed = k->plan->placed[root->id];
-    int64_t bytes = value_bytes(root);
-    if (!placed || placed->d.contiguous)
-        return one_row(address, bytes);
-    int64_t item = (int64_t)tare_dtype_bytes((tare_dtype)root->d.dtype), rows = placed->d.dim[0];
-    return (tare_region){address, bytes / rows, rows, placed->d.stride[0] * item};
+    return placed ? region_of(&placed->d, address) : one_row(address, value_bytes(root));
 }
 
 static inline tare_region region_of_root(const tare_check *k, const tare_value *root)
@@ -125,8 +132,8 @@ tare_status tare__check_fused(const tare_check *);
 /* ---- check_cells.c */
 /* Fills home; NO_MEMORY. */
 tare_status tare__check_homes(tare_check *);
-/* Cuts the arena at every address that occurs; room for so many more cuts where rows are apart. */
-void tare__check_cut(tare_check *);
+/* Cuts the arena at every address that occurs; room for so many more cuts where rows are apart. NO_MEMORY. */
+tare_status tare__check_cut(tare_check *);
 size_t tare__check_row_cuts(const tare_plan *);
 void tare__check_take(tare_check *, tare_region, int32_t owner);
 /* Whether all cells are the root's, or that of a whole that it has become part of. */
@@ -138,8 +145,11 @@ tare_region tare__check_region(const tare_check *, int32_t call, int32_t from, i
 size_t tare__check_workers_bytes(const tare_plan *, const tare_work *);
 
 /* ---- check_join.c: wholes made of parts. That every part lies where its whole's record says; that they are there when
- * the whole at `address`, or one that the call reads, is read first. */
+ * the whole at `address`, or one that the call reads, is read first. Whether a node writes just some parts of what it
+ * joins; and that a call that does finds the others there, and copies over nothing that it reads. */
 tare_status tare__check_joins(tare_check *);
+bool tare__check_fills(const tare_check *, const tare_node *);
+tare_status tare__check_fill(const tare_check *, int32_t call, int32_t from);
 /* Whether the operands of the call are its node's, and its variant takes them as they lie. */
 bool tare__check_operands(const tare_check *, int32_t call);
 tare_status tare__check_assemble(tare_check *, const tare_value *whole, int64_t address);

@@ -6,17 +6,23 @@
  * A product is followed where each of its pieces writes whole rows: an update walked in strips of columns is slower
  * than one behind the whole product (mlp at batch 256 with Adam: 5 % of the step). A step joins the row of the node
  * that makes one of its inputs if nobody else reads that and it is no result. A row is fused only if its steps can wait
- * for the last: nothing that they read is written again in between. */
+ * for the last: nothing that they read is written again in between.
+ *
+ * Where nobody asks for fusion, a sum of gradients is still fused with what is added to it, elementwise or a product
+ * whose kernel tells its pieces' parts, if that is made right before it (`sums`): the sum then takes over the old
+ * value's bytes, and what is added needs only those of a tile, or of a part for each worker. (What has an adding
+ * operator of its own, add_to.c, is gone by then.) A product is fused so if a part is at most a QUARTER of the whole.
+ */
 #include <string.h>
 
 #include "depend_private.h"
 #include "fused_private.h"
 
-enum { NOBODY = -1, SEVERAL = -2 };
+enum { NOBODY = -1, SEVERAL = -2, QUARTER = 4 };
 
 typedef struct {
     tare_plan *p;
-    bool *live;
+    bool *live, sums;
     tare_arena arena;
     int32_t *reader;       /* value id -> the node that alone reads it; or NOBODY, SEVERAL */
     int32_t *before;       /* node - from -> the node of the step before it in its row, -1 */
@@ -68,11 +74,11 @@ static bool elementwise(const tare_node *n)
     return elements > 0 && outputs_fit(n, elements);
 }
 
-static bool product(const tare_node *n)
+static bool product(const pass *s, const tare_node *n)
 {
-    return n->variant && n->variant->tile && !n->variant->combine && n->n_out == 1 && n->operand[n->n_in] &&
-           n->operand[n->n_in]->d.rank == 2 && n->n_in + 1 <= TARE_FUSED_OPERANDS &&
-           outputs_fit(n, tare_desc_count(&n->operand[n->n_in]->d)) && tare_desc_count(&n->operand[n->n_in]->d) > 0;
+    const tare_value *y = n->variant && n->n_out == 1 ? n->operand[n->n_in] : NULL;
+    return y && n->variant->tile && !n->variant->combine && (y->d.rank == 2 || (s->sums && y->d.rank > 2)) &&
+           n->n_in + 1 <= TARE_FUSED_OPERANDS && tare_desc_count(&y->d) > 0 && outputs_fit(n, tare_desc_count(&y->d));
 }
 
 /* ---- rows -------------------------------------------------------------------------------------------------------*/
@@ -93,24 +99,35 @@ static int32_t joins(const pass *s, int32_t i, int k)
     for (int e = 0; e < n->n_in; ++e)
         if (e != k && n->operand[e] == v)
             return -1;
-    bool fits = (elementwise(maker) && maker->n_out == 1 && !tare__plan_ties(maker)) || product(maker);
+    bool fits = (elementwise(maker) && maker->n_out == 1 && !tare__plan_ties(maker)) || product(s, maker);
     return fits && !s->followed[v->node - s->p->part.from] ? v->node : -1;
+}
+
+/* Whether the row may be fused: of sums only what is added right behind the node that makes it, the last one so far. */
+static bool may_follow(const pass *s, int32_t maker, int32_t latest)
+{
+    return maker >= 0 && (!s->sums || (maker == latest && node_at(s, maker)->op != s->p->runtime->accumulate));
 }
 
 static void find_rows(pass *s)
 {
     const tare_part *part = &s->p->part;
+    int32_t latest = -1;
     for (int32_t i = part->from; i < part->to; ++i) {
+        const tare_node *n = node_at(s, i);
         s->before[i - part->from] = -1;
-        if (!s->live[i - part->from] || !elementwise(node_at(s, i)))
+        if (!s->live[i - part->from] || n->op->view)
             continue;
-        for (int k = 0; k < node_at(s, i)->n_in && s->before[i - part->from] < 0; ++k) {
+        for (int k = 0; k < n->n_in && s->before[i - part->from] < 0; ++k) {
+            if ((s->sums && n->op != s->p->runtime->accumulate) || !elementwise(n))
+                break;
             int32_t maker = joins(s, i, k);
-            if (maker < 0)
+            if (!may_follow(s, maker, latest))
                 continue;
             s->before[i - part->from] = maker;
             s->followed[maker - part->from] = true;
         }
+        latest = i;
     }
 }
 
@@ -217,21 +234,22 @@ static bool place_step(tare_fused *f, int at, const tare_node *n, const tare_val
     return true;
 }
 
-/* A product's rows and pieces; false: a piece writes less than whole rows. */
-static bool lead(tare_fused *f, const tare_node *n)
+/* A product's rows and pieces; false: a piece writes less than whole rows, which of sums may be a part of one row. */
+static bool lead(const pass *s, tare_fused *f, const tare_node *n)
 {
     const tare_work *w = f->step[0].work;
     f->led = true;
-    f->run = n->operand[n->n_in]->d.dim[1];
+    f->run = f->n / n->operand[n->n_in]->d.dim[0];
     f->n_pieces = w->n_pieces;
     const tare_call c = {.g = w->g, .n_g = (int16_t)w->n_g, .n_pieces = w->n_pieces};
     bool whole = true;
     for (int piece = 0; piece < w->n_pieces; ++piece) {
         tare_tile t;
         n->variant->tile(&c, piece, &t);
-        whole = whole && t.columns == f->run;
+        whole = whole && (t.columns == f->run || (s->sums && t.rows <= 1));
+        f->span = t.rows * t.columns > f->span ? t.rows * t.columns : f->span;
     }
-    return whole;
+    return whole && (!s->sums || f->span <= f->n / QUARTER);
 }
 
 /* The row as one; *out NULL: it stays as it is. */
@@ -259,7 +277,7 @@ static tare_status make(pass *s, const int32_t *row, int n, tare_fused **out)
         f->flops += node->op->flops ? node->op->flops(&a, (const tare_desc_ref *)(node->operand + node->n_in)) : 0;
         between = node->operand[node->n_in];
     }
-    if (!elementwise(node_at(s, row[0])) && !lead(f, node_at(s, row[0])))
+    if (!elementwise(node_at(s, row[0])) && !lead(s, f, node_at(s, row[0])))
         return TARE_OK;
     for (int k = 0; k < last->n_out; ++k)
         f->step[n - 1].place[last->n_in + k].at = (int16_t)(n_in + k);
@@ -295,6 +313,7 @@ static tare_status fuse_rows(pass *s)
         status = make(s, row, n, &f);
         for (int k = 0; k + 1 < n && status == TARE_OK && f; ++k)
             s->live[row[k] - from] = false;
+        s->p->passes.added += status == TARE_OK && f && s->sums;
     }
     return status;
 }
@@ -305,20 +324,15 @@ static tare_status begin(pass *s)
 {
     tare_plan *p = s->p;
     size_t nodes = (size_t)(p->part.to - p->part.from) + 1, values = (size_t)p->program->n_values + 1;
-    tare_program *own = tare_arena_take(&p->arena, sizeof *own);
-    tare_node *node = tare_arena_take(&p->arena, (size_t)p->program->n * sizeof *node);
     s->reader = tare_arena_take(&s->arena, values * sizeof *s->reader);
     s->concrete = tare_arena_take(&s->arena, values * sizeof(tare_value *));
     s->before = tare_arena_take(&s->arena, nodes * sizeof *s->before);
     s->followed = tare_arena_take(&s->arena, nodes);
-    if (!own || !node || !s->reader || !s->concrete || !s->before || !s->followed)
+    if (!tare__plan_own_program(p, 0, 0) || !s->reader || !s->concrete || !s->before || !s->followed)
         return TARE_NO_MEMORY;
     memset(s->reader, 0xff, values * sizeof *s->reader); /* NOBODY */
     memset(s->concrete, 0, values * sizeof(tare_value *));
     memset(s->followed, 0, nodes);
-    *own = *p->program;
-    own->node = memcpy(node, p->program->node, (size_t)p->program->n * sizeof *node);
-    p->program = own;
     for (int32_t k = 0; k < p->graph->n_external; ++k)
         s->concrete[p->graph->external[k].symbol->id] = p->graph->external[k].concrete;
     for (int32_t i = p->part.from; i < p->part.to; ++i)
@@ -329,9 +343,20 @@ static tare_status begin(pass *s)
     return TARE_OK;
 }
 
-tare_status tare__plan_fuse(tare_plan *p, bool *live)
+/* Whether anything is added up. */
+static bool any_sum(const tare_plan *p, const bool *live)
 {
-    pass s = {.p = p, .live = live, .arena = {.memory = &p->runtime->memory}};
+    for (int32_t i = p->part.from; i < p->part.to; ++i)
+        if (live[i - p->part.from] && p->program->node[i].op == p->runtime->accumulate)
+            return true;
+    return false;
+}
+
+tare_status tare__plan_fuse(tare_plan *p, bool *live, bool sums)
+{
+    pass s = {.p = p, .live = live, .sums = sums, .arena = {.memory = &p->runtime->memory}};
+    if (sums && !any_sum(p, live))
+        return TARE_OK;
     tare_status status = begin(&s);
     if (status == TARE_OK) {
         find_rows(&s);

@@ -1,9 +1,9 @@
 /* fused.c - the kernel of a fused node, and the node's operator (see fused_private.h).
  *
  * Elementwise steps alone: a piece is a range of elements, walked in tiles; what lies between two steps is one of two
- * tiles of scratch. Behind a product: its piece writes rows of a matrix, which the other steps walk as such a range.
- * That matrix is the node's own output where every step may write over what it
- * reads, else scratch of the call. */
+ * tiles of scratch. Behind a product: its piece writes a rectangle of a matrix, whose rows the other steps walk as such
+ * ranges. That matrix is the node's own output where every step may write over what it reads; else only the rectangle
+ * is there, in scratch of the worker, and the matrix is where it would be around that. */
 #include "fused_private.h"
 
 #include <stdio.h>
@@ -30,7 +30,7 @@ typedef struct {
 typedef struct {
     const tare_fused *f;
     void *const *ptr;
-    char *matrix;  /* led: where the product lies */
+    char *matrix;  /* led: where element 0 of the product lies, or would lie */
     char *tile[2]; /* between elementwise steps, by turns */
     running step[TARE_FUSED_STEPS];
 } scene;
@@ -98,8 +98,8 @@ static int run_range(scene *w, int64_t i, int64_t end)
     return error;
 }
 
-/* The product's piece, and what it wrote. */
-static int run_product(const scene *w, int piece, char *scratch, tare_tile *tile)
+/* The product's piece. */
+static int run_product(const scene *w, int piece, char *scratch)
 {
     const tare_fused_step *step = &w->f->step[0];
     void *ptr[TARE_FUSED_OPERANDS + 2];
@@ -116,33 +116,48 @@ static int run_product(const scene *w, int piece, char *scratch, tare_tile *tile
                          .n_ptr = (int16_t)(step->n_operands + 2),
                          .n_g = (int16_t)step->work->n_g,
                          .site = -1};
-    step->variant->tile(&c, piece, tile);
     return c.run(&c, piece, 0);
 }
 
-/* ptr: the node's operands; a product that is not the output; workers' scratch, first the product's */
+/* The product's piece, then the other steps on each row of what it wrote; rows that follow each other are one. */
+static int run_led(scene *w, int piece, char *scratch)
+{
+    const tare_fused *f = w->f;
+    const tare_fused_step *step = &f->step[0];
+    const tare_call c = {.g = step->work->g, .n_g = (int16_t)step->work->n_g, .n_pieces = f->n_pieces};
+    tare_tile t;
+    step->variant->tile(&c, piece, &t);
+    int64_t i = t.row * f->run + t.column, rows = t.columns == f->run ? 1 : t.rows;
+    const int64_t n = t.columns == f->run ? t.rows * f->run : t.columns;
+    if (!f->in_place) /* an address by number: it may lie before the scratch */
+        w->matrix =
+            (char *)((uintptr_t)(scratch + f->part_at) - (uintptr_t)(i * step->place[step->n_operands - 1].item));
+    begin_steps(w);
+    int error = run_product(w, piece, scratch);
+    for (; rows > 0; --rows, i += f->run)
+        error |= run_range(w, i, i + n);
+    return error;
+}
+
+/* ptr: the node's operands; -; workers' scratch: the product's, tiles, a piece's part of the product */
 static int fused_run(const tare_call *c, int piece, int worker)
 {
     const tare_fused *f = (const tare_fused *)(uintptr_t)c->g[G_OWN];
-    const int operands = c->n_ptr - 2;
     scene w;
     w.f = f;
     w.ptr = c->ptr;
-    w.matrix = f->in_place ? c->ptr[f->op.n_in] : c->ptr[operands];
-    char *scratch = c->ptr[operands + 1];
+    w.matrix = f->in_place ? c->ptr[f->op.n_in] : NULL;
+    char *scratch = c->ptr[c->n_ptr - 1];
     if (scratch) {
         scratch += (size_t)worker * f->worker_bytes;
         w.tile[0] = scratch + f->led_bytes;
         w.tile[1] = w.tile[0] + TILE * ITEM_MOST;
     }
+    if (f->led)
+        return run_led(&w, piece, scratch);
     begin_steps(&w);
-    if (!f->led) {
-        int64_t i = piece * f->run;
-        return run_range(&w, i, f->n - i < f->run ? f->n : i + f->run);
-    }
-    tare_tile t;
-    int error = run_product(&w, piece, scratch, &t);
-    return error | run_range(&w, t.row * f->run, (t.row + t.rows) * f->run);
+    int64_t i = piece * f->run;
+    return run_range(&w, i, f->n - i < f->run ? f->n : i + f->run);
 }
 
 /* ---- the operator -----------------------------------------------------------------------------------------------*/
@@ -155,9 +170,6 @@ static void prepare(const tare_args *a, const tare_desc_ref *out, tare_work *w)
     w->n_g = 1;
     w->n_pieces = f->n_pieces;
     w->worker_bytes = f->worker_bytes;
-    w->piece_bytes = tare_memory_rounded((f->matrix_bytes + (size_t)f->n_pieces - 1) / (size_t)f->n_pieces);
-    if (!f->matrix_bytes)
-        w->piece_bytes = 0;
 }
 
 static tare_status infer(const tare_args *a, const tare_desc_out *out)
@@ -196,14 +208,29 @@ static bool may_lie_in_output(const tare_fused *f)
     return true;
 }
 
-/* The input, from 1, whose storage output 0 may take over; 0: none. What a step before the last has read of a tile it
- * does not read again. */
+/* Whether an operand of the fused node is read by no step but through this place. */
+static bool read_once(const tare_fused *f, const tare_fused_place *place)
+{
+    for (int s = 0; s < f->n_steps; ++s)
+        for (int k = 0; k < f->step[s].n_operands; ++k)
+            if (f->step[s].place[k].at == place->at && &f->step[s].place[k] != place)
+                return false;
+    return true;
+}
+
+/* The input, from 1, whose storage output 0 may take over; 0: none. What the last step alone reads, and may write over,
+ * unless a product lies there; else what the first of elementwise steps may: what a step before the last has read of a
+ * tile it does not read again. */
 static int overwrites(const tare_fused *f)
 {
     const tare_fused_step *last = &f->step[f->n_steps - 1];
     const tare_fused_place *own = taken_over(last), *first = taken_over(&f->step[0]);
-    if (f->led || !first || first->at < 0 || last->op->n_out != 1 || last->op->ties[0] ||
-        first->item != last->place[last->n_operands - 1].item)
+    const int16_t item = last->place[last->n_operands - 1].item;
+    if (last->op->n_out != 1 || last->op->ties[0] || f->in_place)
+        return 0;
+    if (own && own->at >= 0 && own->item == item && read_once(f, own))
+        return own->at + 1;
+    if (f->led || !first || first->at < 0 || first->item != item)
         return 0;
     for (int k = 0; k < last->n_operands; ++k)
         if (last->place[k].at == first->at && &last->place[k] != own)
@@ -224,9 +251,9 @@ static void set_scratch(tare_fused *f)
     const bool tiles = !f->in_place && f->n_steps - f->led > 1;
     f->led_bytes = f->led ? tare_memory_rounded(first->work->worker_bytes) : 0;
     f->led_bytes = f->led && !first->work->worker_bytes ? 0 : f->led_bytes;
-    f->worker_bytes = f->led_bytes + (tiles ? 2 * TILE * ITEM_MOST : 0);
+    f->part_at = f->worker_bytes = f->led_bytes + (tiles ? 2 * TILE * ITEM_MOST : 0);
     if (f->led && !f->in_place)
-        f->matrix_bytes = (size_t)(f->n * first->place[first->n_operands - 1].item);
+        f->worker_bytes += tare_memory_rounded((size_t)(f->span * first->place[first->n_operands - 1].item));
     if (!f->led) {
         f->run = PIECE;
         f->n_pieces = (int32_t)((f->n + PIECE - 1) / PIECE);

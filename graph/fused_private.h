@@ -4,7 +4,8 @@
  * first a reader of what the one before it makes, which nobody else reads. All steps but perhaps the first are
  * elementwise (tare_variant.elementwise); they are run tile by tile, so that what lies between two steps never leaves
  * the cache. The first may be a product whose kernel says which part of its output a piece writes (tare_variant.tile):
- * then the others follow each of its pieces.
+ * then the others follow each of its pieces. Where they may not write over what it made, a piece's part of the product
+ * lies in scratch of its worker, and so never takes the room of a whole.
  *
  * A step runs the kernel that its node would have run, on the same geometry but for the number of elements; since an
  * element's bits depend neither on its place nor on its piece, a fused node gives the bits of its steps. */
@@ -47,10 +48,11 @@ typedef struct {
     bool led;            /* the first step is a product */
     bool in_place;       /* led: it writes to the node's output, and the others write over it */
     int64_t n, run;      /* elements; those of a piece, or, led, of a row of the product */
+    int64_t span;        /* led: elements from the first to behind the last of any piece, at most */
     int32_t n_pieces;    /* led: the product's */
-    size_t matrix_bytes; /* of the product where it does not write to the output; else 0 */
     size_t led_bytes;    /* scratch of a worker for the product, in whole lines */
-    size_t worker_bytes; /* with the tiles between steps */
+    size_t part_at;      /* in it: a piece's part of the product, where that does not write to the output */
+    size_t worker_bytes; /* with that and the tiles between steps */
     double flops;
     tare_fused_step step[TARE_FUSED_STEPS];
 } tare_fused;
@@ -58,8 +60,9 @@ typedef struct {
 /* fused.c: completes one whose steps and flops are set: operator, kernel, scratch. `last`: the last step's node, from
  * which the outputs are; n_in: of the fused node. `null`: kernels are not run. */
 void tare__fused_complete(tare_fused *, const tare_node *last, int n_in, bool null);
-/* The pass (fuse.c): p->program with rows of live nodes fused; their other steps are taken out of live. NO_MEMORY. */
-tare_status tare__plan_fuse(tare_plan *, bool *live);
+/* The pass (fuse.c): p->program with rows of live nodes fused; their other steps are taken out of live. sums: only what
+ * is added to a sum as it is made, with that sum. NO_MEMORY. */
+tare_status tare__plan_fuse(tare_plan *, bool *live, bool sums);
 /* Which a node is; NULL: none. */
 const tare_fused *tare__fused_of(const tare_node *);
 

@@ -95,9 +95,10 @@ TARE_API tare_status tare_plan_new(tare_graph *, const tare_plan_options *, tare
 /* What the passes did: nodes (views not counted) that are not run because nothing reads them, because an earlier one
  * makes the same, because they were computed when the plan was made, because what they join is made in its place,
  * because the one before adds its result to the sum by itself; and nodes that are run once more for the backward part.
- * constant_bytes: what the plan keeps of what it has computed, beside the arena, in 64-byte units. */
+ * partly: joining nodes of whose inputs some are made in their places, and how many others they copy. constant_bytes:
+ * what the plan keeps of what it has computed, beside the arena, in 64-byte units. */
 typedef struct {
-    int dead, merged, folded, joined, added, repeated;
+    int dead, merged, folded, joined, partly, copied, added, repeated;
     int64_t constant_bytes;
 } tare_plan_passes;
 TARE_API void tare_plan_free(tare_plan *);

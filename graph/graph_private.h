@@ -178,9 +178,9 @@ tare_status tare__plan_add_to(tare_plan *, bool *live);
 /* fold.c: p->constant, and live without the nodes that made them. NO_MEMORY. */
 tare_status tare__plan_fold(tare_plan *, bool *live);
 
-/* placement.c: makes the inputs of joining nodes lie in their outputs where all can, sets p->placed and takes those
- * nodes out of live. */
-tare_status tare__plan_placement(tare_plan *, bool *live);
+/* placement.c: makes the inputs of joining nodes lie in their outputs where they can, sets p->placed and takes nodes
+ * with all inputs there out of live. whole: all inputs of a node, or none. NO_MEMORY. */
+tare_status tare__plan_placement(tare_plan *, bool *live, bool whole);
 /* placement.c: the variant that runs a node on its operands as they lie, without copies; NULL: none. */
 const tare_variant *tare__plan_variant(tare_runtime *, const tare_node *);
 /* plan.c: whether the value is a result that lies outside. */

@@ -109,8 +109,33 @@ static bool joins(const tare_plan *p, const bool *live)
     return false;
 }
 
-/* Calls and buffers; where something is joined also with the parts in their places, which stays unless it takes more
- * than reference counting would. What is said of other strategies is of the program as it is. */
+/* The same once more, with parts of what is joined in their places; whole: all of a node's, or none. */
+static tare_status lay_joined(tare_plan *p, const bool *live, bool whole, bool in_place)
+{
+    size_t nodes = (size_t)(p->part.to - p->part.from);
+    bool *joined = tare_arena_take(&p->arena, nodes);
+    if (!joined)
+        return TARE_NO_MEMORY;
+    memcpy(joined, live, nodes);
+    tare_status status = tare__plan_placement(p, joined, whole);
+    if (status != TARE_OK || p->passes.joined + p->passes.partly == 0)
+        return status;
+    status = tare__plan_list(p, joined);
+    return status == TARE_OK ? tare__plan_buffers(p, joined, in_place) : status;
+}
+
+/* As it was; the arena has grown since. */
+static void lay_back(tare_plan *p, const tare_plan *apart)
+{
+    const tare_arena arena = p->arena;
+    *p = *apart;
+    p->arena = arena;
+    memset(p->placed, 0, (size_t)p->program->n_values * sizeof *p->placed);
+}
+
+/* Calls and buffers; where something is joined also with the parts in their places: those that can be, else those of
+ * nodes all of whose parts can be, else none. That stays which takes no more than reference counting would. What is
+ * said of other strategies is of the program as it is. */
 static tare_status lay(tare_plan *p, bool *live, const tare_plan_options *o)
 {
     size_t values = (size_t)p->program->n_values * sizeof *p->placed;
@@ -129,21 +154,13 @@ static tare_status lay(tare_plan *p, bool *live, const tare_plan_options *o)
         p->bytes.refcount = p->refcount_before;
     if (status != TARE_OK || o->no_placement || !joins(p, live))
         return status;
-    tare_plan apart = *p;
-    bool *joined = tare_arena_take(&p->arena, (size_t)(p->part.to - p->part.from));
-    if (!joined)
-        return TARE_NO_MEMORY;
-    memcpy(joined, live, (size_t)(p->part.to - p->part.from));
-    status = tare__plan_placement(p, joined);
-    if (status == TARE_OK)
-        status = tare__plan_list(p, joined);
-    if (status == TARE_OK)
-        status = tare__plan_buffers(p, joined, !o->no_in_place);
-    if (status == TARE_OK && p->bytes.lower_bound > apart.bytes.lower_bound_no_inplace) {
-        memset(p->placed, 0, values);
-        tare_arena arena = p->arena;
-        *p = apart;
-        p->arena = arena;
+    const tare_plan apart = *p;
+    for (int whole = 0; whole < 2; ++whole) {
+        status = lay_joined(p, live, whole, !o->no_in_place);
+        if (status != TARE_OK || p->bytes.lower_bound <= apart.bytes.lower_bound_no_inplace)
+            break;
+        whole |= p->passes.partly == 0; /* the same would come again */
+        lay_back(p, &apart);
     }
     p->bytes.naive = apart.bytes.naive;
     p->bytes.refcount = apart.bytes.refcount;
@@ -182,8 +199,8 @@ static tare_status make(tare_plan *p, const tare_plan_options *o, attempt how)
     tare_status status = run_passes(p, o, how.unmerged, live);
     if (status == TARE_OK && how.recompute.n_segments)
         status = tare__plan_recompute(p, live, how.recompute);
-    else if (status == TARE_OK && o->fuse)
-        status = tare__plan_fuse(p, live);
+    else if (status == TARE_OK && (o->fuse || !o->no_add_to))
+        status = tare__plan_fuse(p, live, !o->fuse);
     p->passes.repeated = p->part.to - p->n_nodes > 0 ? p->part.to - p->n_nodes : 0;
     if (status == TARE_OK)
         status = lay(p, live, o);

@@ -26,8 +26,11 @@ static void begin(listing *l, int32_t block, int64_t call, int32_t value)
 static void take_result(listing *l, const tare_value *v, int32_t call)
 {
     int32_t block = l->block_of[l->plan->buffer_of[v->id]];
-    if (block >= 0 && (!v->base || !l->last[block]))
-        begin(l, block, call, v->base ? l->plan->buffer[l->plan->buffer_of[v->id]].value : v->id);
+    if (block < 0 || (v->base && l->last[block]))
+        return;
+    int32_t value = v->base ? l->plan->buffer[l->plan->buffer_of[v->id]].value : v->id;
+    if (!l->last[block] || l->stay[l->last[block] - 1].value != value) /* else: some of its parts were there */
+        begin(l, block, call, value);
 }
 
 static void list(listing *l)

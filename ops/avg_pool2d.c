@@ -6,13 +6,16 @@
  * written once. A piece is a group of planes.
  *
  * Rows are first copied between zeros, several ahead of their use, so that every window of a row is a lane of whole
- * vectors: a sum that begins at zero takes more zeros without a change of any bit. */
+ * vectors: a sum that begins at zero takes more zeros without a change of any bit. The gradient goes over dx in the
+ * same way, where windows are one or two columns apart: rows of shares dy / divisor lie between zeros, and an element
+ * adds those of the windows that hold it, in their order. Column j = stride m + e, e < stride, is held by the windows
+ * m + (e + pad) / stride - t of a row, for the t that make (e + pad) mod stride + stride t < kernel: lanes are m. */
 #include "pool2d.h"
 
-enum { G_WIDE = G_WORDS, G_PADDED, G_RING, G_AVG_WORDS };
+enum { G_WIDE = G_WORDS, G_PADDED, G_RING, G_LEFT, G_AVG_WORDS };
 /* g[G_WIDE]: windows of a row, to whole vectors of any instruction set; g[G_PADDED]: a row between its zeros, for whole
- * vectors of windows; g[G_RING]: rows that wait in a ring; 0: they would be too many, and windows are taken one by one
- */
+ * vectors of windows; g[G_RING]: rows that wait in a ring; 0: they would be too many, or there is a
+ * better way; g[G_LEFT]: zeros before a row of shares */
 enum { WIDEST = 16, AHEAD = 8, RING_MOST = 1 << 18 };
 
 TARE_KERNEL_DECLARE(avg_pool2d);
@@ -54,10 +57,10 @@ typedef struct {
 } rows;
 
 /* Zeros around the rows, and the columns of each window. */
-static inline rows rows_begin(const tare_call *c, int worker)
+static inline rows rows_begin(const int64_t *g, float *scratch, int worker)
 {
-    const int64_t *g = c->g, ring = g[G_RING] * g[G_PADDED];
-    float *at = (float *)c->ptr[3] + worker * (g[G_WIDE] + ring);
+    const int64_t ring = g[G_RING] * g[G_PADDED];
+    float *at = scratch + worker * (g[G_WIDE] + ring);
     rows r = {at, at + g[G_WIDE]};
     memset(r.padded, 0, (size_t)ring * sizeof *r.padded);
     for (int64_t ow = 0; ow < g[G_WIDE]; ++ow) {
@@ -94,6 +97,13 @@ static inline __attribute__((always_inline)) void window_row(const int64_t *g, c
     }
 }
 
+/* By how many rows the sums of a row of windows are divided. */
+static inline float rows_divisor(const int64_t *g, int64_t oh, span h)
+{
+    const int64_t below = g[G_H] + 2 * g[G_PAD_H] - oh * g[G_STRIDE_H];
+    return (float)(!g[G_INCLUDE_PAD] ? h.end - h.from : below < g[G_KERNEL_H] ? below : g[G_KERNEL_H]);
+}
+
 static inline void plane_means(const int64_t *g, const rows *r, const float *x, float *y)
 {
     int64_t copied = 0;
@@ -101,11 +111,9 @@ static inline void plane_means(const int64_t *g, const rows *r, const float *x, 
         const span h = rows_of(g, oh);
         copied = copied > h.from ? copied : h.from;
         for (; copied < g[G_H] && copied < h.end + AHEAD; ++copied)
-            memcpy(r->padded + copied % g[G_RING] * g[G_PADDED] + g[G_PAD_W], x + copied * g[G_W],
-                   (size_t)g[G_W] * sizeof *x);
-        const int64_t below = g[G_H] + 2 * g[G_PAD_H] - oh * g[G_STRIDE_H], stride = g[G_STRIDE_W];
-        const int64_t tall = below < g[G_KERNEL_H] ? below : g[G_KERNEL_H], height = h.end - h.from;
-        const float divisor = (float)(g[G_INCLUDE_PAD] ? tall : height);
+            copy_row(x + copied * g[G_W], g[G_W], r->padded + copied % g[G_RING] * g[G_PADDED] + g[G_PAD_W]);
+        const int64_t stride = g[G_STRIDE_W], height = h.end - h.from;
+        const float divisor = rows_divisor(g, oh, h);
         if (g[G_KERNEL_W] == 3 && stride == 1)
             window_row(g, r, h.from % g[G_RING], height, divisor, 1, 3, y);
         else if (g[G_KERNEL_W] == 3 && stride == 2)
@@ -161,7 +169,7 @@ int TARE_KERNEL(avg_pool2d)(const tare_call *c, int piece, int worker)
         single_windows(g, x, planes_of(c, piece), y);
         return 0;
     }
-    const rows r = g[G_RING] ? rows_begin(c, worker) : (rows){0};
+    const rows r = g[G_RING] ? rows_begin(g, c->ptr[3], worker) : (rows){0};
     for (planes p = planes_of(c, piece); p.plane < p.end; ++p.plane) {
         const float *from = x + p.plane * size;
         float *to = y + p.plane * out_size;
@@ -204,21 +212,90 @@ static inline void spread(const int64_t *g, const float *dy, float *dx)
         }
 }
 
+/* A row of windows' shares to its place in the ring. */
+static inline void share_row(const int64_t *g, const rows *r, const float *dy, int64_t oh)
+{
+    const tare_vf divisor = tare_broadcast(rows_divisor(g, oh, rows_of(g, oh)));
+    float *to = r->padded + oh % g[G_RING] * g[G_PADDED] + g[G_LEFT];
+    dy += oh * g[G_OUT_W];
+    for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
+        const int64_t left = g[G_OUT_W] - ow;
+        store_some(to + ow, load_some(dy + ow, left) / (tare_load(r->columns + ow) * divisor), left);
+    }
+}
+
+/* The lanes from m on of column class e: the shares of the rows of windows h. */
+static inline __attribute__((always_inline)) tare_vf gather_class(const int64_t *g, const rows *r, span h, int64_t m,
+                                                                  const int64_t e, const int64_t stride,
+                                                                  const int64_t kernel)
+{
+    const int64_t inner = (e + g[G_PAD_W]) % stride, last = (kernel - 1 - inner) / stride;
+    const int64_t first = g[G_LEFT] + m + (e + g[G_PAD_W]) / stride - last;
+    const float *row = r->padded + h.from % g[G_RING] * g[G_PADDED], *end = r->padded + g[G_RING] * g[G_PADDED];
+    tare_vf sum = {0};
+    for (int64_t oh = h.from; oh < h.end; ++oh) {
+        for (int64_t t = 0; t <= last; ++t)
+            sum += tare_load(row + first + t);
+        row = row + g[G_PADDED] < end ? row + g[G_PADDED] : r->padded;
+    }
+    return sum;
+}
+
+static inline __attribute__((always_inline)) void gather_row(const int64_t *g, const rows *r, span h,
+                                                             const int64_t stride, const int64_t kernel, float *dx)
+{
+    for (int64_t m = 0, left = g[G_W]; left > 0; m += TARE_LANES, left -= stride * TARE_LANES) {
+        float *to = dx + m * stride;
+        const tare_vf even = gather_class(g, r, h, m, 0, stride, kernel);
+        if (stride == 1) {
+            store_some(to, even, left);
+            continue;
+        }
+        const tare_vf odd = gather_class(g, r, h, m, 1, stride, kernel);
+        store_some(to, merged(even, odd, false), left);
+        store_some(to + TARE_LANES, merged(even, odd, true), left - TARE_LANES);
+    }
+}
+
+static inline void gather_plane(const int64_t *g, const rows *r, const float *dy, float *dx)
+{
+    const int64_t stride = g[G_STRIDE_H], pad = g[G_PAD_H];
+    int64_t shared = 0;
+    for (int64_t i = 0; i < g[G_H]; ++i, dx += g[G_W]) {
+        const int64_t below = i + pad - g[G_KERNEL_H] + stride, end = (i + pad) / stride + 1;
+        const span h = {below > 0 ? below / stride : 0, end < g[G_OUT_H] ? end : g[G_OUT_H]};
+        for (; shared < g[G_OUT_H] && shared < h.end + AHEAD; ++shared)
+            share_row(g, r, dy, shared);
+        if (g[G_KERNEL_W] == 3 && g[G_STRIDE_W] == 1)
+            gather_row(g, r, h, 1, 3, dx);
+        else if (g[G_KERNEL_W] == 3)
+            gather_row(g, r, h, 2, 3, dx);
+        else
+            gather_row(g, r, h, g[G_STRIDE_W], g[G_KERNEL_W], dx);
+    }
+}
+
+static inline void quarter_planes(const int64_t *g, const float *dy, float *dx)
+{
+    for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh)
+        quarter_rows(g, dy + oh * g[G_OUT_W], dx + 2 * oh * g[G_W]);
+    if (g[G_H] % 2)
+        memset(dx + (g[G_H] - 1) * g[G_W], 0, (size_t)g[G_W] * sizeof *dx);
+}
+
 int TARE_KERNEL(avg_pool2d_grad)(const tare_call *c, int piece, int worker)
 {
-    (void)worker;
-    const int64_t *g = c->g, size = g[G_H] * g[G_W], out_size = g[G_OUT_H] * g[G_OUT_W], width = g[G_W];
+    const int64_t *g = c->g, size = g[G_H] * g[G_W], out_size = g[G_OUT_H] * g[G_OUT_W];
+    const rows r = g[G_RING] ? rows_begin(g, c->ptr[4], worker) : (rows){0};
     for (planes p = planes_of(c, piece); p.plane < p.end; ++p.plane) {
         const float *dy = (const float *)c->ptr[0] + p.plane * out_size; /* [N,C,OH,OW] */
         float *dx = (float *)c->ptr[2] + p.plane * size;                 /* [N,C,H,W] */
-        if (!g[G_QUARTERS]) {
+        if (g[G_RING])
+            gather_plane(g, &r, dy, dx);
+        else if (g[G_QUARTERS])
+            quarter_planes(g, dy, dx);
+        else
             spread(g, dy, dx);
-            continue;
-        }
-        for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh)
-            quarter_rows(g, dy + oh * g[G_OUT_W], dx + 2 * oh * width);
-        if (g[G_H] % 2)
-            memset(dx + size - width, 0, (size_t)width * sizeof *dx);
     }
     return 0;
 }
@@ -314,7 +391,22 @@ static void prepare_avg_pool2d(const tare_args *a, const tare_desc_ref *out, tar
 static void prepare_avg_pool2d_grad(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
     tare__pool_windows(a, a->in[1], a->in[0], out[0], w);
-    w->g[G_INCLUDE_PAD] = ((const tare_avg_pool2d_grad_attr *)a->attr)->count_include_pad;
+    int64_t *g = w->g;
+    g[G_INCLUDE_PAD] = ((const tare_avg_pool2d_grad_attr *)a->attr)->count_include_pad;
+    const int64_t stride = g[G_STRIDE_W], columns = (g[G_W] + stride - 1) / stride;
+    g[G_WIDE] = (g[G_OUT_W] + WIDEST - 1) / WIDEST * WIDEST;
+    g[G_LEFT] = (g[G_KERNEL_W] - 1) / stride;
+    /* the last vector of columns ends here, or the row does */
+    const int64_t read = (columns + WIDEST - 1) / WIDEST * WIDEST + (stride - 1 + g[G_PAD_W]) / stride;
+    g[G_PADDED] = (g[G_LEFT] + (read > g[G_WIDE] ? read : g[G_WIDE]) + WIDEST - 1) / WIDEST * WIDEST;
+    const int64_t high = (g[G_KERNEL_H] - 1) / g[G_STRIDE_H] + 1;
+    g[G_RING] = (high < g[G_OUT_H] ? high : g[G_OUT_H]) + AHEAD;
+    w->n_g = G_AVG_WORDS;
+    if (g[G_QUARTERS] || g[G_OUT_H] * g[G_OUT_W] == 1 || stride > 2 || g[G_KERNEL_W] < stride ||
+        g[G_RING] * g[G_PADDED] > RING_MOST)
+        g[G_RING] = 0;
+    else
+        w->worker_bytes = (size_t)(g[G_WIDE] + g[G_RING] * g[G_PADDED]) * sizeof(float);
 }
 
 /* The gradient is linear in dy: its own gradient is the pooling of the head. */
@@ -373,17 +465,27 @@ const tare_op tare_op_avg_pool2d_grad = {
     .infer = avg_pool2d_grad_infer,
     .gradient = avg_pool2d_grad_gradient,
     TARE_USUAL_VARIANTS(avg_pool2d_grad),
-    TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[2,3,3,4] f32[2,3,6,8]", NULL, NULL},
-                 {TARE_SAMPLE_CHECK, "f32[1,2,3,20] f32[1,2,7,41]", NULL, NULL},
-                 {TARE_SAMPLE_CHECK, "f32[1,2,4,5] f32[1,2,7,9]",
-                  "kernel_h=3,kernel_w=3,stride_h=2,stride_w=2,pad_h=1,pad_w=1", NULL},
-                 {TARE_SAMPLE_CHECK, "f32[1,1,2,4] f32[1,1,6,7]",
-                  "kernel_h=3,kernel_w=2,pad_w=1,ceil_mode=true,count_include_pad=false", NULL},
-                 {TARE_SAMPLE_CHECK, "f32[0,4,2,2] f32[0,4,4,4]", NULL, NULL},
-                 {TARE_SAMPLE_BENCH, "f32[200,6,12,12] f32[200,6,24,24]", NULL, NULL},
-                 {TARE_SAMPLE_REJECT, "f32[1,1,2,3] f32[1,1,4,4]", NULL,
-                  "dy is [1,1,2,3], the pooling's result [1,1,2,2] (need the same)"},
-                 {TARE_SAMPLE_REJECT, "f32[1,1,2,2] f64[1,1,4,4]", NULL, "need one dtype"}),
+    TARE_SAMPLES(
+        {TARE_SAMPLE_CHECK, "f32[2,3,3,4] f32[2,3,6,8]", NULL, NULL},
+        {TARE_SAMPLE_CHECK, "f32[1,2,3,20] f32[1,2,7,41]", NULL, NULL},
+        {TARE_SAMPLE_CHECK, "f32[1,2,4,5] f32[1,2,7,9]", "kernel_h=3,kernel_w=3,stride_h=2,stride_w=2,pad_h=1,pad_w=1",
+         NULL},
+        {TARE_SAMPLE_CHECK, "f32[1,1,2,4] f32[1,1,6,7]",
+         "kernel_h=3,kernel_w=2,pad_w=1,ceil_mode=true,count_include_pad=false", NULL},
+        {TARE_SAMPLE_CHECK, "f32[2,3,19,37] f32[2,3,19,37]",
+         "kernel_h=3,kernel_w=3,stride_h=1,stride_w=1,pad_h=1,pad_w=1,count_include_pad=false", NULL},
+        {TARE_SAMPLE_CHECK, "f32[1,2,21,42] f32[1,2,41,83]",
+         "kernel_h=3,kernel_w=3,stride_h=2,stride_w=2,pad_h=1,pad_w=1", NULL},
+        {TARE_SAMPLE_CHECK, "f32[1,2,5,19] f32[1,2,11,40]", "kernel_h=2,kernel_w=4,stride_h=2,stride_w=2", NULL},
+        {TARE_SAMPLE_CHECK, "f32[2,1,4,34] f32[2,1,10,38]",
+         "kernel_h=2,kernel_w=5,stride_h=3,stride_w=1,ceil_mode=true", NULL},
+        {TARE_SAMPLE_CHECK, "f32[0,4,2,2] f32[0,4,4,4]", NULL, NULL},
+        {TARE_SAMPLE_BENCH, "f32[8,64,28,28] f32[8,64,28,28]",
+         "kernel_h=3,kernel_w=3,stride_h=1,stride_w=1,pad_h=1,pad_w=1", NULL},
+        {TARE_SAMPLE_BENCH, "f32[200,6,12,12] f32[200,6,24,24]", NULL, NULL},
+        {TARE_SAMPLE_REJECT, "f32[1,1,2,3] f32[1,1,4,4]", NULL,
+         "dy is [1,1,2,3], the pooling's result [1,1,2,2] (need the same)"},
+        {TARE_SAMPLE_REJECT, "f32[1,1,2,2] f64[1,1,4,4]", NULL, "need one dtype"}),
     .tolerance = 1e-6,
 };
 

@@ -2,15 +2,19 @@
  *
  * Seen from the axis an input is [outer, block]: the block is what lies behind the axis, and outer rows of it follow
  * each other at one stride. An input whose block is without gaps is read where it lies, so slices of rows and of
- * columns need no copy; others get one. Along a new axis each input is one block more, which changes nothing. */
+ * columns need no copy; others get one. Along a new axis each input is one block more, which changes nothing.
+ *
+ * An input that lies where its part of y is stays there: a plan has had it made in its place, and what is left to do is
+ * to copy the others. */
 #include "view.h"
 
 #ifdef TARE_PASS_RECORDS
 
 /* ---- concat: y [outer, total], x_k [outer, block_k]
  * ---------------------------------------------------------------------------------------------------------------*/
-/* Words of the geometry: for input k its end in a row of y, and the stride of its rows. */
-enum { G_COUNT, G_DTYPE, G_INPUTS, G_TOTAL, G_INPUT, G_WORDS_MOST = G_INPUT + 2 * TARE_VARIABLE };
+/* Words of the geometry: for input k its end in a row of y, and the stride of its rows; how many rows of y lie
+ * together, and the stride from such a group to the next. */
+enum { G_COUNT, G_DTYPE, G_INPUTS, G_TOTAL, G_ROWS, G_STEP, G_INPUT, G_WORDS_MOST = G_INPUT + 2 * TARE_VARIABLE };
 _Static_assert((int)G_WORDS_MOST <= (int)TARE_GEOMETRY, "a call's geometry holds all inputs");
 
 static int64_t end_of(const int64_t *g, int64_t k)
@@ -27,9 +31,9 @@ static int64_t input_at(const int64_t *g, int64_t at)
     return k;
 }
 
-static int concat_rows(const tare_call *c, int piece, int worker)
+/* apart: groups of rows of y are. */
+static inline __attribute__((always_inline)) int join_rows(const tare_call *c, int piece, const bool apart)
 {
-    (void)worker;
     const int64_t *g = c->g, item = (int64_t)tare_dtype_bytes((tare_dtype)g[G_DTYPE]);
     char *out = c->ptr[g[G_INPUTS]];
     int64_t i, end, run;
@@ -40,10 +44,11 @@ static int concat_rows(const tare_call *c, int piece, int worker)
     for (; i < end; i += run) {
         run = end_of(g, k) - at < end - i ? end_of(g, k) - at : end - i;
         const char *from = (const char *)c->ptr[k] + (row * g[G_INPUT + 2 * k + 1] + at - end_of(g, k - 1)) * item;
-        if (run * item == 4) /* single numbers, as a stack along the last axis has: no call */
-            memcpy(out + i * item, from, 4);
-        else
-            memcpy(out + i * item, from, (size_t)(run * item));
+        char *to = out + (apart ? row / g[G_ROWS] * g[G_STEP] + row % g[G_ROWS] * g[G_TOTAL] + at : i) * item;
+        if (to != from && run * item == 4) /* single numbers, as a stack along the last axis has: no call */
+            memcpy(to, from, 4);
+        else if (to != from)
+            memcpy(to, from, (size_t)(run * item));
         at += run;
         if (at == g[G_TOTAL]) {
             at = 0;
@@ -52,6 +57,18 @@ static int concat_rows(const tare_call *c, int piece, int worker)
         k = at == 0 || at == end_of(g, k) ? input_at(g, at) : k;
     }
     return 0;
+}
+
+static int concat_rows(const tare_call *c, int piece, int worker)
+{
+    (void)worker;
+    return join_rows(c, piece, false);
+}
+
+static int concat_rows_apart(const tare_call *c, int piece, int worker)
+{
+    (void)worker;
+    return join_rows(c, piece, true);
 }
 
 static int concat_reference(const tare_call *c, int piece, int worker)
@@ -63,8 +80,10 @@ static int concat_reference(const tare_call *c, int piece, int worker)
         int64_t row = i / g[G_TOTAL], at = i % g[G_TOTAL], k = 0;
         for (; at >= end_of(g, k) - end_of(g, k - 1); ++k)
             at -= end_of(g, k) - end_of(g, k - 1);
-        memcpy((char *)c->ptr[g[G_INPUTS]] + i * item,
-               (const char *)c->ptr[k] + (row * g[G_INPUT + 2 * k + 1] + at) * item, (size_t)item);
+        const char *from = (const char *)c->ptr[k] + (row * g[G_INPUT + 2 * k + 1] + at) * item;
+        char *to = (char *)c->ptr[g[G_INPUTS]] + i * item;
+        if (to != from)
+            memcpy(to, from, (size_t)item);
     }
     return 0;
 }
@@ -121,6 +140,16 @@ static bool stack_fits(const tare_args *a)
     return fits_at(a, stack_axis(a));
 }
 
+/* Where rows of y along its first dimension may be apart: a row of the kernel's lies within one of them. */
+static bool concat_fits_apart(const tare_args *a)
+{
+    return concat_axis(a) > 0 && concat_fits(a);
+}
+static bool stack_fits_apart(const tare_args *a)
+{
+    return stack_axis(a) > 0 && stack_fits(a);
+}
+
 static void prepare_at(const tare_args *a, int axis, const tare_desc_ref *out, tare_work *w)
 {
     int64_t at = 0, block;
@@ -131,6 +160,10 @@ static void prepare_at(const tare_args *a, int axis, const tare_desc_ref *out, t
     }
     w->g[G_INPUTS] = a->n_in;
     w->g[G_TOTAL] = at;
+    w->g[G_STEP] = out[0]->stride[0];
+    w->g[G_ROWS] = 1;
+    for (int i = 1; i < axis; ++i)
+        w->g[G_ROWS] *= out[0]->dim[i];
     w->n_g = G_INPUT + 2 * a->n_in;
 }
 
@@ -206,21 +239,18 @@ static int64_t join_concat(const tare_args *a, const tare_desc *out, int i, tare
 
 enum { ALL_DTYPES = TARE_BIT(TARE_DTYPE_COUNT) - 1 };
 
+#define JOINING_VARIANT(name_, fits_, run_, ...)                                                                       \
+    {                                                                                                                  \
+        .name = name_, .dtypes = ALL_DTYPES, .in_strides = ANY_8, .fits = fits_, .run = run_, __VA_ARGS__              \
+    }
 #define JOINING_VARIANTS(name_)                                                                                        \
-    .variants = (const tare_variant[]){{.name = "rows",                                                                \
-                                        .dtypes = ALL_DTYPES,                                                          \
-                                        .in_strides = ANY_8,                                                           \
-                                        .fits = name_##_fits,                                                          \
-                                        .prepare = prepare_##name_,                                                    \
-                                        .run = concat_rows},                                                           \
-                                       {.name = "reference",                                                           \
-                                        .set = TARE_SET_REFERENCE,                                                     \
-                                        .dtypes = ALL_DTYPES,                                                          \
-                                        .in_strides = ANY_8,                                                           \
-                                        .fits = name_##_fits,                                                          \
-                                        .prepare = prepare_##name_,                                                    \
-                                        .run = concat_reference}},                                                     \
-    .n_variants = 2
+    .variants =                                                                                                        \
+        (const tare_variant[]){JOINING_VARIANT("rows", name_##_fits, concat_rows, .prepare = prepare_##name_),         \
+                               JOINING_VARIANT("rows_apart", name_##_fits_apart, concat_rows_apart,                    \
+                                               .prepare = prepare_##name_, .out_strides = {TARE_STRIDES_OUTER}),       \
+                               JOINING_VARIANT("reference", name_##_fits, concat_reference,                            \
+                                               .prepare = prepare_##name_, .set = TARE_SET_REFERENCE)},                \
+    .n_variants = 3
 
 static const tare_sample concat_samples[] = {
     {TARE_SAMPLE_CHECK, "f32[3,5] f32[2,5]", NULL, NULL},

@@ -33,6 +33,13 @@ void tare__conv_cut(tare_conv *v, int64_t most, tare_work *work)
     work->n_pieces = v->images ? (int32_t)((v->n + v->images - 1) / v->images) : 1;
 }
 
+void tare__conv2d_grad_data_tile(const tare_call *c, int piece, tare_tile *t)
+{
+    const tare_conv *v = tare_conv_of(c);
+    const tare_conv_span images = tare_conv_piece(v, piece);
+    *t = (tare_tile){images.from, images.end - images.from, 0, v->c * v->h * v->w};
+}
+
 tare_conv_grid tare__conv_grid(double cycles, int64_t most_images, int64_t most_across, double reading, double weights)
 {
     enum { PIECES = 16 };
@@ -275,12 +282,12 @@ static const tare_attr conv_attrs[] = {
                 .dtypes = TARE_BIT(TARE_F32), .fits = tare__##op##_winograd##m##_fits,                                 \
                 .prepare = tare__prepare_##op##_winograd##m, __VA_ARGS__)
 #define CONV_WINOGRADS(op, ...) CONV_WINOGRAD(op, 4, 1e-4, __VA_ARGS__), CONV_WINOGRAD(op, 2, 1e-5, __VA_ARGS__)
-/* The families, then what takes every shape: columns, the reference. `combine_`: im2col's. */
-#define CONV_VARIANTS(op, combine_, ...)                                                                               \
+/* The families, then what takes every shape: columns, the reference. `im2col_`: a field more of the former. */
+#define CONV_VARIANTS(op, im2col_, ...)                                                                                \
     .variants =                                                                                                        \
         (const tare_variant[]){__VA_ARGS__,                                                                            \
                                TARE_NATIVE(op##_im2col, "im2col_", .dtypes = TARE_BIT(TARE_F32),                       \
-                                           .prepare = tare__prepare_##op##_im2col, .combine = combine_),               \
+                                           .prepare = tare__prepare_##op##_im2col, im2col_),                           \
                                TARE_REFERENCE(tare__##op##_reference, .prepare = tare__prepare_##op##_reference)},     \
     .n_variants = TARE_COUNT_OF(((const tare_variant[]){__VA_ARGS__})) + TARE_N_NATIVE + 1
 
@@ -368,7 +375,7 @@ const tare_op tare_op_conv2d = {
     .gradient = conv2d_gradient,
     .needs_in = 1u << 0 | 1u << 1,
     .flops = conv2d_flops,
-    CONV_VARIANTS(conv2d, NULL, CONV_WINOGRADS(conv2d, .combine = NULL),
+    CONV_VARIANTS(conv2d, .combine = NULL, CONV_WINOGRADS(conv2d, .combine = NULL),
                   CONV_FAMILY(conv2d, depthwise, .combine = NULL), CONV_FAMILY(conv2d, lowered, .combine = NULL)),
     TARE_SAMPLES(CONV_SAMPLES(FORWARD_SHAPES), CONV_REJECTS(FORWARD_SHAPES),
                  {TARE_SAMPLE_REJECT, "f32[1,1,4,4] f32[2,1,2,2] f32[3]", NULL, "need float32 [2]"},
@@ -393,10 +400,11 @@ const tare_op tare_op_conv2d_grad_data = {
     .gradient = conv2d_grad_data_gradient,
     .needs_in = 1u << 0 | 1u << 1,
     .flops = conv2d_grad_data_flops,
-    CONV_VARIANTS(conv2d_grad_data, NULL, CONV_WINOGRADS(conv2d_grad_data, .combine = NULL),
+    CONV_VARIANTS(conv2d_grad_data, .tile = tare__conv2d_grad_data_tile,
+                  CONV_WINOGRADS(conv2d_grad_data, .combine = NULL),
                   CONV_FAMILY(conv2d_grad_data, depthwise, .combine = NULL),
-                  CONV_FAMILY(conv2d_grad_data, lowered, .combine = NULL),
-                  CONV_FAMILY(conv2d_grad_data, raised, .combine = NULL)),
+                  CONV_FAMILY(conv2d_grad_data, lowered, .tile = tare__conv2d_grad_data_lowered_tile),
+                  CONV_FAMILY(conv2d_grad_data, raised, .tile = tare__conv2d_grad_data_tile)),
     TARE_SAMPLES(CONV_SAMPLES(DATA_SHAPES), CONV_REJECTS(DATA_SHAPES),
                  {TARE_SAMPLE_REJECT, "f32[1,2,4,4] f32[2,1,2,2] f32[1,1,4,4]", NULL,
                   "dy is [1,2,4,4], the convolution's result [1,2,3,3] (need the same)"}),
@@ -416,7 +424,7 @@ const tare_op tare_op_conv2d_grad_weight = {
     .gradient = conv2d_grad_weight_gradient,
     .needs_in = 1u << 0 | 1u << 1,
     .flops = conv2d_grad_weight_flops,
-    CONV_VARIANTS(conv2d_grad_weight, tare__conv_combine,
+    CONV_VARIANTS(conv2d_grad_weight, .combine = tare__conv_combine,
                   CONV_WINOGRADS(conv2d_grad_weight, .combine = tare__conv_combine),
                   CONV_FAMILY(conv2d_grad_weight, depthwise, .combine = NULL),
                   CONV_FAMILY(conv2d_grad_weight, panel, .combine = tare__conv_combine),

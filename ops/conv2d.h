@@ -103,6 +103,9 @@ static inline tare_conv_operands tare_conv_to_weight(const tare_args *a)
 /* Whether the whole image, lowered, is small (conv2d_lowered.h), and there is something to lower. */
 bool tare__conv_small(const tare_conv_operands *, const tare_conv_attr *);
 
+/* The images that a piece makes of dx, of kernels whose pieces are runs of them. */
+void tare__conv2d_grad_data_tile(const tare_call *, int piece, tare_tile *);
+
 /* conv2d_reference.c */
 int tare__conv2d_reference(const tare_call *, int piece, int worker);
 int tare__conv2d_grad_data_reference(const tare_call *, int piece, int worker);
@@ -130,6 +133,7 @@ void tare__prepare_conv2d_grad_data_lowered(const tare_args *, const tare_desc_r
 void tare__prepare_conv2d_grad_data_raised(const tare_args *, const tare_desc_ref *out, tare_work *);
 void tare__prepare_conv2d_grad_weight_panel(const tare_args *, const tare_desc_ref *out, tare_work *);
 void tare__prepare_conv2d_grad_weight_lowered(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__conv2d_grad_data_lowered_tile(const tare_call *, int piece, tare_tile *);
 bool tare__conv2d_lowered_fits(const tare_args *);
 bool tare__conv2d_grad_data_lowered_fits(const tare_args *);
 bool tare__conv2d_grad_data_raised_fits(const tare_args *);

@@ -198,5 +198,9 @@ static inline int64_t tare_cut_size(tare_cut cut, int64_t i)
 {
     return cut.least + (i < cut.longer);
 }
+static inline int64_t tare_cut_start(tare_cut cut, int64_t i)
+{
+    return i * cut.least + (i < cut.longer ? i : cut.longer);
+}
 
 #endif

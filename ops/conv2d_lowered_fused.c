@@ -2,8 +2,8 @@
  *
  *     y[k,o] = bias[k] + sum over t of  w[k,t] lowered[offset(t) + o]           t = (c,r,s), o = (oh,ow)
  *
- * The gradient to data is the same with dy for x and the weights turned round, copied into strips one tile wide; with a
- * stride it is stride_h x stride_w such convolutions ("phases" of dx), each of the taps that reach its places.
+ * The gradient to data is the same with dy for x and the taps in reverse; with a stride it is stride_h x stride_w such
+ * convolutions ("phases" of dx), each of the taps that reach its places. The weights are read where they lie.
  *
  * An element is one chain of fused multiply-adds over t for each block of channels, which C, R and S decide; so no bit
  * depends on tiles, joined images, bands or pieces. A piece is a run of images and a run of output channels. */
@@ -12,10 +12,10 @@
 
 /* Follows tare_conv in the geometry. */
 typedef struct {
-    int64_t joined, band;                 /* images side by side; output rows lowered at a time */
-    int64_t across, rows;                 /* pieces that share their images, output channels of each */
-    int64_t from_image, to_image;         /* from image to image of the source and of the result */
-    int64_t lowered, strips, apart, taps; /* floats of a worker's scratch, and offsets: see scratch_of */
+    int64_t joined, band;         /* images side by side; output rows lowered at a time */
+    int64_t across, rows;         /* pieces that share their images, output channels of each */
+    int64_t from_image, to_image; /* from image to image of the source and of the result */
+    int64_t lowered, apart, taps; /* floats of a worker's scratch, and taps: see scratch_of */
 } plan;
 
 static inline const plan *plan_of(const tare_call *c)
@@ -33,31 +33,29 @@ static inline int64_t block_of(int64_t channels, int64_t kernel)
 
 /* ---- a convolution ----------------------------------------------------------------------------------------------*/
 /* Of `channels` of x, in groups, to `rows` channels of y: element (n,k,oh,ow) is at n image + k plane + oh row + ow
- * step. Row k of the weights begins k a_row behind that of its tile, the tiles a_tile apart, or a_row from row to row;
- * from tap to tap it is a_step. */
+ * step. Row k of the weights begins at a + k a_row. */
 typedef struct {
     tare_lowered l;
     int64_t joined, band, groups, channels, kernel;
     const float *x;
     int64_t x_image;
     const float *a;
-    int64_t a_group, a_tile, a_row, a_step;
+    int64_t a_group, a_row;
     const float *bias; /* of a group's first row; NULL: none */
     int64_t bias_group;
     float *y;
     int64_t image, group, plane, row, step; /* of y */
     int64_t rows, block;                    /* block: channels of a chain */
-    tare_cut tiles;                         /* of the rows */
     float *lowered, *apart;
-    int64_t *offset;
+    tile_tap *tap; /* (c,r,s) */
 } convolution;
 
 typedef struct {
     int64_t n;
     const float *a;
-    int64_t a_row, a_step;
+    int64_t a_row;
     const float *b;
-    const int64_t *offset;
+    const tile_tap *tap;
     const float *bias;
     bool add;
     float *to;
@@ -71,7 +69,15 @@ TARE_ALWAYS_INLINE void lowered_tile(int rows, int n_vectors, int64_t part, cons
     TARE_UNROLL
     for (int r = 0; r < rows; r++)
         row[r] = j->a + r * j->a_row;
-    tile_multiply(rows, n_vectors, part, j->n, row, j->a_step, j->b, j->offset, 0, acc);
+    TARE_UNROLL
+    for (int r = 0; r < rows; r++) { /* what is written comes while it is computed */
+        TARE_UNROLL
+        for (int v = 0; v < n_vectors; v++)
+            __builtin_prefetch(j->to + r * j->to_row + v * TARE_LANES, 1);
+    }
+    if (!j->tap)
+        __builtin_unreachable();
+    tile_multiply(rows, n_vectors, part, j->n, row, 0, j->b, j->tap, 0, acc);
     TARE_UNROLL
     for (int r = 0; r < rows; r++) {
         TARE_UNROLL
@@ -84,38 +90,16 @@ TARE_CONV_TILES(lowered)
 
 enum { WIDTH = TILE_VECTORS * TARE_LANES };
 
-/* Where the taps lie in the lowered image, in the order of w, (c,r,s); of a plain one, in a panel of it. */
-static void offsets(const convolution *p, const tare_lowered *l)
+/* Where the taps meet the lowered image; plain ones, the panel of their block. */
+static void meet(const convolution *p, const tare_lowered *l)
 {
     const int64_t channel = l->in_place ? WIDTH : l->channel;
-    int64_t *to = p->offset;
+    tile_tap *to = p->tap;
     for (int64_t r = 0; p->channels && r < l->r; r++)
         for (int64_t s = 0; s < l->s; s++)
-            *to++ = tare_lowered_offset(l, 0, r, s);
+            to++->b = tare_lowered_offset(l, 0, r, s);
     for (int64_t t = p->kernel; t < p->channels * p->kernel; t++, to++)
-        *to = to[-p->kernel] + channel;
-}
-
-/* Outputs of [oh,image,ow] from `o` on, as many as a tile has: the runs of them that lie together in every image. */
-typedef struct {
-    int64_t n, oh[WIDTH], image[WIDTH], ow[WIDTH], end[WIDTH];
-} runs;
-
-static void runs_of(const tare_lowered *l, int64_t step, int64_t o, int64_t n, runs *to)
-{
-    int64_t ow = o % l->ow, image = o / l->ow % l->images, oh = o / l->row;
-    to->n = 0;
-    for (o = 0; o < n;) {
-        to->oh[to->n] = oh;
-        to->image[to->n] = image;
-        to->ow[to->n] = ow;
-        o += step > 1 ? 1 : l->ow - ow;
-        to->end[to->n++] = o < n ? o : n;
-        ow = step > 1 && ow + 1 < l->ow ? ow + 1 : 0;
-        image += ow == 0;
-        oh += image == l->images;
-        image = image < l->images ? image : 0;
-    }
+        to->b = l->in_place && t % p->block == 0 ? 0 : to[-p->kernel].b + channel;
 }
 
 static inline void copy_run(const float *from, float *to, int64_t n)
@@ -126,124 +110,156 @@ static inline void copy_run(const float *from, float *to, int64_t n)
         gemm_store_part(to, gemm_load_part(from, n), n);
 }
 
-/* Rows of results that lie as the runs do, WIDTH apart, to their places in y. */
-static void put(const convolution *p, const runs *r, float *y)
-{
-    for (int64_t i = 0, o = 0; i < r->n; o = r->end[i++]) {
-        float *to = y + r->oh[i] * p->row + r->image[i] * p->image + r->ow[i] * p->step;
-        for (int64_t row = 0; row < p->rows; row++)
-            copy_run(p->apart + row * WIDTH + o, to + row * p->plane, r->end[i] - o);
-    }
-}
-
-/* A panel [channels, WIDTH] of plain images, whose next one is fetched meanwhile. */
-static void pack(const convolution *p, const runs *r, const float *x, int64_t plane, int64_t channels, float *panel)
-{
-    for (int64_t i = 0, o = 0; i < r->n; o = r->end[i++]) {
-        const float *from = x + r->image[i] * p->x_image + r->ow[i];
-        for (int64_t c = 0; c < channels; c++, from += plane) {
-            copy_run(from, panel + c * WIDTH + o, r->end[i] - o);
-            for (int64_t line = 0; line < r->end[i] - o; line += 16)
-                __builtin_prefetch(from + WIDTH + line);
-        }
-    }
-}
-
-/* A column of tiles: of some rows, for the outputs that `vectors` hold (part: of the last one, 0: all). */
+/* Columns of tiles, [first, end): outputs [from, to) of [oh,image,ow]. */
 typedef struct {
-    int64_t vectors, part, tile, end; /* tile to end: of the rows */
-    const float *lowered;             /* NULL: plain images that are not packed yet */
-    const float *x;                   /* of the group, in the first image */
-    const runs *runs;
-    int64_t group;
-    float *to; /* of row 0 */
-    int64_t to_row;
-} column;
+    tare_cut cut;
+    int64_t first, end, from, to;
+} columns;
 
-/* Block by block of channels, so that what the tiles read of the lowered images stays in a first-level cache from row
- * to row. */
-static void multiply_column(const convolution *p, const column *k)
+static inline int64_t column_at(tare_cut cut, int64_t t) /* its first output */
 {
-    int64_t c = 0;
-    do {
-        const int64_t end = c + p->block < p->channels ? c + p->block : p->channels;
-        job j = {.n = (end - c) * p->kernel, .a_row = p->a_row, .a_step = p->a_step, .b = k->lowered, .add = c > 0};
-        j.offset = p->offset + c * p->kernel;
-        j.to_row = k->to_row;
-        j.part = k->part;
-        if (!k->lowered) {
-            pack(p, k->runs, k->x + c * p->l.w, p->l.w, end - c, p->lowered);
-            j.b = p->lowered;
-            j.offset = p->offset;
-        }
-        for (int64_t t = k->tile, rows; t < k->end; t++) {
-            const int64_t row = t * p->tiles.least + (t < p->tiles.longer ? t : p->tiles.longer);
-            rows = tare_cut_size(p->tiles, t);
-            j.a = p->a + k->group * p->a_group + (p->a_tile ? t * p->a_tile : row * p->a_row);
-            j.a += c * p->kernel * p->a_step;
-            j.bias = p->bias && end == p->channels ? p->bias + k->group * p->bias_group + row : NULL;
-            j.to = k->to + row * k->to_row;
-            lowered_tiles[rows - 1][k->vectors - 1][k->part > 0](&j);
-        }
-        c = end;
-    } while (c < p->channels);
+    return tare_cut_start(cut, t) * TARE_LANES;
 }
 
-/* The columns of tiles from `first` on, for some rows; `lowered` is what the first reads, the next ones `step` floats
- * on.
- */
-static void multiply_columns(const convolution *p, const tare_lowered *l, column k, tare_cut columns, int64_t first,
-                             int64_t end, int64_t step, float *y)
+/* Part i of the columns of all n outputs. */
+static columns columns_of(tare_cut cut, tare_cut parts, int64_t i, int64_t n)
 {
-    const int64_t n = l->band * l->row;
-    const bool direct = l->images == 1 && p->step == 1 && p->row == l->ow;
-    int64_t o = (first * columns.least + (first < columns.longer ? first : columns.longer)) * TARE_LANES;
-    for (int64_t t = first; t < end; t++, o += k.vectors * TARE_LANES) {
-        runs r;
-        r.n = 0;
-        k.runs = &r;
-        k.vectors = tare_cut_size(columns, t);
-        const int64_t width = n - o < k.vectors * TARE_LANES ? n - o : k.vectors * TARE_LANES;
-        k.part = width % TARE_LANES;
-        if (!direct || !k.lowered)
-            runs_of(l, p->step, o, width, &r);
-        k.to = direct ? y + o : p->apart;
-        k.to_row = direct ? p->plane : WIDTH;
-        multiply_column(p, &k);
-        if (!direct)
-            put(p, &r, y);
-        if (k.lowered)
-            k.lowered += step ? step : k.vectors * TARE_LANES;
+    columns k = {cut, tare_cut_start(parts, i), tare_cut_start(parts, i + 1), 0, 0};
+    k.from = column_at(cut, k.first);
+    k.to = column_at(cut, k.end);
+    k.to = k.to < n ? k.to : n;
+    return k;
+}
+
+/* Rows of results of some columns, `width` apart, to their places in y. */
+static void put(const convolution *p, const tare_lowered *l, const columns *k, int64_t rows, int64_t width, float *y)
+{
+    int64_t ow = k->from % l->ow, image = k->from / l->ow % l->images, oh = k->from / l->row;
+    const float *from = p->apart;
+    for (int64_t left = k->to - k->from, n; left > 0; left -= n, from += n, ow = 0) {
+        n = l->ow - ow < left ? l->ow - ow : left;
+        float *to = y + oh * p->row + image * p->image + ow * p->step;
+        for (int64_t r = 0; r < rows; r++, to += p->plane)
+            if (p->step == 1)
+                copy_run(from + r * width, to, n);
+            else
+                for (int64_t i = 0; i < n; i++)
+                    to[i * p->step] = from[r * width + i];
+        image = image + 1 < l->images ? image + 1 : 0;
+        oh += image == 0;
     }
 }
 
-/* A group's rows; `y` is where the first row's results begin in the first image. One chain of taps is multiplied row by
- * row, so that results are written in long runs; plain images are packed a few panels at a time for that. */
+/* Panels [channels, WIDTH] of plain images, one for each of some columns, of channels c to `end`. They are read in runs
+ * as long as can be; for one column alone, the next one is fetched meanwhile. */
+static void pack(const convolution *p, const tare_lowered *l, const columns *k, int64_t c, int64_t end, const float *x)
+{
+    const int64_t panel = (end - c) * WIDTH;
+    int64_t t = k->first;
+    for (int64_t o = k->from, n; o < k->to; o += n) {
+        const float *from = x + o / l->ow * p->x_image + o % l->ow + c * l->ow;
+        n = l->ow - o % l->ow;
+        n = n < k->to - o ? n : k->to - o;
+        while (column_at(k->cut, t + 1) <= o)
+            t++;
+        const int64_t at = o - column_at(k->cut, t), head = column_at(k->cut, t + 1) - o; /* in column t */
+        float *to = p->lowered + (t - k->first) * panel + at;
+        for (int64_t i = c; i < end; i++, from += l->ow, to += WIDTH) {
+            copy_run(from, to, head < n ? head : n);
+            for (int64_t line = 0; k->end - k->first == 1 && line < n; line += 16)
+                __builtin_prefetch(from + WIDTH + line);
+            float *next = to - at + panel;
+            for (int64_t j = t + 1, done = head, some; done < n; j++, done += some, next += panel) {
+                some = tare_cut_size(k->cut, j) * TARE_LANES;
+                some = some < n - done ? some : n - done;
+                copy_run(from + done, next, some);
+            }
+        }
+    }
+}
+
+/* Rows of tiles by columns of them; results of row `first` on go to `to`. */
+typedef struct {
+    tare_cut tiles;
+    columns k;
+    const float *a, *bias;
+    int64_t first;
+    float *to;
+    int64_t to_row;
+} product;
+
+/* Tile t by column i, for the block of channels from c on. */
+static inline void multiply_tile(const convolution *p, const tare_lowered *l, const product *q, int64_t t, int64_t i,
+                                 int64_t c)
+{
+    const int64_t row = tare_cut_start(q->tiles, t), rows = tare_cut_size(q->tiles, t), o = column_at(q->k.cut, i);
+    const int64_t end = c + p->block < p->channels ? c + p->block : p->channels;
+    const int64_t vectors = tare_cut_size(q->k.cut, i), left = q->k.to - o;
+    job j = {.n = (end - c) * p->kernel, .a = q->a + row * p->a_row, .a_row = p->a_row, .add = c > 0};
+    j.tap = p->tap + c * p->kernel;
+    j.b = p->lowered + (l->in_place ? (i - q->k.first) * (end - c) * WIDTH : o);
+    j.bias = q->bias && end == p->channels ? q->bias + row : NULL;
+    j.to = q->to + (row - q->first) * q->to_row + o - q->k.from;
+    j.to_row = q->to_row;
+    j.part = left < vectors * TARE_LANES ? left % TARE_LANES : 0;
+    lowered_tiles[rows - 1][vectors - 1][j.part > 0](&j);
+}
+
+/* Row of tiles by row of tiles: its weights are read once and then stay in a first-level cache, what it reads of the
+ * images in a second-level one, and results are written in long runs. */
+static void by_row(const convolution *p, const tare_lowered *l, product q, bool direct, float *y)
+{
+    q.to_row = direct ? p->plane : (q.k.end - q.k.first) * WIDTH;
+    for (int64_t t = 0; t < q.tiles.tiles; t++) {
+        int64_t c = 0;
+        q.first = tare_cut_start(q.tiles, t);
+        q.to = direct ? y + q.first * p->plane + q.k.from : p->apart;
+        do {
+            for (int64_t i = q.k.first; i < q.k.end; i++)
+                multiply_tile(p, l, &q, t, i, c);
+            c += p->block;
+        } while (c < p->channels);
+        if (!direct)
+            put(p, l, &q.k, tare_cut_size(q.tiles, t), q.to_row, y + q.first * p->plane);
+    }
+}
+
+/* A column of plain images, block by block of channels, whose panel is packed just before it is read and stays in a
+ * first-level cache from row to row. */
+static void by_block(const convolution *p, const tare_lowered *l, product q, const float *x, bool direct, float *y)
+{
+    q.to = direct ? y + q.k.from : p->apart;
+    q.to_row = direct ? p->plane : WIDTH;
+    for (int64_t c = 0; c < p->channels; c += p->block) {
+        pack(p, l, &q.k, c, c + p->block < p->channels ? c + p->block : p->channels, x);
+        for (int64_t t = 0; t < q.tiles.tiles; t++)
+            multiply_tile(p, l, &q, t, q.k.first, c);
+    }
+    if (!direct)
+        put(p, l, &q.k, p->rows, q.to_row, y);
+}
+
+/* A group's rows; `y` is where the first row's results begin in the first image. Plain images are packed as many panels
+ * at a time as stay in a second-level cache, or column by column if their channels are more than a block. */
 static void multiply(const convolution *p, const tare_lowered *l, const float *x, int64_t g, float *y)
 {
-    const int64_t n = l->band * l->row;
-    const tare_cut columns = tare_cut_of((n + TARE_LANES - 1) / TARE_LANES, TILE_VECTORS);
-    const bool by_row = l->images == 1 && p->step == 1 && p->row == l->ow && p->block == p->channels;
-    column k = {.tile = 0, .end = p->tiles.tiles, .x = x, .group = g, .lowered = l->in_place ? NULL : p->lowered};
-    if (!by_row) {
-        multiply_columns(p, l, k, columns, 0, columns.tiles, 0, y);
-        return;
-    }
-    const int64_t panel = p->channels * WIDTH, most = l->in_place ? PANELS / (panel + 1) : columns.tiles;
-    for (int64_t first = 0, end; first < columns.tiles; first = end) {
-        end = columns.tiles - first < most ? columns.tiles : first + most;
-        for (int64_t t = first; l->in_place && t < end; t++) {
-            runs r;
-            const int64_t o = (t * columns.least + (t < columns.longer ? t : columns.longer)) * TARE_LANES;
-            const int64_t width = tare_cut_size(columns, t) * TARE_LANES;
-            runs_of(l, 1, o, n - o < width ? n - o : width, &r);
-            pack(p, &r, x, l->w, p->channels, p->lowered + (t - first) * panel);
+    const int64_t n = l->band * l->row, panels = PANELS / (p->channels * WIDTH + 1);
+    const bool blocks = p->block < p->channels && l->in_place;
+    const bool direct = l->images == 1 && p->step == 1 && p->row == l->ow;
+    const tare_cut cut = tare_cut_of((n + TARE_LANES - 1) / TARE_LANES, TILE_VECTORS);
+    const int64_t most = blocks || (l->in_place && panels < 1) ? 1 : l->in_place ? panels : cut.tiles + 1;
+    const tare_cut parts = tare_cut_of(cut.tiles, most);
+    product q = {.tiles = tare_cut_of(p->rows, TILE_ROWS), .a = p->a + g * p->a_group};
+    q.bias = p->bias ? p->bias + g * p->bias_group : NULL;
+    for (int64_t s = 0; s < parts.tiles; s++) {
+        q.k = columns_of(cut, parts, s, n);
+        if (blocks) {
+            by_block(p, l, q, x, direct, y);
+            continue;
         }
-        k.lowered = p->lowered;
-        for (k.tile = 0; k.tile < p->tiles.tiles; k.tile++) {
-            k.end = k.tile + 1;
-            multiply_columns(p, l, k, columns, first, end, l->in_place ? panel : 0, y);
-        }
+        if (l->in_place)
+            pack(p, l, &q.k, 0, p->channels, x);
+        by_row(p, l, q, direct, y);
     }
 }
 
@@ -254,7 +270,7 @@ static void convolve(const convolution *p, tare_conv_span images)
         n = images.end - i < p->joined ? images.end - i : p->joined;
         for (int64_t oh = 0; oh < l.oh; oh += p->band) {
             tare_lowered_size(&l, n, l.oh - oh < p->band ? l.oh - oh : p->band);
-            offsets(p, &l);
+            meet(p, &l);
             for (int64_t g = 0; g < p->groups; g++) {
                 const float *x = p->x + i * p->x_image + g * p->channels * l.h * l.w;
                 if (!l.in_place)
@@ -268,16 +284,16 @@ static void convolve(const convolution *p, tare_conv_span images)
 /* ---- the operators ----------------------------------------------------------------------------------------------*/
 static inline size_t scratch_bytes(const plan *q)
 {
-    return (size_t)(q->lowered + q->strips + q->apart) * sizeof(float) + (size_t)q->taps * sizeof(int64_t);
+    return (size_t)(q->lowered + q->apart) * sizeof(float) + (size_t)q->taps * sizeof(tile_tap);
 }
 
-/* A worker's scratch: the lowered images; strips of weights; rows of results on their way; the taps' offsets. */
+/* A worker's scratch: the lowered images; rows of results on their way; the taps. */
 static inline void scratch_of(convolution *p, const tare_call *c, const plan *q, int worker)
 {
     char *at = (char *)c->ptr[5] + (size_t)worker * scratch_bytes(q);
     p->lowered = (float *)(void *)at;
-    p->apart = p->lowered + q->lowered + q->strips;
-    p->offset = (int64_t *)(void *)(p->apart + q->apart);
+    p->apart = p->lowered + q->lowered;
+    p->tap = (tile_tap *)(void *)(p->apart + q->apart);
 }
 
 /* The piece's part of `size` output channels of a group. */
@@ -301,7 +317,6 @@ int TARE_KERNEL(conv2d_lowered)(const tare_call *c, int piece, int worker)
     p.x = x;
     p.x_image = q->from_image;
     p.a_row = p.channels * p.kernel;
-    p.a_step = 1;
     p.a = w + rows.from * p.a_row;
     p.a_group = v->k / v->groups * p.a_row;
     p.bias = bias ? bias + rows.from : NULL;
@@ -313,9 +328,10 @@ int TARE_KERNEL(conv2d_lowered)(const tare_call *c, int piece, int worker)
     p.row = p.l.ow;
     p.step = 1;
     p.rows = rows.end - rows.from;
-    p.tiles = tare_cut_of(p.rows, TILE_ROWS);
     p.block = block_of(p.channels, p.kernel);
     scratch_of(&p, c, q, worker);
+    for (int64_t i = 0; i < p.channels * p.kernel; i++)
+        p.tap[i].a = i;
     convolve(&p, tare_conv_piece(v, piece / (int)q->across));
     return 0;
 }
@@ -354,27 +370,14 @@ static inline tare_lowered lowered_data(const tare_conv *v, const axis *h, const
     return l;
 }
 
-/* The weights of a phase for channels [rows] of each group: strips [k,r,s,TILE_ROWS], the taps backwards. */
-static void turn(const tare_conv *v, const float *w, const axis *h, const axis *x, tare_conv_span rows, float *strip)
+/* The taps of a phase, backwards, in the weights of input channel 0. */
+static void turn(const tare_conv *v, const axis *h, const axis *x, tile_tap *to)
 {
-    const int64_t c_group = v->c / v->groups, kernel = v->r * v->s;
-    const tare_cut tiles = tare_cut_of(rows.end - rows.from, TILE_ROWS);
-    for (int64_t g = 0; g < v->groups; g++, w += v->k / v->groups * c_group * kernel)
-        for (int64_t t = 0, row = rows.from; t < tiles.tiles; row += tare_cut_size(tiles, t++)) {
-            const int64_t n = tare_cut_size(tiles, t);
-            for (int64_t k = 0; k < v->k / v->groups; k++)
-                for (int64_t r = h->n - 1; r >= 0; r--)
-                    for (int64_t s = x->n - 1; s >= 0; s--, strip += TILE_ROWS) {
-                        const float *from = w + (k * c_group + row) * kernel + (h->first_tap + r * h->step) * v->s +
-                                            x->first_tap + s * x->step;
-                        if (n == TILE_ROWS)
-                            for (int i = 0; i < TILE_ROWS; i++)
-                                strip[i] = from[i * kernel];
-                        else
-                            for (int64_t i = 0; i < n; i++)
-                                strip[i] = from[i * kernel];
-                    }
-        }
+    const int64_t channel = v->c / v->groups * v->r * v->s; /* from output channel to output channel */
+    for (int64_t k = 0; k < v->k / v->groups; k++)
+        for (int64_t r = h->n - 1; r >= 0; r--)
+            for (int64_t s = x->n - 1; s >= 0; s--)
+                to++->a = k * channel + (h->first_tap + r * h->step) * v->s + x->first_tap + s * x->step;
 }
 
 int TARE_KERNEL(conv2d_grad_data_lowered)(const tare_call *c, int piece, int worker)
@@ -400,21 +403,17 @@ int TARE_KERNEL(conv2d_grad_data_lowered)(const tare_call *c, int piece, int wor
         p.x = dy;
         p.x_image = q->from_image;
         p.rows = rows.end - rows.from;
-        p.a_row = 1;
-        p.a_step = TILE_ROWS;
-        p.a_tile = p.channels * p.kernel * TILE_ROWS;
-        p.tiles = tare_cut_of(p.rows, TILE_ROWS);
+        p.a_row = v->r * v->s;
+        p.a = w + rows.from * p.a_row;
+        p.a_group = v->k / v->groups * c_group * p.a_row;
         p.block = block_of(p.channels, p.kernel);
-        p.a_group = p.tiles.tiles * p.a_tile;
         p.plane = size;
         p.y = dx + rows.from * size + a / v->stride_w * v->w + a % v->stride_w;
         p.image = q->to_image;
         p.group = c_group * size;
         scratch_of(&p, c, q, worker);
-        float *strips = p.lowered + q->lowered;
-        p.a = strips;
         if (p.kernel)
-            turn(v, w, &h, &x, rows, strips);
+            turn(v, &h, &x, p.tap);
         convolve(&p, tare_conv_piece(v, piece / (int)q->across));
     }
     return 0;
@@ -423,7 +422,9 @@ int TARE_KERNEL(conv2d_grad_data_lowered)(const tare_call *c, int piece, int wor
 #ifdef TARE_PASS_RECORDS
 
 /* LOWERED_MOST, BAND: floats of joined images, and of a band of one, that stay in a second-level cache. */
-enum { LOWERED_MOST = 400 * 1024, BAND = 192 * 1024, COLUMNS_MOST = 48, PHASES_MOST = 16 };
+enum { LOWERED_MOST = 400 * 1024, BAND = 192 * 1024, PHASES_MOST = 16 };
+/* The largest tile of all instruction sets. */
+enum { ROWS_MOST = 8, COLUMNS_MOST = 48 };
 
 static int64_t round_up(int64_t n, int64_t unit)
 {
@@ -473,11 +474,12 @@ static void plan_convolution(tare_conv *v, plan *q, tare_lowered l, int64_t chan
     const int64_t bands = (l.oh + (band < 1 ? 1 : band) - 1) / (band < 1 ? 1 : band);
     q->band = bands > 1 ? (l.oh + bands - 1) / bands : l.oh > 0 ? l.oh : 1;
     tare_lowered_size(&l, q->joined, q->band);
-    q->lowered = l.in_place ? PANELS : round_up(channels * l.channel, 16);
-    q->apart = q->joined > 1 || !simple ? rows * COLUMNS_MOST : 0;
-    q->taps = round_up(channels * v->r * v->s + 1, 8);
-    q->strips = 0;
-    q->rows = rows;
+    const int64_t panel = channels * COLUMNS_MOST, outputs = round_up(l.band * l.row, COLUMNS_MOST);
+    const bool single = block_of(channels, l.r * l.s) >= channels;
+    q->lowered = !l.in_place ? round_up(channels * l.channel, 16) : panel > PANELS ? panel : PANELS;
+    q->apart = l.in_place && !single ? rows * COLUMNS_MOST : ROWS_MOST * outputs;
+    q->apart = q->joined > 1 || !simple ? q->apart : 0;
+    q->taps = round_up(channels * v->r * v->s + 1, 4);
 }
 
 static plan *prepare(const tare_conv_operands *o, const tare_args *a, tare_work *work)
@@ -526,9 +528,21 @@ void tare__prepare_conv2d_grad_data_lowered(const tare_args *a, const tare_desc_
     *q = most;
     q->from_image = o.y->stride[0];
     q->to_image = out[0]->stride[0];
-    cut(v, q, v->c / v->groups, lowering, (double)(v->k * tare_conv_taps(v)), work);
-    q->strips = v->groups * round_up(q->rows, 8) * (v->k / v->groups) * v->r * v->s;
+    cut(v, q, v->c / v->groups, lowering, 0.02 * (double)(v->k * tare_conv_taps(v)), work);
     work->worker_bytes = scratch_bytes(q);
+}
+
+void tare__conv2d_grad_data_lowered_tile(const tare_call *c, int piece, tare_tile *t)
+{
+    const tare_conv *v = tare_conv_of(c);
+    const plan *q = plan_of(c);
+    const int64_t size = v->h * v->w;
+    tare__conv2d_grad_data_tile(c, piece / (int)q->across, t);
+    if (q->across > 1) { /* there is one group */
+        const tare_conv_span rows = rows_of(q, piece, v->c);
+        t->column = rows.from * size;
+        t->columns = (rows.end - rows.from) * size;
+    }
 }
 
 /* Whether an image is small enough to be lowered row by row, and there is something to multiply by. */

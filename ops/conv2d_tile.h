@@ -1,6 +1,8 @@
 /* conv2d_tile.h - the register tile of the convolutions: rows of broadcast numbers times vectors, both where they lie.
  *
- *     acc[r][v] = sum over i < n of  row[r][i a_step] b_i[v]        b_i at b + offset[i], or at b + i b_step
+ *     acc[r][v] = sum over i < n of  row[r][i a_step] b_i[v]        b_i at b + i b_step
+ *
+ * or, where taps are given, row[r][tap[i].a] times what is at b + tap[i].b.
  *
  * An element is one chain of fused multiply-adds over i, whatever the tile's size and place. Everything is inlined with
  * constant sizes: a tile is a function of its own, made by TARE_CONV_TILES for each size. */
@@ -11,13 +13,24 @@
 
 enum { TILE_VECTORS = 3, TILE_ROWS = TARE_LANES == 16 ? 8 : 4 };
 
+/* Where a tap lies: its number in each row, its vectors. */
+typedef struct {
+    int64_t a, b;
+} tile_tap;
+
 /* Adds to acc. part != 0: the last vector has so many elements, and nothing behind them is read. */
 TARE_ALWAYS_INLINE void tile_add(int rows, int n_vectors, int64_t part, int64_t n, const float *const *row,
-                                 int64_t a_step, const float *b, const int64_t *offset, int64_t b_step,
+                                 int64_t a_step, const float *b, const tile_tap *tap, int64_t b_step,
                                  tare_vf acc[TILE_ROWS][TILE_VECTORS])
 {
-    for (int64_t i = 0, at = 0; i < n; i++, at += a_step) {
-        const float *from = offset ? b + offset[i] : b;
+    int64_t away[TILE_ROWS];
+    TARE_UNROLL
+    for (int r = 1; r < rows; r++) {
+        away[r] = row[r] - row[0];
+        __asm__("" : "+r"(away[r])); /* a register each: known multiples would be added up anew at every tap */
+    }
+    for (int64_t i = 0; i < n; i++) {
+        const float *first = row[0] + (tap ? tap[i].a : i * a_step), *from = tap ? b + tap[i].b : b;
         tare_vf column[TILE_VECTORS];
         TARE_UNROLL
         for (int v = 0; v < n_vectors; v++)
@@ -25,7 +38,7 @@ TARE_ALWAYS_INLINE void tile_add(int rows, int n_vectors, int64_t part, int64_t 
                                                    : tare_load(from + v * TARE_LANES);
         TARE_UNROLL
         for (int r = 0; r < rows; r++) {
-            tare_vf x = tare_broadcast(row[r][at]);
+            tare_vf x = tare_broadcast(r ? first[away[r]] : *first);
             TARE_UNROLL
             for (int v = 0; v < n_vectors; v++)
                 acc[r][v] = gemm_fma(x, column[v], acc[r][v]);
@@ -35,7 +48,7 @@ TARE_ALWAYS_INLINE void tile_add(int rows, int n_vectors, int64_t part, int64_t 
 }
 
 TARE_ALWAYS_INLINE void tile_multiply(int rows, int n_vectors, int64_t part, int64_t n, const float *const *row,
-                                      int64_t a_step, const float *b, const int64_t *offset, int64_t b_step,
+                                      int64_t a_step, const float *b, const tile_tap *tap, int64_t b_step,
                                       tare_vf acc[TILE_ROWS][TILE_VECTORS])
 {
     TARE_UNROLL
@@ -44,7 +57,7 @@ TARE_ALWAYS_INLINE void tile_multiply(int rows, int n_vectors, int64_t part, int
         for (int v = 0; v < n_vectors; v++)
             acc[r][v] = (tare_vf){0};
     }
-    tile_add(rows, n_vectors, part, n, row, a_step, b, offset, b_step, acc);
+    tile_add(rows, n_vectors, part, n, row, a_step, b, tap, b_step, acc);
 }
 
 /* A row of the tile to `to`, added to what is there or not. */

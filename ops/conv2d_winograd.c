@@ -180,9 +180,11 @@ int TARE_KERNEL(conv2d_grad_data_winograd)(const tare_call *c, int piece, int wo
 
 #ifdef TARE_PASS_RECORDS
 
-/* LEAST: channels on each side; BLOCK: floats of V that stay in a second-level cache; TILES_LEAST: in a block all the
- * same, for U goes by once a block; U_MOST: floats of transformed weights. */
-enum { LEAST = 8, BLOCK = 288 * 1024, ONE_BLOCK = 2048 * 1024, TILES_LEAST = 48, U_MOST = 1 << 24 };
+/* LEAST: channels on each side; BLOCK: floats of V that stay in a second-level cache. Where V is more, U is kept and
+ * goes by once a block, which costs little where U is small; else V up to ONE_BLOCK is one block, and larger V goes by
+ * in blocks of TILES_LEAST tiles or more. U_MOST: floats of transformed weights. */
+enum { LEAST = 8, BLOCK = 288 * 1024, ONE_BLOCK = 2048 * 1024, TILES_LEAST = 64 };
+enum { U_SMALL = 512 * 1024, U_MOST = 1 << 24 };
 
 typedef struct {
     double products, data, results, weights;
@@ -270,7 +272,8 @@ static void prepare(const tare_args *a, const tare_conv_operands *o, const tare_
     work->n_pieces = (int32_t)((v->n > 0 ? (v->n + v->images - 1) / v->images : 1) * q->across);
     const int64_t room = BLOCK / (winograd_positions(q) * row), tiles = room > TILES_LEAST ? room : TILES_LEAST;
     const int64_t all = v->images * q->tiles_h;
-    q->kept = all * q->tiles_w * winograd_positions(q) * row > ONE_BLOCK;
+    const bool small = winograd_positions(q) * channels * q->width <= U_SMALL;
+    q->kept = all * q->tiles_w * winograd_positions(q) * row > (small ? BLOCK : ONE_BLOCK);
     q->block = !q->kept ? all : q->tiles_w < tiles ? tiles / (q->tiles_w > 0 ? q->tiles_w : 1) : 1;
     const int64_t run = q->block < q->tiles_h ? q->block : q->tiles_h, most = q->block * q->tiles_w;
     const int64_t read = ((run - 1) * m + m + 2) * x->dim[3] + x->dim[3], written = run * m * y->dim[3];

@@ -4,8 +4,9 @@
  *     dw = G^T S G              p: position in a transformed tile
  *
  * x and dy go by in blocks of tiles, whose products are added to S in their order: an element of S is one chain of
- * fused multiply-adds for each block. A piece is a run of output channels, of all images; or a run of images, whose
- * partial dw are added in the order of the pieces. */
+ * fused multiply-adds for each block. Where there is one block, S is made and
+ * becomes dw by panels of dy's channels and chunks of x's, so that it never leaves a cache. A piece is a run of output
+ * channels, of all images; or a run of images, whose partial dw are added in the order of the pieces. */
 #include "conv2d_winograd.h"
 
 WINOGRAD_SPREAD(winograd_head_2, 2, 4)
@@ -13,38 +14,63 @@ WINOGRAD_SPREAD(winograd_head_4, 4, 6)
 WINOGRAD_GATHER(winograd_weight_2, 4, 3)
 WINOGRAD_GATHER(winograd_weight_4, 6, 3)
 
-/* S, `width` columns, to dw of `k` output channels from `to` on. */
-static void finish(const tare_winograd *q, const float *sum, int64_t c_all, int64_t k, int64_t width, float *stage,
-                   float *to)
+/* CHUNK: channels of x whose S, for a panel of dy's, stays in a second-level cache. */
+enum { CHUNK = 96 };
+
+/* What a block of tiles adds to. */
+typedef struct {
+    const float *v, *w; /* [p,t,c], [p,t,k] */
+    int64_t tiles, c_all, k_all, v_row, width;
+    bool first, last, alone; /* of the blocks */
+    float *sum, *stage, *dw; /* element (k,c,tap) of dw at (k c_all + c) TAPS + tap */
+} part;
+
+/* S of `some` channels of x, `width` of dy, to dw of `k` of these from `to` on. */
+static void finish(const tare_winograd *q, const part *p, int64_t some, int64_t k, int64_t width, float *to)
 {
     winograd_gather *gather = q->m == 4 ? winograd_weight_4_gather : winograd_weight_2_gather;
-    const int64_t apart = winograd_apart(c_all, width);
+    const int64_t apart = winograd_apart(some, width), row = p->c_all * TAPS;
     for (int64_t v = 0; v < k; v += TARE_LANES)
-        for (int64_t c = 0, some; c < c_all; c += some) {
-            some = c_all - c < CHANNELS_TURNED ? c_all - c : CHANNELS_TURNED;
-            for (int64_t i = 0; i < some; i++)
-                gather(sum + (c + i) * width + v, apart, (tare_vf){0}, stage + i * TAPS * TARE_LANES, 3 * TARE_LANES, 3,
-                       3);
-            gemm_turn(stage, TARE_LANES, some * TAPS, winograd_lanes(k - v), 0, to + v * c_all * TAPS + c * TAPS,
-                      c_all * TAPS);
+        for (int64_t c = 0, n; c < some; c += n) {
+            n = some - c < CHANNELS_TURNED ? some - c : CHANNELS_TURNED;
+            for (int64_t i = 0; i < n; i++)
+                gather(p->sum + (c + i) * width + v, apart, (tare_vf){0}, p->stage + i * TAPS * TARE_LANES,
+                       3 * TARE_LANES, 3, 3);
+            gemm_turn(p->stage, TARE_LANES, n * TAPS, winograd_lanes(k - v), 0, to + v * row + c * TAPS, row);
         }
 }
 
-/* S += the products of a block's tiles. */
-static void multiply(const tare_winograd *q, int64_t tiles, int64_t c_all, const float *v, int64_t v_row,
-                     const float *w, int64_t width, bool add, float *sum)
+/* The products of a block's tiles for `some` channels of x from c on and n vectors of dy's from channel k on: added to
+ * S, and made dw after the last block. */
+static void add_chunk(const tare_winograd *q, const part *p, int64_t c, int64_t some, int64_t k, int64_t n)
 {
-    const int64_t v_apart = winograd_apart(tiles, v_row), w_apart = winograd_apart(tiles, width);
-    const tare_cut panels = tare_cut_of(width / TARE_LANES, TILE_VECTORS);
-    job j = {.n = tiles, .a_row = 1, .a_step = v_row, .b_step = width, .to_row = width, .add = add};
+    const int64_t v_apart = winograd_apart(p->tiles, p->v_row), w_apart = winograd_apart(p->tiles, p->width);
+    const int64_t width = n * TARE_LANES, apart = winograd_apart(some, width);
+    const tare_cut panels = tare_cut_of(n, TILE_VECTORS);
+    job j = {.n = p->tiles, .a_row = 1, .a_step = p->v_row, .b_step = p->width, .to_row = width, .add = !p->first};
     for (int64_t i = 0; i < winograd_positions(q); i++) {
-        int64_t k = 0;
-        for (int64_t t = 0, n; t < panels.tiles; t++, k += n * TARE_LANES) {
-            n = tare_cut_size(panels, t);
-            j.a = v + i * v_apart;
-            j.b = w + i * w_apart + k;
-            j.to = sum + i * winograd_apart(c_all, width) + k;
-            winograd_multiply(j, c_all, n);
+        j.a = p->v + i * v_apart + c;
+        j.b = p->w + i * w_apart + k;
+        j.to = p->sum + i * apart;
+        for (int64_t t = 0, vectors; t < panels.tiles; t++, j.b += vectors * TARE_LANES, j.to += vectors * TARE_LANES) {
+            vectors = tare_cut_size(panels, t);
+            winograd_multiply(j, some, vectors);
+        }
+    }
+    if (p->last)
+        finish(q, p, some, p->k_all - k < width ? p->k_all - k : width, width, p->dw + (k * p->c_all + c) * TAPS);
+}
+
+/* A block that is alone needs S for a panel and a chunk at a time; else all of S is there. */
+static void add_block(const tare_winograd *q, const part *p)
+{
+    const int64_t vectors = p->width / TARE_LANES, most = p->alone ? CHUNK : p->c_all;
+    const tare_cut panels = tare_cut_of(vectors, p->alone ? TILE_VECTORS : vectors);
+    for (int64_t t = 0, k = 0, n; t < panels.tiles; t++, k += n * TARE_LANES) {
+        n = tare_cut_size(panels, t);
+        for (int64_t c = 0, some; c < p->c_all; c += some) {
+            some = p->c_all - c < most ? p->c_all - c : most;
+            add_chunk(q, p, c, some, k, n);
         }
     }
 }
@@ -73,24 +99,29 @@ int TARE_KERNEL(conv2d_grad_weight_winograd)(const tare_call *c, int piece, int 
     dy.spread = q->m == 4 ? winograd_head_4_spread : winograd_head_2_spread;
     float *stage = (float *)(void *)((char *)c->ptr[5] + (size_t)worker * winograd_scratch(q));
     float *tiles_x = stage + q->stage, *tiles_dy = tiles_x + q->area[0], *sum = tiles_dy + q->area[1];
-    const int64_t v_row = winograd_row(v->c), width = (n_k + TARE_LANES - 1) / TARE_LANES * TARE_LANES;
+    const int64_t width = (n_k + TARE_LANES - 1) / TARE_LANES * TARE_LANES;
     const tare_cut blocks = winograd_blocks(q, images);
+    part p = {tiles_x, tiles_dy, 0, v->c, n_k, winograd_row(v->c), width, .alone = blocks.tiles == 1};
+    p.sum = sum;
+    p.stage = stage;
+    p.dw = dw + k * v->c * TAPS;
     for (int64_t b = 0, row = 0, n; b < blocks.tiles; b++, row += n) {
         n = tare_cut_size(blocks, b);
         const tare_conv_span rows = {row, row + n};
-        const int64_t tiles = n * q->tiles_w;
-        winograd_read(q, &x, rows, stage, tiles_x, v_row, winograd_apart(tiles, v_row));
-        winograd_read(q, &dy, rows, stage, tiles_dy, width, winograd_apart(tiles, width));
-        multiply(q, tiles, v->c, tiles_x, v_row, tiles_dy, width, b > 0, sum);
+        p.tiles = n * q->tiles_w;
+        p.first = b == 0;
+        p.last = b == blocks.tiles - 1;
+        winograd_read(q, &x, rows, stage, tiles_x, p.v_row, winograd_apart(p.tiles, p.v_row));
+        winograd_read(q, &dy, rows, stage, tiles_dy, width, winograd_apart(p.tiles, width));
+        add_block(q, &p);
     }
-    finish(q, sum, v->c, n_k, width, stage, dw + k * v->c * TAPS);
     return 0;
 }
 
 #ifdef TARE_PASS_RECORDS
 
 /* TILES: in a block; the longer, the less often S goes by. */
-enum { TILES = 128 };
+enum { TILES = 64 };
 
 static void prepare(const tare_args *a, int64_t m, tare_work *work)
 {
@@ -120,7 +151,10 @@ static void prepare(const tare_args *a, int64_t m, tare_work *work)
     q->stage = 16 * (pixels > TAPS * CHANNELS_TURNED ? pixels : TAPS * CHANNELS_TURNED);
     q->area[0] = winograd_positions(q) * winograd_apart(most, winograd_row(v->c)) + 16;
     q->area[1] = winograd_positions(q) * winograd_apart(most, q->width) + 16;
-    q->area[2] = winograd_positions(q) * winograd_apart(v->c, q->width) + 16;
+    const bool alone = v->images * q->tiles_h <= q->block;
+    q->area[2] = winograd_positions(q) *
+                     (alone ? winograd_apart(v->c < CHUNK ? v->c : CHUNK, 48) : winograd_apart(v->c, q->width)) +
+                 16;
     work->worker_bytes = winograd_scratch(q);
 }
 

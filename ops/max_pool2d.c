@@ -111,8 +111,7 @@ static inline __attribute__((always_inline)) void plane_maxima(const int64_t *g,
         for (; next < h.end; ++next) {
             const int64_t slot = next % g[G_RING] * g[G_WIDE];
             for (; copied < g[G_H] && copied < next + AHEAD; ++copied)
-                memcpy(r->padded + copied % AHEAD * g[G_PADDED] + g[G_PAD_W], x + copied * g[G_W],
-                       (size_t)g[G_W] * sizeof *x);
+                copy_row(x + copied * g[G_W], g[G_W], r->padded + copied % AHEAD * g[G_PADDED] + g[G_PAD_W]);
             row_maxima(g, r->padded + next % AHEAD * g[G_PADDED], m, r->best + slot, r->where + slot);
         }
         float *to = y + oh * g[G_OUT_W];

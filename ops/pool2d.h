@@ -37,6 +37,16 @@ static inline span span_of(int64_t o, int64_t stride, int64_t pad, int64_t kerne
     return (span){from > 0 ? from : 0, end < size ? end : size};
 }
 
+/* A row of a plane to scratch. What comes some pages later is asked for: rows are short, and the processor's own
+ * prefetching ends with the page. */
+static inline void copy_row(const float *row, int64_t n, float *to)
+{
+    enum { LINE = 16, LATER = 2048 };
+    for (int64_t j = 0; j < n; j += LINE)
+        __builtin_prefetch(row + j + LATER);
+    memcpy(to, row, (size_t)n * sizeof *to);
+}
+
 /* The attributes, a stride of 0 replaced by the kernel's size. */
 tare_pool_attr tare__pool_attributes(const tare_args *);
 /* A floating [N,C,H,W], or BAD_DTYPE, BAD_SHAPE. */

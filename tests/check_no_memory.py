@@ -27,6 +27,7 @@ LINES = {
     "report": ("report held.jsonl --out r.html", ["r.html"]),
     "charts": ("report held.jsonl --figures charts",
                ["charts/mlp_mnist-b2-t1-memory.pdf", "charts/mlp_mnist-b2-t1-strategies.csv"]),
+    "micro": ("micro relu --operands f32[3,4] --rounds 1 --processes 1 --json o.jsonl --csv o.csv", ["o.jsonl"]),
     "graph": ("graph mlp_mnist --save g.json", ["g.json", "g.safetensors"]),
     "saved": ("predict saved.json --data d --out y.npy", ["y.npy"]),
 }

@@ -1,8 +1,8 @@
 /* test_add_to.c - results that are added as they are made: for every operator that has an adding one, on all its check
- * samples, in every set of kernels and instruction set, the bits of the two nodes; and what may not be joined is not.
- */
+ * samples, in every set of kernels and instruction set, the bits of the two nodes; the same of convolutions' gradients,
+ * fused with the sum; and what may not be joined is not. */
 #include "../bench/derive/case.h"
-#include "../graph/graph_private.h"
+#include "../graph/fused_private.h"
 #include "isa.h"
 #include "spine.h"
 
@@ -60,6 +60,8 @@ static int sample_added(const tare_op *op, const tare_sample *sample, tare_kerne
     must(s.status);
     begin(kernels, isa);
     for (int i = 0; i < s.n_in; ++i) {
+        if (!s.present[i])
+            continue;
         must(tare_value_new(rt, &s.d[i], TARE_MEMORY_INPUT, &in[i]));
         must(tare_value_write(in[i], s.data[i], tare_desc_bytes(&s.d[i])));
     }
@@ -103,6 +105,42 @@ START_TEST(every_adding_operator_gives_the_bits_of_two_nodes)
     ck_assert_int_gt(n_ops, 0);
     ck_assert_int_gt(added[0], 20);
     ck_assert_int_gt(added[1], 10);
+}
+END_TEST
+
+/* A gradient that reaches a plane by several convolutions: all but the first are added where they are made, and need no
+ * bytes of a whole. Strides and kernels of every family that has parts. */
+START_TEST(convolutions_add_to_the_gradient_of_what_they_share)
+{
+    static const int64_t kernels[][3] = {{1, 0, 1}, {3, 1, 1}, {5, 2, 1}, {3, 1, 2}, {3, 0, 1}, {2, 0, 2}};
+    enum { KERNELS = sizeof kernels / sizeof *kernels };
+    for (tare_isa isa = 0; isa <= best_isa(); ++isa) {
+        begin(TARE_KERNELS_NATIVE, isa);
+        tare_value *x = spine_random(rt, 4, (const int64_t[]){16, 24, 14, 14}, 1), *w[KERNELS], *total = NULL;
+        m->recording = true;
+        tare_value *h = tare_tanh(m, (tare_value_want_gradient(x, true), x));
+        for (int i = 0; i < KERNELS; ++i) {
+            w[i] = spine_random(rt, 4, (const int64_t[]){64, 24, kernels[i][0], kernels[i][0]}, (uint64_t)i + 2);
+            const tare_conv2d_attr at = {.stride_h = kernels[i][2],
+                                         .stride_w = kernels[i][2],
+                                         .pad_h = kernels[i][1],
+                                         .pad_w = kernels[i][1],
+                                         .dilation_h = 1,
+                                         .dilation_w = 1,
+                                         .groups = 1};
+            tare_value *const in[] = {h, w[i], NULL};
+            tare_value *y = spine_total(m, tare_tanh(m, tare_apply1(m, &tare_op_conv2d, &at, in, 3)));
+            total = total ? tare_add(m, total, y) : y;
+        }
+        must(m->error);
+        must(m->backward(m, &total, NULL, 1, false));
+        must(tare_graph_output(g, m->gradient(m, x)));
+        ck_assert_int_ge(expect_same("convolutions of one plane"), KERNELS - 2);
+        for (int i = 0; i < KERNELS; ++i)
+            tare_value_drop(w[i]);
+        tare_value_drop(x);
+        end();
+    }
 }
 END_TEST
 
@@ -160,18 +198,34 @@ START_TEST(what_is_read_again_or_is_a_result_is_made_by_itself)
 }
 END_TEST
 
-/* The adding node with other operands than those of the two, or as if another node were gone. */
-START_TEST(the_checker_looks_at_what_is_added)
+/* tanh of y and made, added up, twice; as a plan that adds both as they are made. */
+static tare_plan *plan_of_sums(tare_value *y, tare_value *(*made)(tare_value *y, tare_value *with), tare_value *with)
 {
-    begin(TARE_KERNELS_NATIVE, TARE_ISA_COUNT);
-    tare_value *w = parameter(1), *x = parameter(2), *y = tare_exp(m, x);
     for (int i = 0; i < 2; ++i)
-        y = tare_apply1(m, rt->accumulate, NULL,
-                        (tare_value *const[]){tare_tanh(m, y), tare_matmul(m, y, w, (tare_matmul_attr){0})}, 2);
+        y = tare_apply1(m, rt->accumulate, NULL, (tare_value *const[]){tare_tanh(m, y), made(y, with)}, 2);
     must(tare_graph_output(g, y));
     tare_plan *p;
     must(tare_plan_new(g, NULL, &p));
     ck_assert_int_eq(tare_plan_passes_of(p).added, 2);
+    return p;
+}
+
+static tare_value *product(tare_value *y, tare_value *with)
+{
+    return tare_matmul(m, y, with, (tare_matmul_attr){0});
+}
+
+static tare_value *each(tare_value *y, tare_value *with)
+{
+    return tare_mul(m, y, with);
+}
+
+/* The adding node with other operands than those of the two, or as if another node were gone. */
+START_TEST(the_checker_looks_at_what_is_added)
+{
+    begin(TARE_KERNELS_NATIVE, TARE_ISA_COUNT);
+    tare_value *w = parameter(1), *x = parameter(2);
+    tare_plan *p = plan_of_sums(tare_exp(m, x), product, w);
     int n = 0;
     for (int32_t i = 0; i < p->program->n; ++i) {
         tare_node *node = &p->program->node[i], was = *node;
@@ -201,11 +255,48 @@ START_TEST(the_checker_looks_at_what_is_added)
 }
 END_TEST
 
+/* A fused sum that is said to take over what its product reads, or the product's own place. */
+START_TEST(the_checker_looks_at_what_a_fused_sum_takes_over)
+{
+    begin(TARE_KERNELS_NATIVE, TARE_ISA_COUNT);
+    tare_value *x = parameter(2);
+    tare_plan *p = plan_of_sums(tare_exp(m, x), each, x);
+    int n = 0;
+    for (int32_t i = 0; i < p->program->n; ++i) {
+        const tare_fused *f = tare__fused_of(&p->program->node[i]);
+        if (!f)
+            continue;
+        tare_fused *own = (tare_fused *)f;
+        const tare_fused was = *f;
+        ck_assert_int_gt(f->op.overwrites[0], 0);
+        for (int k = 0; k < f->step[0].n_operands + 2; ++k) {
+            own->op.overwrites[0] = (int8_t)(f->op.n_in + 1 + k);
+            ck_assert_int_eq(tare__plan_check(p), TARE_IMPOSSIBLE);
+            *own = was;
+        }
+        own->step[0].place[0].at = (int16_t)(was.op.overwrites[0] - 1); /* as if it were read twice */
+        ck_assert_int_eq(tare__plan_check(p), TARE_IMPOSSIBLE);
+        *own = was;
+        own->in_place = true;
+        ck_assert_int_eq(tare__plan_check(p), TARE_IMPOSSIBLE);
+        *own = was;
+        ++n;
+    }
+    ck_assert_int_eq(n, 2);
+    must(tare__plan_check(p));
+    tare_plan_free(p);
+    tare_value_drop(x);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("add-to");
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, every_adding_operator_gives_the_bits_of_two_nodes);
+    tcase_add_test(tests, convolutions_add_to_the_gradient_of_what_they_share);
+    tcase_add_test(tests, the_checker_looks_at_what_a_fused_sum_takes_over);
     tcase_add_test(tests, a_weight_used_again_gets_its_gradient_added);
     tcase_add_test(tests, what_is_read_again_or_is_a_result_is_made_by_itself);
     tcase_add_test(tests, the_checker_looks_at_what_is_added);

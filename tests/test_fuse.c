@@ -153,7 +153,7 @@ static void run(tare_graph *g, bool fuse, tare_value *const *x, int n_in, outcom
     tare_instance *instance;
     const tare_node *const *node;
     *o = (outcome){0};
-    must(tare_plan_new(g, &(tare_plan_options){.fuse = fuse}, &p));
+    must(tare_plan_new(g, &(tare_plan_options){.fuse = fuse, .no_add_to = !fuse}, &p));
     must(tare_instance_new(p, &instance));
     o->calls = tare_plan_calls(p, &node);
     o->bytes = tare_plan_size(p);

@@ -1,9 +1,11 @@
-/* test_placement.c - what is joined is made in its place: which joins need no call, and that nothing else changes.
+/* test_placement.c - what is joined is made in its place: which joins need no call, which copy only some of their
+ * inputs, and that nothing else changes.
  *
  * A body is captured forward, or with its gradient, and planned with the pass and without: the calls that the pass
- * saves are the joins that the case says, all results have the same bits, those of the imperative mode too, and the
- * plan takes no more than reference counting. A whole lives as long as the last of its parts, so a plan whose peak is
- * at a join may have to leave it; with `room`, more bytes live elsewhere, and the operands alone decide. */
+ * saves are the joins that the case says, as many of the others as it says copy only so many of their inputs, all
+ * results have the same bits, those of the imperative mode too, and the plan takes no more than reference counting. A
+ * whole lives as long as the last of its parts, so a plan whose peak is at a join may have to leave it; with `room`,
+ * more bytes live elsewhere, and the operands alone decide. */
 #include "../graph/graph_private.h"
 #include "spine.h"
 
@@ -18,6 +20,8 @@ typedef struct {
     int64_t dim[4]; /* of every input */
     int joins;      /* that are not run */
     bool trains;    /* then with the gradient of every input */
+    int partly;     /* joins that are run for some inputs only */
+    int copied;     /* inputs that these copy */
 } placed_case;
 
 enum { ROOM = 1 << 20 };
@@ -73,7 +77,6 @@ static tare_value *products(tare_mode *m, tare_value *const *x)
     return joined(m, 1, 2, part);
 }
 
-/* The outer one stays: what a joining node writes if it must run has no gaps. */
 static tare_value *nested(tare_mode *m, tare_value *const *x)
 {
     tare_value *const inner[] = {tare_relu(m, x[0]), tare_tanh(m, x[1])};
@@ -106,6 +109,56 @@ static tare_value *external(tare_mode *m, tare_value *const *x)
 {
     tare_value *const part[] = {tare_relu(m, x[0]), x[1]};
     return joined(m, 0, 2, part);
+}
+
+/* What the caller gave is copied, wherever it stands and however often. */
+static tare_value *externals(tare_mode *m, tare_value *const *x)
+{
+    tare_value *const part[] = {x[2], tare_relu(m, x[0]), x[1], x[2], tare_tanh(m, x[1])};
+    return tare_sigmoid(m, joined(m, 1, 5, part));
+}
+
+static tare_value *view_beside(tare_mode *m, tare_value *const *x)
+{
+    tare_value *a = tare_relu(m, x[0]);
+    tare_value *const part[] = {tare_slice(m, a, (tare_slice_attr){.axis = 1, .begin = 1, .end = 3, .step = 1}), a,
+                                tare_tanh(m, x[1])};
+    return joined(m, 1, 3, part);
+}
+
+/* One of two parts has no maker that writes rows apart. */
+static tare_value *mean_beside(tare_mode *m, tare_value *const *x)
+{
+    tare_value *const part[] = {tare_mean(m, x[0], (tare_mean_attr){.axes = {1, {1}}, .keep_dims = true}),
+                                tare_relu(m, x[1])};
+    return joined(m, 1, 2, part);
+}
+
+/* Each whole is a part of the next; all have an input that is given. */
+static tare_value *nested_externals(tare_mode *m, tare_value *const *x)
+{
+    tare_value *const inner[] = {tare_relu(m, x[0]), x[1]};
+    tare_value *const middle[] = {x[2], joined(m, 1, 2, inner)};
+    tare_value *const outer[] = {joined(m, 1, 2, middle), x[0], tare_tanh(m, x[1])};
+    return joined(m, 1, 3, outer);
+}
+
+/* A recurrence: what has been read so far, beside the state. */
+static tare_value *recurrence(tare_mode *m, tare_value *const *x)
+{
+    tare_value *state = tare_tanh(m, x[0]);
+    for (int k = 0; k < 3; ++k) {
+        tare_value *const part[] = {x[1], state};
+        tare_value *both = joined(m, 1, 2, part);
+        state = tare_tanh(m, tare_add(m, tare_slice(m, both, (tare_slice_attr){1, 0, x[0]->d.dim[1], 1}), x[2]));
+    }
+    return state;
+}
+
+static tare_value *stacked_externals(tare_mode *m, tare_value *const *x)
+{
+    tare_value *const part[] = {tare_relu(m, x[0]), x[1], tare_relu(m, x[2]), x[1]};
+    return stacked(m, 1, 4, part);
 }
 
 static tare_value *view(tare_mode *m, tare_value *const *x)
@@ -179,32 +232,41 @@ static tare_value *stacked_scalars(tare_mode *m, tare_value *const *x)
 }
 
 static const placed_case cases[] = {
-    {"rows", rows, 2, {9, 9}, 1, false},
-    {"rows, trained", rows, 2, {9, 9}, 1, true},
-    {"columns, one row", last_axis, 2, {1, 21}, 1, false},
-    {"columns", columns, 2, {7, 33}, 1, false},
-    {"columns, trained", columns, 2, {7, 33}, 1, true},
-    {"channels", columns, 4, {3, 5, 4, 4}, 1, true},
-    {"channels, long rows", columns, 4, {3, 17, 32, 32}, 1, true},
-    {"many rows", columns, 2, {3000, 17}, 1, false},
-    {"within rows", last_axis, 3, {2, 3, 4}, 0, true},
-    {"means", products, 2, {4, 4}, 0, true},
-    {"nested", nested, 2, {4, 6}, 1, true},
-    {"nested rows", nested_rows, 2, {4, 6}, 2, true},
-    {"an input twice", twice, 2, {4, 6}, 0, true},
-    {"two joins", two_joins, 2, {4, 6}, 1, false},
-    {"an external", external, 2, {4, 6}, 0, true},
-    {"a view", view, 2, {4, 6}, 0, true},
-    {"a copy", copied, 2, {4, 6}, 1, true},
-    {"a view of a part", viewed, 2, {4, 6}, 0, true},
-    {"a part read again", read_again, 2, {4, 6}, 1, true},
-    {"layers", layers, 2, {6, 6}, 1, true},
-    {"in place", in_place, 2, {4, 6}, 1, true},
-    {"stack", stacked_rows, 2, {5, 5}, 1, true},
-    {"stack of columns", stacked_columns, 2, {5, 7}, 1, true},
-    {"stack of numbers", stacked_numbers, 2, {5, 7}, 0, true},
-    {"stack of scalars", stacked_scalars, 1, {5}, 1, true},
-    {"nothing", columns, 2, {0, 4}, 0, true},
+    {"rows", rows, 2, {9, 9}, 1, false, 0, 0},
+    {"rows, trained", rows, 2, {9, 9}, 1, true, 0, 0},
+    {"columns, one row", last_axis, 2, {1, 21}, 1, false, 0, 0},
+    {"columns", columns, 2, {7, 33}, 1, false, 0, 0},
+    {"columns, trained", columns, 2, {7, 33}, 1, true, 0, 0},
+    {"channels", columns, 4, {3, 5, 4, 4}, 1, true, 0, 0},
+    {"channels, long rows", columns, 4, {3, 17, 32, 32}, 1, true, 0, 0},
+    {"many rows", columns, 2, {3000, 17}, 1, false, 0, 0},
+    {"within rows", last_axis, 3, {2, 3, 4}, 0, true, 0, 0},
+    {"means", products, 2, {4, 4}, 0, true, 0, 0},
+    {"a mean", mean_beside, 2, {4, 4}, 0, true, 1, 1},
+    {"nested", nested, 2, {4, 6}, 2, true, 0, 0},
+    {"nested rows", nested_rows, 2, {4, 6}, 2, true, 0, 0},
+    {"an input twice", twice, 2, {4, 6}, 0, true, 1, 1},
+    {"two joins", two_joins, 2, {4, 6}, 1, false, 0, 0},
+    {"an external", external, 2, {4, 6}, 0, true, 1, 1},
+    {"externals", externals, 2, {4, 6}, 0, true, 1, 3},
+    {"externals, channels", externals, 4, {3, 5, 4, 4}, 0, true, 1, 3},
+    {"externals, many rows", externals, 2, {3000, 17}, 0, true, 1, 3},
+    {"nested externals", nested_externals, 2, {4, 6}, 0, true, 3, 3},
+    {"nested externals, channels", nested_externals, 4, {3, 5, 7, 9}, 0, true, 3, 3},
+    {"a recurrence", recurrence, 2, {4, 6}, 0, true, 3, 3},
+    {"stack with externals", stacked_externals, 2, {5, 7}, 0, true, 1, 2},
+    {"a view", view, 2, {4, 6}, 0, true, 0, 0},
+    {"a view beside its base", view_beside, 2, {4, 6}, 0, true, 1, 2},
+    {"a copy", copied, 2, {4, 6}, 1, true, 0, 0},
+    {"a view of a part", viewed, 2, {4, 6}, 0, true, 1, 1},
+    {"a part read again", read_again, 2, {4, 6}, 1, true, 0, 0},
+    {"layers", layers, 2, {6, 6}, 1, true, 0, 0},
+    {"in place", in_place, 2, {4, 6}, 1, true, 0, 0},
+    {"stack", stacked_rows, 2, {5, 5}, 1, true, 0, 0},
+    {"stack of columns", stacked_columns, 2, {5, 7}, 1, true, 0, 0},
+    {"stack of numbers", stacked_numbers, 2, {5, 7}, 0, true, 0, 0},
+    {"stack of scalars", stacked_scalars, 1, {5}, 1, true, 0, 0},
+    {"nothing", columns, 2, {0, 4}, 0, true, 0, 0},
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 
@@ -212,6 +274,7 @@ enum { N_CASES = sizeof cases / sizeof *cases };
  * --------------------------------------------------------------------------------------------------*/
 typedef struct {
     int calls, joins;
+    tare_plan_passes passes;
     tare_plan_bytes bytes;
     int n;
     void *data[1 + MOST_IN];
@@ -297,6 +360,7 @@ static void run_later(const placed_case *c, tare_value **x, tare_value *room, co
     o->calls = tare_plan_calls(p, &node);
     for (int k = 0; k < o->calls; ++k)
         o->joins += node[k]->op->join != NULL;
+    o->passes = tare_plan_passes_of(p);
     o->bytes = tare_plan_size(p);
     for (int i = 0; i < MOST_IN; ++i)
         must(tare_instance_bind(run, i, x[i]));
@@ -342,6 +406,10 @@ START_TEST(only_the_joins_go)
         ck_assert_msg(joins == c->joins || (!has_room && joins == 0), "%s, %d: %d joins are not run", c->name, k,
                       joins);
         ck_assert_msg(off.calls - on.calls == joins, "%s, %d: %d calls less", c->name, k, off.calls - on.calls);
+        const tare_plan_passes did = on.passes;
+        ck_assert_msg((did.partly == c->partly && did.copied == c->copied) ||
+                          (!has_room && did.partly + did.copied == 0),
+                      "%s, %d: %d joins copy %d inputs", c->name, k, did.partly, did.copied);
         ck_assert_msg(on.bytes.lower_bound <= on.bytes.refcount, "%s, %d: %lld bytes, %lld with reference counting",
                       c->name, k, (long long)on.bytes.lower_bound, (long long)on.bytes.refcount);
         ck_assert_int_eq(on.bytes.refcount, off.bytes.refcount);

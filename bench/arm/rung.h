@@ -49,7 +49,7 @@
     X(CSE, "cse", true, "on off", "pass: what an earlier node has made is not made again")                             \
     X(FOLDING, "folding", true, "on off", "pass: what is the same at every run is computed once, with the plan")       \
     X(ADD_TO, "add-to", true, "on off",                                                                                \
-      "pass: a product is added to a sum as it is made, where that gives the same bits")                               \
+      "pass: what is only added to a sum is added as it is made, where that gives the same bits")                      \
     X(IN_PLACE, "in-place", true, "on off", "pass: a result takes over the storage of an input")                       \
     X(PLACEMENT, "placement", true, "on off", "pass: what is joined is made in its place, nothing is copied")          \
     X(ORDER, "order", true, "program eager-update least-peak best",                                                    \

@@ -12,7 +12,7 @@
 
 /* Whether the JSON library has been without memory: it leaves out what it cannot make, and a record that lacks
  * something must not be written. Its allocator is one a process, so this is one a process too. */
-static bool json_starved;
+static bool json_starved, json_needed;
 
 static void *json_take(size_t bytes)
 {
@@ -21,9 +21,21 @@ static void *json_take(size_t bytes)
     return block;
 }
 
+static void *json_need(size_t bytes)
+{
+    return tare__more(NULL, bytes, 1);
+}
+
+void tare__journal_need_json(void)
+{
+    json_needed = true;
+    json_set_alloc_funcs(json_need, free);
+}
+
 void tare__journal_watch_json(void)
 {
-    json_set_alloc_funcs(json_take, free);
+    if (!json_needed)
+        json_set_alloc_funcs(json_take, free);
 }
 
 void tare__journal_leave(tare__journal *j)

@@ -27,6 +27,8 @@ int tare__journal_resume(tare__journal *, const tare__line *, const char *path, 
                          json_t **lines);
 /* From here on the JSON library's want of memory is noticed: no record that lacks something is written. */
 void tare__journal_watch_json(void);
+/* From here on it ends the command, which says so: for what is read and made of JSON all the way. */
+void tare__journal_need_json(void);
 /* Writes the record as one line and takes it over. */
 void tare__journal_put(tare__journal *, json_t *record);
 /* Gives up and leaves FILE.part as it is; fine on a closed journal. */

@@ -138,6 +138,15 @@ static void print_all(const tare__micro *m, const json_t *records)
                m->points.points.n);
 }
 
+static int nothing_measured(const tare__micro *m)
+{
+    for (int i = 0; i < m->points.points.n; ++i)
+        if (tare__micro_failure(m, i))
+            return tare__failed(m->line, "nothing was measured: %s: %s", m->points.points.point[i].name,
+                                tare__micro_failure(m, i));
+    return tare__failed(m->line, "nothing was measured");
+}
+
 /* All that was measured, in every form that was asked for. An exit code. */
 static int put_results(tare__micro *m, tare__journal *journal)
 {
@@ -147,7 +156,7 @@ static int put_results(tare__micro *m, tare__journal *journal)
     json_t *run = tare__run_record(line, net ? a->label : "operators", net ? a->batch : 1,
                                    a->setting.level[TARE__THREADS], (int64_t)a->task.seed, m->order_seed);
     json_t *records = tare__micro_records(m, run);
-    int code = json_array_size(records) ? TARE__RAN : tare__failed(line, "nothing was measured");
+    int code = json_array_size(records) ? TARE__RAN : nothing_measured(m);
     if (!code)
         print_all(m, records);
     size_t i;
@@ -165,6 +174,7 @@ int tare__micro_run(const tare__line *line)
 {
     tare__micro m;
     tare__journal journal = {0};
+    tare__journal_need_json();
     const char *json = tare__text(line, "json"), *csv = tare__text(line, "csv");
     int code = csv && !json ? tare__usage(line, "--csv is made of the records of --json FILE") : TARE__RAN;
     if (code)

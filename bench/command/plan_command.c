@@ -217,10 +217,10 @@ static int verify_file(const tare__line *line, const char *path)
 static void print_passes(tare_plan_passes n)
 {
     char text[TARE__FIGURE];
-    printf("  nodes: %d dead, %d merged (cse), %d folded (%s of constants), %d joined in place, %d added to, %d "
-           "repeated\n",
-           n.dead, n.merged, n.folded, tare__figure_bytes((double)n.constant_bytes, text), n.joined, n.added,
-           n.repeated);
+    printf("  nodes: %d dead, %d merged (cse), %d folded (%s of constants), %d joined in place, %d in part (%d inputs "
+           "copied), %d added to, %d repeated\n",
+           n.dead, n.merged, n.folded, tare__figure_bytes((double)n.constant_bytes, text), n.joined, n.partly, n.copied,
+           n.added, n.repeated);
 }
 
 /* The packers asked for, side by side on a net's blocks. */

@@ -118,12 +118,6 @@ static int show(const tare__line *line, gathered *g)
     return code;
 }
 
-/* The JSON library leaves out what it has no memory for: a page that lacks something would be wrong. */
-static void *json_take(size_t bytes)
-{
-    return tare__more(NULL, bytes, 1);
-}
-
 /* The charts there are, as docs/METHOD.md has them. */
 static int print_charts(void)
 {
@@ -144,7 +138,7 @@ int tare__report_run(const tare__line *line)
         return tare__usage(line, "a file of records is needed");
     if (!tare__given(line, "out") && !folder && !tare__given(line, "figures"))
         return tare__usage(line, "--out FILE, --figures DIR or --csv DIR is wanted");
-    json_set_alloc_funcs(json_take, free);
+    tare__journal_need_json(); /* a page that lacks something would be wrong */
     int code = tare__by_machine(line);
     if (!code && folder)
         code = tare__csv_write(line, line->word, line->n_words, tare__given(line, "partial"), folder);

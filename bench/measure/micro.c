@@ -31,6 +31,8 @@ int tare__micro_read(const tare__line *line, tare__micro *m)
         code = tare__integer(line, "order-seed", 0, INT64_MAX, &m->order_seed);
     if (!code)
         code = tare__micro_points_read(line, &m->points);
+    if (code)
+        return code;
     m->rates = json_array();
     m->said = tare__take((size_t)m->points.points.n + 1, sizeof *m->said);
     for (int i = 0; i < m->points.points.n; ++i)

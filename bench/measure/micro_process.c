@@ -12,6 +12,7 @@
 
 #include "../../core/random.h"
 #include "../base/clock.h"
+#include "../base/journal.h"
 #include "measure.h"
 #include "micro.h"
 
@@ -239,6 +240,7 @@ static void run_rounds(session *s)
 int tare__micro_process_run(const tare__line *line)
 {
     session s = {.line = line, .variants = tare__given(line, "variants"), .begin_ns = tare__clock_ns()};
+    tare__journal_need_json();
     json_t *request = json_loadf(stdin, 0, NULL);
     s.process = (int)tare__field(request, "process");
     s.rounds = tare__field(request, "rounds");
