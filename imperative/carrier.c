@@ -67,6 +67,14 @@ static inline __attribute__((always_inline)) tare_status carry(tare_mode *m, con
                                                                uint32_t absent, const int how, const int traced)
 {
     tare_carrier *c = of(m);
+    _Alignas(16) char parsed[TARE__ATTRIBUTE_BYTES];
+    if ((how & TARE_CARRY_NAMED) && tare__imperative_named(m, op)) {
+        const tare_op *found = tare__imperative_find(m, op, attr, parsed);
+        if (!found)
+            return tare__dispatch_failed(m, op, attr, out, m->error);
+        attr = attr ? parsed : NULL;
+        op = found;
+    }
     /* copies that dispatch will put before this node come first in the program */
     const tare_node *node = c->carried.program->node;
     int32_t at = c->cursor;
@@ -84,18 +92,17 @@ static inline __attribute__((always_inline)) tare_status carry(tare_mode *m, con
     return status;
 }
 
-/* By combination without NAMED, which is the mode's own look-up before them. */
 #define COMBINATION(n)                                                                                                 \
     static tare_status apply_##n(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,   \
                                  tare_value **out, uint32_t absent)                                                    \
     {                                                                                                                  \
-        return carry(m, op, attr, in, n_in, out, absent, n * (TARE_CARRY_NAMED << 1), 0);                              \
+        return carry(m, op, attr, in, n_in, out, absent, n, 0);                                                        \
     }
 #define ENTRY(n)    [n] = apply_##n,
 #define EIGHT(X, n) X(n##0) X(n##1) X(n##2) X(n##3) X(n##4) X(n##5) X(n##6) X(n##7)
-#define ALL(X)      EIGHT(X, 00) EIGHT(X, 01) EIGHT(X, 02) EIGHT(X, 03)
+#define ALL(X)      EIGHT(X, 00) EIGHT(X, 01) EIGHT(X, 02) EIGHT(X, 03) EIGHT(X, 04) EIGHT(X, 05) EIGHT(X, 06) EIGHT(X, 07)
 ALL(COMBINATION)
-static tare__apply_function *const apply_of[TARE_CARRY_COMBINATIONS / 2] = {ALL(ENTRY)};
+static tare__apply_function *const apply_of[TARE_CARRY_COMBINATIONS] = {ALL(ENTRY)};
 
 /* Traced, what is switched off is a test: these are not timed. */
 static tare_status apply_traced(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
@@ -104,17 +111,22 @@ static tare_status apply_traced(tare_mode *m, const tare_op *op, const void *att
     return carry(m, op, attr, in, n_in, out, absent, of(m)->combination, TARE_DISPATCH_TRACED);
 }
 
+static tare_status gradient_traced(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
+                                   tare_value **out, uint32_t absent)
+{
+    return carry(m, op, attr, in, n_in, out, absent, of(m)->combination & ~TARE_CARRY_NAMED, TARE_DISPATCH_TRACED);
+}
+
 /* ---- a step --------------------------------------------------------------------------------------------------*/
 
 static void install(tare_mode *m)
 {
     tare_carrier *c = of(m);
-    tare__imperative *im = (tare__imperative *)m;
+    bool traced = m->runtime->trace.event;
     if (!m->capturing)
         return;
-    im->direct = im->found =
-        m->runtime->trace.event ? apply_traced : apply_of[c->combination / (TARE_CARRY_NAMED << 1)];
-    m->apply = c->combination & TARE_CARRY_NAMED ? tare__imperative_by_name : im->direct;
+    m->apply = traced ? apply_traced : apply_of[c->combination];
+    ((tare__imperative *)m)->direct = traced ? gradient_traced : apply_of[c->combination & ~TARE_CARRY_NAMED];
 }
 
 /* A function captured apart is run node by node too, as it was traced into the program. */

@@ -1,5 +1,5 @@
 /* carrier.h - the six mechanisms that lie between imperative and static, each switched alone: one body of apply,
- * compiled for all 32 combinations of five; the look-up is the mode's own, before it.
+ * compiled for all 64 combinations.
  *
  * What carries a step is always the same: the net's function calls apply, operator by operator, and a cursor goes along
  * in the program that was captured of that step. Each mechanism is then either at work for every operator or replaced

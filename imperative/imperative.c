@@ -74,13 +74,9 @@ static tare_status apply_traced(tare_mode *m, const tare_op *op, const void *att
     return apply_told(m, op, attr, in, n_in, out, absent);
 }
 
-enum { ATTRIBUTE_TEXT = 512, ATTRIBUTE_BYTES = 512 };
-
-/* What a language binding does for a call: attributes formatted as text, the operator found by its name, the text
- * parsed into `parsed`. NULL: m->error says why. */
-static const tare_op *find(tare_mode *m, const tare_op *op, const void *attr, void *parsed)
+const tare_op *tare__imperative_find(tare_mode *m, const tare_op *op, const void *attr, void *parsed)
 {
-    char text[ATTRIBUTE_TEXT];
+    char text[TARE__ATTRIBUTE_TEXT];
     tare_runtime *rt = m->runtime;
     tell(m, TARE_EVENT_CALL, op, m->path);
     tare_attr_print(op->attrs, op->n_attrs, attr, text, sizeof text);
@@ -96,13 +92,13 @@ static const tare_op *find(tare_mode *m, const tare_op *op, const void *attr, vo
     return m->error ? NULL : found;
 }
 
-tare_status tare__imperative_by_name(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
-                                     tare_value **out, uint32_t absent)
+static tare_status apply_by_name(tare_mode *m, const tare_op *op, const void *attr, tare_value *const *in, int n_in,
+                                 tare_value **out, uint32_t absent)
 {
-    _Alignas(16) char parsed[ATTRIBUTE_BYTES];
-    if (m->error || op->execute || op->attr_bytes > ATTRIBUTE_BYTES)
+    _Alignas(16) char parsed[TARE__ATTRIBUTE_BYTES];
+    if (!tare__imperative_named(m, op))
         return of(m)->direct(m, op, attr, in, n_in, out, absent);
-    const tare_op *found = find(m, op, attr, parsed);
+    const tare_op *found = tare__imperative_find(m, op, attr, parsed);
     if (!found)
         return tare__dispatch_failed(m, op, attr, out, m->error);
     return of(m)->found(m, found, attr ? parsed : NULL, in, n_in, out, absent);
@@ -124,7 +120,7 @@ void tare_imperative_retrace(tare_mode *m)
     im->direct = traced ? apply_traced : apply;
     im->found = traced ? apply_told : apply;
     m->scope_end = traced ? scope_end_traced : scope_end;
-    m->apply = im->by_name ? tare__imperative_by_name : im->direct;
+    m->apply = im->by_name ? apply_by_name : im->direct;
     if (im->carry)
         im->carry(m);
 }

@@ -47,8 +47,16 @@ static inline bool tare__imperative_own(tare_mode *m, tare_value *v)
     return true;
 }
 
-/* apply with a look-up by name before it: `found` gets the operator that has the name and attributes parsed from their
- * text; what has neither is given to `direct`. */
-tare__apply_function tare__imperative_by_name;
+enum { TARE__ATTRIBUTE_TEXT = 512, TARE__ATTRIBUTE_BYTES = 512 };
+
+/* Whether the operator is one that a look-up by name can find and whose attributes there is room for. */
+static inline bool tare__imperative_named(const tare_mode *m, const tare_op *op)
+{
+    return !m->error && !op->execute && op->attr_bytes <= TARE__ATTRIBUTE_BYTES;
+}
+
+/* What a language binding does for a call: attributes formatted as text, the operator found by its name, the text
+ * parsed into `parsed`. NULL: m->error says why. */
+const tare_op *tare__imperative_find(tare_mode *, const tare_op *, const void *attr, void *parsed);
 
 #endif
