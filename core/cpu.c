@@ -1,6 +1,7 @@
 /* cpu.c - the CPU as a device: synchronous, host visible, memory from the one allocator, pieces to the runtime's
  * workers where it has any. */
 #include <string.h>
+#include <sys/mman.h>
 
 #include "runtime.h"
 #include "runtime_private.h"
@@ -11,9 +12,28 @@ typedef struct {
     tare_threads *threads; /* NULL: the calling thread alone */
 } cpu;
 
+/* Large blocks may lie in huge pages: big nets go through hundreds of MiB a step, and misses of the translation buffer
+ * were 2 to 6 % of alexnet's. Advice alone: where the system gives none, nothing is lost. */
+static void advise(void *block, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    enum { HUGE = 2 << 20 };
+    char *first = (char *)block + (HUGE - (uintptr_t)block % HUGE) % HUGE, *end = (char *)block + bytes;
+    if (end > first && end - first >= HUGE)
+        (void)madvise(first, (size_t)(end - first) / HUGE * HUGE, MADV_HUGEPAGE);
+#else
+    (void)block;
+    (void)bytes;
+#endif
+}
+
 static void *cpu_alloc(tare_device *d, tare_memory_category category, size_t bytes)
 {
-    return tare_memory_take(&d->runtime->memory, category, bytes);
+    enum { LARGE = 4 << 20 };
+    void *block = tare_memory_take(&d->runtime->memory, category, bytes);
+    if (block && bytes >= LARGE)
+        advise(block, bytes);
+    return block;
 }
 
 static void cpu_free(tare_device *d, tare_memory_category category, void *block, size_t bytes)

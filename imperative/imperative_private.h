@@ -1,5 +1,5 @@
 /* imperative_private.h - the imperative mode from within, for those that put a body of their own in the place of apply
- * (carrier.c): its list of handles, and the look-up by name.
+ * (bench/carrier.c): its list of handles, and the look-up by name.
  *
  * Every value made in a scope has its handle in one list; a scope is a mark in it. */
 #ifndef TARE_IMPERATIVE_IMPERATIVE_PRIVATE_H
