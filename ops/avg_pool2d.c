@@ -275,7 +275,7 @@ static inline void gather_plane(const int64_t *g, const rows *r, const float *dy
     }
 }
 
-static inline void quarter_planes(const int64_t *g, const float *dy, float *dx)
+static inline void quarter_plane(const int64_t *g, const float *dy, float *dx)
 {
     for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh)
         quarter_rows(g, dy + oh * g[G_OUT_W], dx + 2 * oh * g[G_W]);
@@ -293,7 +293,7 @@ int TARE_KERNEL(avg_pool2d_grad)(const tare_call *c, int piece, int worker)
         if (g[G_RING])
             gather_plane(g, &r, dy, dx);
         else if (g[G_QUARTERS])
-            quarter_planes(g, dy, dx);
+            quarter_plane(g, dy, dx);
         else
             spread(g, dy, dx);
     }

@@ -75,7 +75,7 @@ TARE_ALWAYS_INLINE void lowered_tile(int rows, int n_vectors, int64_t part, cons
         for (int v = 0; v < n_vectors; v++)
             __builtin_prefetch(j->to + r * j->to_row + v * TARE_LANES, 1);
     }
-    if (!j->tap)
+    if (!j->tap) /* weights are always read by taps here: the multiply keeps one way of reading them, not two */
         __builtin_unreachable();
     tile_multiply(rows, n_vectors, part, j->n, row, 0, j->b, j->tap, 0, acc);
     TARE_UNROLL
