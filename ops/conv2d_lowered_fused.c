@@ -48,6 +48,7 @@ typedef struct {
     int64_t bias_group;
     float *y;
     int64_t image, group, plane, row, step; /* of y */
+    int64_t wide, line;                     /* results in a row, elements of y in one */
     int64_t left; /* of a plane of y, from the band on, is zero but for the results; 0: others write the rest of it */
     int64_t rows, block; /* block: channels of a chain */
     float *lowered, *apart, *strip;
@@ -107,33 +108,33 @@ static void meet(const convolution *p, const tare_lowered *l)
         to->b = l->in_place && t % p->block == 0 ? 0 : to[-p->kernel].b + channel;
 }
 
-/* Rows of results of some columns, `width` apart, to their places in y. */
+/* Rows of results of some columns, `width` apart, to their places in y, with the zeros around them. */
 static void put(const convolution *p, const tare_lowered *l, const tare_columns *k, int64_t rows, int64_t width,
                 float *y)
 {
-    int64_t ow = k->from % l->ow, image = k->from / l->ow % l->images, oh = k->from / l->row;
+    int64_t o = k->from % l->ow, image = k->from / l->ow % l->images, oh = k->from / l->row;
     const float *from = p->apart;
-    for (int64_t left = k->to - k->from, n; left > 0; left -= n, from += n, ow = 0) {
-        n = l->ow - ow < left ? l->ow - ow : left;
-        float *to = y + oh * p->row + image * p->image + ow * p->step;
-        for (int64_t r = 0; r < rows; r++, to += p->plane)
+    for (int64_t left = k->to - k->from, n; left > 0; left -= n, from += n) {
+        const int64_t ow = o % p->wide, at = (oh + o / p->wide) * p->row;
+        const int64_t zeros = !p->left ? 0 : p->row < p->left - at ? p->row : p->left - at; /* of whole rows */
+        n = p->wide - ow < left ? p->wide - ow : left;
+        float *to = y + at + image * p->image + ow * p->step;
+        for (int64_t r = 0; r < rows; r++, to += p->plane) {
+            for (int64_t i = 0; i < zeros; i += p->line)
+                tare_lowered_zero(to + i, ow + n < p->wide ? n * p->step : p->line - ow * p->step);
             if (p->step == 1)
                 tare_lowered_copy(from + r * width, to, n);
             else
                 for (int64_t i = 0; i < n; i++)
                     to[i * p->step] = from[r * width + i];
+        }
+        o += n;
+        if (o < l->ow)
+            continue;
+        o = 0;
         image = image + 1 < l->images ? image + 1 : 0;
         oh += image == 0;
     }
-}
-
-/* Zeros where a band's results will be put, just before, and around them. */
-static void clear(const convolution *p, const tare_lowered *l, int64_t rows, float *y)
-{
-    const int64_t n = l->band * p->row < p->left ? l->band * p->row : p->left;
-    for (int64_t i = 0; i < l->images; i++)
-        for (int64_t r = 0; r < rows; r++)
-            tare_lowered_zero(y + i * p->image + r * p->plane, n);
 }
 
 /* Panels [channels, WIDTH] of plain images, one for each of some columns, of channels c to `end`. They are read in runs
@@ -237,8 +238,6 @@ static void by_row(const convolution *p, const tare_lowered *l, product q, bool 
             multiply_rows(p, l, &q, t, end, c);
             c += p->block;
         } while (c < p->channels);
-        if (p->left)
-            clear(p, l, tare_cut_start(q.tiles, end) - q.first, y + q.first * p->plane);
         if (!direct)
             put(p, l, &q.k, tare_cut_start(q.tiles, end) - q.first, q.to_row, y + q.first * p->plane);
     }
@@ -264,7 +263,7 @@ static void multiply(const convolution *p, const tare_lowered *l, const float *x
 {
     const int64_t n = l->band * l->row, panels = PANELS / (p->channels * WIDTH + 1);
     const bool blocks = p->block < p->channels && l->in_place;
-    const bool direct = l->images == 1 && p->step == 1 && p->row == l->ow;
+    const bool direct = l->images == 1 && p->step == 1 && p->row == l->ow && !p->left;
     const tare_cut cut = tare_cut_of((n + TARE_LANES - 1) / TARE_LANES, TILE_VECTORS);
     const int64_t most = blocks ? p->columns : !l->in_place ? cut.tiles + 1 : panels < 1 ? 1 : panels;
     const tare_cut parts = tare_cut_of(cut.tiles, most);
@@ -351,7 +350,7 @@ int TARE_KERNEL(conv2d_lowered)(const tare_call *c, int piece, int worker)
     p.y = y + rows.from * p.plane;
     p.image = q->to_image;
     p.group = v->k / v->groups * p.plane;
-    p.row = p.l.ow;
+    p.row = p.wide = p.l.ow;
     p.step = 1;
     p.rows = rows.end - rows.from;
     p.block = block_of(p.channels, p.kernel);
@@ -362,6 +361,14 @@ int TARE_KERNEL(conv2d_lowered)(const tare_call *c, int piece, int worker)
     return 0;
 }
 
+/* How many phases have taps to be computed. A kernel of one tap that is not moved has it in the first one; the others
+ * are zeros, put around its results. */
+static inline int64_t phases_of(const tare_conv *v)
+{
+    const int64_t phases = v->stride_h * v->stride_w;
+    return v->r * v->s == 1 && !v->pad_h && !v->pad_w ? 1 : phases;
+}
+
 /* The taps of a phase, backwards: their places in the weights of input channel 0, and in the strip of their block. */
 static void turn(const tare_conv *v, const tare_lowered_axis *h, const tare_lowered_axis *x, const convolution *p)
 {
@@ -370,11 +377,10 @@ static void turn(const tare_conv *v, const tare_lowered_axis *h, const tare_lowe
     for (int64_t k = 0; k < p->channels; k++)
         for (int64_t r = h->n - 1; r >= 0; r--)
             for (int64_t s = x->n - 1; s >= 0; s--, i++) {
-                p->tap[i].a = k * channel + (h->first_tap + r * h->step) * v->s + x->first_tap + s * x->step;
-                if (p->place) {
-                    p->place[i] = p->tap[i].a;
-                    p->tap[i].a = i % p->block * STRIP;
-                }
+                const int64_t at = k * channel + (h->first_tap + r * h->step) * v->s + x->first_tap + s * x->step;
+                p->tap[i].a = p->place ? i % p->block * STRIP : at;
+                if (p->place)
+                    p->place[i] = at;
             }
 }
 
@@ -386,8 +392,7 @@ int TARE_KERNEL(conv2d_grad_data_lowered)(const tare_call *c, int piece, int wor
     const tare_conv_span rows = rows_of(q, piece, c_group);
     const float *dy = c->ptr[0], *w = c->ptr[1]; /* [N,K,OH,OW], [K,C/G,R,S] */
     float *dx = c->ptr[3];                       /* [N,C,H,W] */
-    const bool one = v->r * v->s == 1 && !v->pad_h && !v->pad_w && v->stride_h * v->stride_w > 1; /* phase has taps */
-    for (int64_t a = 0; a < (one ? 1 : v->stride_h * v->stride_w); a++) {
+    for (int64_t a = 0; a < phases_of(v); a++) {
         const tare_lowered_axis h =
             tare_lowered_axis_of(a / v->stride_w, v->h, v->r, v->stride_h, v->pad_h, v->dilation_h);
         const tare_lowered_axis x =
@@ -399,10 +404,12 @@ int TARE_KERNEL(conv2d_grad_data_lowered)(const tare_call *c, int piece, int wor
         p.channels = p.kernel ? v->k / v->groups : 0;
         p.row = v->stride_h * v->w;
         p.step = v->stride_w;
-        p.left = one ? size : 0;
-        if (p.step == 1 && v->stride_h == 1)
+        p.left = phases_of(v) < v->stride_h * v->stride_w ? size : 0;
+        p.line = v->w;
+        if (phases_of(v) == 1)
             tare_lowered_plain(&p.l);
-        if (p.l.oh == 1 && !one)
+        p.wide = p.left ? x.outputs : p.l.ow;
+        if (p.l.oh == 1 && !p.left)
             p.row = p.l.ow;
         p.x = dy;
         p.x_image = q->from_image;
@@ -424,8 +431,9 @@ int TARE_KERNEL(conv2d_grad_data_lowered)(const tare_call *c, int piece, int wor
 
 #ifdef TARE_PASS_RECORDS
 
-/* LOWERED_MOST, BAND: floats of joined images, and of a band of one, that stay in a second-level cache. */
-enum { LOWERED_MOST = 400 * 1024, BAND = 192 * 1024, PHASES_MOST = 16 };
+/* LOWERED_MOST, BAND: floats of joined images, and of a band of one, that stay in a second-level cache; TOGETHER: of
+ * panels and their results. */
+enum { LOWERED_MOST = 400 * 1024, BAND = 192 * 1024, TOGETHER = 256 * 1024, PHASES_MOST = 16 };
 /* The largest tile of all instruction sets. */
 enum { ROWS_MOST = 8, COLUMNS_MOST = 48 };
 
@@ -469,7 +477,7 @@ static void cut(tare_conv *v, plan *q, int64_t rows, double lowering, double tur
 static void plan_convolution(tare_conv *v, plan *q, tare_lowered l, int64_t channels, bool simple)
 {
     const int64_t taps = channels * l.r * l.s, one = channels * l.channel;
-    if (simple)
+    if (phases_of(v) == 1)
         tare_lowered_plain(&l);
     q->joined = joined_of(l.oh * l.ow, 16.0 / (double)(taps + 1), one && !l.in_place ? LOWERED_MOST / one : v->n);
     q->joined = q->joined < v->n ? q->joined : v->n > 0 ? v->n : 1;
@@ -490,10 +498,10 @@ static void widen(plan *q, int64_t block)
 {
     if (!q->columns)
         return;
-    const int64_t most = PANELS / ((block + q->rows) * COLUMNS_MOST);
+    const int64_t most = TOGETHER / ((block + q->rows) * COLUMNS_MOST);
     q->columns = most > 1 ? most : 1;
     q->lowered = block * COLUMNS_MOST * q->columns;
-    q->apart = q->joined > 1 ? q->rows * COLUMNS_MOST * q->columns : 0;
+    q->apart = q->apart ? q->rows * COLUMNS_MOST * q->columns : 0;
 }
 
 static plan *prepare(const tare_conv_operands *o, const tare_args *a, tare_work *work)
@@ -526,7 +534,7 @@ void tare__prepare_conv2d_grad_data_lowered(const tare_args *a, const tare_desc_
     plan *q = prepare(&o, a, work), most = {.joined = 1, .band = 1};
     tare_conv *v = (tare_conv *)(void *)work->g;
     double lowering = 0;
-    for (int64_t i = 0; i < v->stride_h * v->stride_w; i++) {
+    for (int64_t i = 0; i < phases_of(v); i++) {
         const tare_lowered_axis h =
             tare_lowered_axis_of(i / v->stride_w, v->h, v->r, v->stride_h, v->pad_h, v->dilation_h);
         const tare_lowered_axis x =
