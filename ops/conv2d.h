@@ -41,6 +41,13 @@ static inline int64_t tare_conv_taps(const tare_conv *v) /* products in an eleme
     return v->c / v->groups * v->r * v->s;
 }
 
+/* Channels of a chain of products: at most about `most` taps, as even as can be. */
+static inline int64_t tare_conv_block(int64_t channels, int64_t kernel, int64_t most)
+{
+    const int64_t blocks = (channels * kernel + most - 1) / most;
+    return blocks < 2 ? channels : (channels + blocks - 1) / blocks;
+}
+
 /* The range [from, end). */
 typedef struct {
     int64_t from, end;
@@ -139,6 +146,15 @@ bool tare__conv2d_grad_data_lowered_fits(const tare_args *);
 bool tare__conv2d_grad_data_raised_fits(const tare_args *);
 bool tare__conv2d_grad_weight_panel_fits(const tare_args *);
 bool tare__conv2d_grad_weight_lowered_fits(const tare_args *);
+
+/* conv2d_turned_fused.c: where weights are worth turning */
+TARE_KERNEL_DECLARE(conv2d_turned);
+TARE_KERNEL_DECLARE(conv2d_grad_data_turned);
+void tare__prepare_conv2d_turned(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_data_turned(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__conv2d_grad_data_turned_tile(const tare_call *, int piece, tare_tile *);
+bool tare__conv2d_turned_fits(const tare_args *);
+bool tare__conv2d_grad_data_turned_fits(const tare_args *);
 
 /* conv2d_winograd.c, conv2d_winograd_weight.c: 3x3 kernels by tiles of 2x2 and of 4x4 outputs. */
 TARE_KERNEL_DECLARE(conv2d_winograd);

@@ -25,12 +25,10 @@ static inline const plan *plan_of(const tare_call *c)
     return (const plan *)(const void *)(c->g + TARE_CONV_WORDS);
 }
 
-/* Channels of a chain: at most about CHAIN taps, as even as can be. */
 enum { CHAIN = 384, CHAIN_PLAIN = 192, PANELS = 128 * 1024 }; /* PANELS: floats of plain images packed at a time */
 static inline int64_t block_of(int64_t channels, int64_t kernel)
 {
-    const int64_t most = kernel == 1 ? CHAIN_PLAIN : CHAIN, blocks = (channels * kernel + most - 1) / most;
-    return blocks < 2 ? channels : (channels + blocks - 1) / blocks;
+    return tare_conv_block(channels, kernel, kernel == 1 ? CHAIN_PLAIN : CHAIN);
 }
 
 /* ---- a convolution ----------------------------------------------------------------------------------------------*/
