@@ -254,8 +254,8 @@ TARE_API void tare_runtime_name_operators(tare_runtime *, const tare_op *accumul
 /* Those of an operator that is executed, not run by a kernel. */
 TARE_API extern const tare_kernels tare_kernels_none;
 
-/* Where an operator's kernels are looked for first. Records are more than 128 bytes apart, so those of one object, which
- * lie within 256 KiB, never meet in a table of 2048: a look-up takes as long wherever the linker put them. */
+/* Where an operator's kernels are looked for first. Records are more than 128 bytes apart, so those of one object,
+ * which lie within 256 KiB, never meet in a table of 2048: a look-up takes as long wherever the linker put them. */
 static inline uint32_t tare_kernels_home(const tare_runtime *rt, const tare_op *op)
 {
     _Static_assert(sizeof(tare_op) >= 128, "the records of two operators would meet");
