@@ -301,6 +301,11 @@ static inline void quarters(const int64_t *g, const float *plane, int64_t oh, fl
     for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
         const int64_t n = g[G_OUT_W] - ow < TARE_LANES ? g[G_OUT_W] - ow : TARE_LANES, from = 2 * (oh * g[G_W] + ow);
         tare_vf best, b, c, d;
+        for (int64_t line = from; line < from + 2 * TARE_LANES; line += LINE) {
+            __builtin_prefetch(plane + line + LATER);
+            __builtin_prefetch(plane + line + width + LATER);
+        }
+        soon(y, index, ow + LATER / 4);
         load_pairs(plane + from, 2 * n, &best, &b);
         load_pairs(plane + from + width, 2 * n, &c, &d);
         const tare_vi first = places(from, 2);
