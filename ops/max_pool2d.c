@@ -50,7 +50,7 @@ static inline void soon(const float *y, const int32_t *index, int64_t o)
 
 /* ---- one window around each element -----------------------------------------------------------------------------*/
 
-/* A worker's scratch; each has room for a vector that begins at the plane's last element. */
+/* A worker's scratch; each to whole vectors. */
 typedef struct {
     float *best;           /* [H + 2,W] from row -1 on: the maxima of three in a row, -infinity around them */
     int32_t *where;        /* and their places */
@@ -58,10 +58,16 @@ typedef struct {
     float *copy;           /* [H,W]: of a plane whose neighbours in memory are not x's, one element before it */
 } around;
 
+/* Its floats: five of a plane, of which two have a row before and behind, and the copy a vector. */
+static inline int64_t around_room(const int64_t *g)
+{
+    return 5 * g[G_WIDE] + 4 * g[G_PADDED] + 2 * WIDEST;
+}
+
 static inline around around_of(const tare_call *c, int worker)
 {
     const int64_t *g = c->g, width = g[G_W], size = g[G_H] * width, front = g[G_PADDED], room = g[G_WIDE];
-    float *at = (float *)c->ptr[4] + worker * (5 * room + 5 * front);
+    float *at = (float *)c->ptr[4] + worker * around_room(g);
     const around r = {at + front, (int32_t *)(void *)(at + room + 3 * front),
                       (int32_t *)(void *)(at + 2 * room + 4 * front), (int32_t *)(void *)(at + 3 * room + 4 * front),
                       at + 4 * room + 4 * front + WIDEST};
@@ -301,6 +307,11 @@ static inline void quarters(const int64_t *g, const float *plane, int64_t oh, fl
     for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
         const int64_t n = g[G_OUT_W] - ow < TARE_LANES ? g[G_OUT_W] - ow : TARE_LANES, from = 2 * (oh * g[G_W] + ow);
         tare_vf best, b, c, d;
+        for (int64_t line = from; line < from + 2 * TARE_LANES; line += LINE) {
+            __builtin_prefetch(plane + line + LATER);
+            __builtin_prefetch(plane + line + width + LATER);
+        }
+        soon(y, index, ow + LATER / 4);
         load_pairs(plane + from, 2 * n, &best, &b);
         load_pairs(plane + from + width, 2 * n, &c, &d);
         const tare_vi first = places(from, 2);
@@ -388,7 +399,7 @@ static void prepare_max_pool2d(const tare_args *a, const tare_desc_ref *out, tar
     if (g[G_WAY] == SAME) {
         g[G_WIDE] = whole(g[G_H] * g[G_W]);
         g[G_PADDED] = whole(g[G_W]);
-        w->worker_bytes = (size_t)(5 * g[G_WIDE] + 5 * g[G_PADDED]) * sizeof(float);
+        w->worker_bytes = (size_t)around_room(g) * sizeof(float);
         return;
     }
     if (g[G_WAY] == QUARTERED)

@@ -1,5 +1,6 @@
 /* test_image.c - operators and layers for images: that an element's bits depend neither on its place in the image nor
- * on its place in the batch, global pooling, what a NaN does, and attributes that no text ever passed. */
+ * on its place in the batch, maxima of ties and NaN, global pooling, what a NaN does, and attributes that no text ever
+ * passed. */
 #include "../core/random.h"
 #include "../nets/layer_image.h"
 #include "fixture.h"
@@ -201,12 +202,105 @@ START_TEST(attributes_out_of_bounds_are_refused)
 }
 END_TEST
 
+/* ---- maxima --------------------------------------------------------------------------------------------------------
+ * Ties, NaN, infinities and zeros of both signs, in windows that reach each way of the kernel, against the plain rule.
+ */
+static const struct {
+    int64_t x[4];
+    tare_max_pool2d_attr attr;
+} pools[] = {
+    {{2, 5, 13, 13}, {3, 3, 1, 1, 1, 1, false}},   {{3, 4, 6, 6}, {3, 3, 1, 1, 1, 1, false}},
+    {{2, 3, 5, 40}, {3, 3, 1, 1, 1, 1, false}},    {{1, 4, 1, 3}, {3, 3, 1, 1, 1, 1, false}},
+    {{1, 2, 130, 131}, {3, 3, 1, 1, 1, 1, false}}, {{2, 5, 27, 27}, {3, 3, 2, 2, 0, 0, false}},
+    {{2, 3, 8, 41}, {3, 3, 2, 2, 1, 1, true}},     {{2, 3, 4, 6}, {3, 3, 2, 2, 1, 0, true}},
+    {{2, 4, 9, 70}, {2, 2, 2, 2, 0, 0, false}},    {{1, 3, 11, 12}, {2, 3, 1, 3, 1, 0, true}},
+};
+enum { N_POOLS = sizeof pools / sizeof *pools };
+
+static float *hard_data(int64_t n, int64_t plane)
+{
+    static const float choice[] = {0, 1, 2, -0.0F, -1, -INFINITY, -INFINITY, INFINITY};
+    float *data = malloc((size_t)n * sizeof *data);
+    tare_random_uniform(data, n, 3, 1, 0, 64);
+    for (int64_t i = 0; i < n; ++i) {
+        int64_t k = (int64_t)data[i];
+        data[i] = i < plane ? -INFINITY : k == 63 ? NAN : choice[k == 62 ? 7 : k % 7];
+    }
+    return data;
+}
+
+/* Window o of a plane by the rule: its maximum, and where that is. */
+static float plain_maximum(const float *x, int64_t h, int64_t w, const tare_max_pool2d_attr *a, int64_t row,
+                           int64_t column, int64_t *at)
+{
+    float best = -INFINITY;
+    *at = -1;
+    for (int64_t i = row < 0 ? 0 : row; i < row + a->kernel_h && i < h; ++i)
+        for (int64_t j = column < 0 ? 0 : column; j < column + a->kernel_w && j < w; ++j)
+            if (*at < 0 || x[i * w + j] > best || isnan(x[i * w + j])) {
+                best = x[i * w + j];
+                *at = i * w + j;
+            }
+    return best;
+}
+
+static void check_maxima(const float *x, const tare_desc *xd, const tare_max_pool2d_attr *a, const float *y,
+                         const tare_desc *yd, const float *dx, int number)
+{
+    const int64_t h = xd->dim[2], w = xd->dim[3], rows = yd->dim[2], columns = yd->dim[3];
+    float *sum = calloc((size_t)(h * w), sizeof *sum);
+    for (int64_t plane = 0; plane < xd->dim[0] * xd->dim[1]; ++plane, x += h * w, dx += h * w) {
+        memset(sum, 0, (size_t)(h * w) * sizeof *sum);
+        for (int64_t o = 0; o < rows * columns; ++o, ++y) {
+            int64_t at;
+            const float best = plain_maximum(x, h, w, a, o / columns * a->stride_h - a->pad_h,
+                                             o % columns * a->stride_w - a->pad_w, &at);
+            ck_assert_msg(isnan(best) ? isnan(*y) : memcmp(y, &best, sizeof best) == 0, "pool %d, plane %d, window %d",
+                          number, (int)plane, (int)o);
+            sum[at] += 1;
+        }
+        for (int64_t i = 0; i < h * w; ++i)
+            ck_assert_msg(dx[i] == sum[i], "pool %d, plane %d, element %d: %g, not %g", number, (int)plane, (int)i,
+                          (double)dx[i], (double)sum[i]);
+    }
+    free(sum);
+}
+
+START_TEST(maxima_follow_the_rule)
+{
+    open_isa(_i);
+    for (int k = 0; k < N_POOLS; ++k) {
+        const int64_t *dim = pools[k].x;
+        float *data = hard_data(dim[0] * dim[1] * dim[2] * dim[3], dim[2] * dim[3]);
+        tare_value *x = value_of(TARE_F32, 4, dim, data);
+        tare_value_want_gradient(x, true);
+        now->recording = true;
+        now->scope_begin(now, NULL);
+        tare_value *y = tare_max_pool2d(now, x, pools[k].attr), *total = tare_sum(now, y, (tare_sum_attr){.axes = {0}});
+        OK(now->backward(now, &total, NULL, 1, false));
+        now->recording = false;
+        tare_value *alone = tare_max_pool2d(now, x, pools[k].attr); /* its indices are not wanted */
+        float *is = read_of(y), *is_alone = read_of(alone), *dx = read_of(tare_value_gradient(x));
+        check_maxima(data, &x->d, &pools[k].attr, is, &y->d, dx, k);
+        check_maxima(data, &x->d, &pools[k].attr, is_alone, &y->d, dx, k);
+        now->scope_end(now, NULL, 0);
+        free(is);
+        free(is_alone);
+        free(dx);
+        tare_value_drop(x);
+        free(data);
+    }
+    close_mode();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("image");
     TCase *place = tcase_create("place"), *layers = tcase_create("layers");
     tcase_add_loop_test(place, bits_do_not_depend_on_the_place_in_the_image, 0, TARE_ISA_COUNT);
     tcase_add_loop_test(place, bits_do_not_depend_on_the_place_in_the_batch, 0, TARE_ISA_COUNT);
+    tcase_add_loop_test(place, maxima_follow_the_rule, 0, TARE_ISA_COUNT);
     tcase_set_timeout(place, 60);
     suite_add_tcase(suite, place);
     tcase_add_checked_fixture(layers, open_mode, close_mode);
