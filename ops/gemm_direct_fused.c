@@ -11,7 +11,7 @@
  * the same code, rows by reaching back over rows that are done and are not stored. */
 #include "gemm_tile.h"
 
-enum { SLICE = 64, RUN = 128 * 1024 }; /* RUN: floats of B read for one row of tiles */
+enum { SLICE = 32, RUN = 128 * 1024 }; /* RUN: floats of B read for one row of tiles */
 
 /* A slice of k; the last one adds the bias. */
 typedef struct {
