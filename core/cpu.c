@@ -12,15 +12,15 @@ typedef struct {
     tare_threads *threads; /* NULL: the calling thread alone */
 } cpu;
 
-/* Large blocks may lie in huge pages: big nets go through hundreds of MiB a step, and misses of the translation buffer
- * were 2 to 6 % of alexnet's. Advice alone: where the system gives none, nothing is lost. */
+enum { HUGE = 2 << 20, LARGE = 2 * HUGE };
+
+/* A block of LARGE bytes or more may lie in huge pages: big nets go through hundreds of MiB a step, and misses of the
+ * translation buffer were 2 to 6 % of alexnet's. Advice alone: where the system gives none, nothing is lost. */
 static void advise(void *block, size_t bytes)
 {
 #ifdef MADV_HUGEPAGE
-    enum { HUGE = 2 << 20 };
-    char *first = (char *)block + (HUGE - (uintptr_t)block % HUGE) % HUGE, *end = (char *)block + bytes;
-    if (end > first && end - first >= HUGE)
-        (void)madvise(first, (size_t)(end - first) / HUGE * HUGE, MADV_HUGEPAGE);
+    const size_t before = (HUGE - (uintptr_t)block % HUGE) % HUGE;
+    (void)madvise((char *)block + before, (bytes - before) / HUGE * HUGE, MADV_HUGEPAGE);
 #else
     (void)block;
     (void)bytes;
@@ -29,7 +29,6 @@ static void advise(void *block, size_t bytes)
 
 static void *cpu_alloc(tare_device *d, tare_memory_category category, size_t bytes)
 {
-    enum { LARGE = 4 << 20 };
     void *block = tare_memory_take(&d->runtime->memory, category, bytes);
     if (block && bytes >= LARGE)
         advise(block, bytes);

@@ -20,7 +20,7 @@ typedef struct {
     uint64_t *held;            /* [words]: at which places the root looked at is held */
     const int32_t **readers;   /* root's id -> its readers' places, ended by -1; NULL: none */
     int32_t *place_of;         /* root's id -> its maker's, -1: not made here */
-    int32_t *whole;            /* root's id -> the root that it may lie in, -1 */
+    uint64_t **whole;          /* root's id -> [words]: places of the joins in whose output it may lie; NULL: none */
     bool *result;              /* root's id */
     int64_t *sum;              /* place -> bytes */
 } floor_of;
@@ -30,18 +30,27 @@ static const tare_node *node_at(const floor_of *f, int32_t place)
     return &f->p->program->node[f->p->order[place]];
 }
 
+static bool bit(const uint64_t *set, int32_t i)
+{
+    return set[i / 64] >> (i % 64) & 1;
+}
+
+/* The wholes that a root may lie in, one after the other, from *place = -1 on; -1 when there is no more. */
+static int32_t next_whole(const floor_of *f, int32_t id, int32_t *place)
+{
+    while (f->whole[id] && ++*place < f->n)
+        if (bit(f->whole[id], *place))
+            return node_at(f, *place)->operand[node_at(f, *place)->n_in]->id;
+    return -1;
+}
+
 /* Parts take what they take of their whole, without gaps between them. */
 static int64_t bytes_of(const floor_of *f, const tare_value *root)
 {
     int64_t bytes = (int64_t)tare_desc_bytes(&root->d);
     if (f->place_of[root->id] < 0)
         return 0;
-    return f->whole[root->id] >= 0 ? bytes : (int64_t)tare_memory_rounded((size_t)bytes);
-}
-
-static bool bit(const uint64_t *set, int32_t i)
-{
-    return set[i / 64] >> (i % 64) & 1;
+    return f->whole[root->id] ? bytes : (int64_t)tare_memory_rounded((size_t)bytes);
 }
 
 static void join_sets(uint64_t *to, const uint64_t *from, int32_t words)
@@ -80,12 +89,14 @@ static void hold(const floor_of *f, int32_t id, uint64_t *held)
         held[w] &= after[w];
 }
 
-/* Adds what passes by: the root's bytes wherever it is held and no whole of it is. */
+/* Adds what passes by: the root's bytes wherever it is held and no whole of it is there, held or read. */
 static void add_held(floor_of *f, const tare_value *root, uint64_t *scratch)
 {
     hold(f, root->id, f->held);
-    for (int32_t whole = f->whole[root->id]; whole >= 0; whole = f->whole[whole]) {
+    for (int32_t at = -1, whole; (whole = next_whole(f, root->id, &at)) >= 0;) {
         hold(f, whole, scratch);
+        for (const int32_t *r = f->readers[whole]; r && *r >= 0; ++r)
+            scratch[*r / 64] |= UINT64_C(1) << (*r % 64);
         for (int32_t w = 0; w < f->words; ++w)
             f->held[w] &= ~scratch[w];
     }
@@ -106,7 +117,7 @@ static bool passes(const floor_of *f, int32_t id, int32_t place)
 /* Whether it may lie in something that is there anyway. */
 static bool in_whole(const floor_of *f, const tare_node *n, int32_t id, int32_t place)
 {
-    for (int32_t whole = f->whole[id]; whole >= 0; whole = f->whole[whole]) {
+    for (int32_t at = -1, whole; (whole = next_whole(f, id, &at)) >= 0;) {
         if (f->place_of[whole] >= 0 && passes(f, whole, place))
             return true;
         for (int k = 0; k < n->n_in; ++k)
@@ -163,15 +174,14 @@ static int64_t end_bytes(const floor_of *f)
     int64_t bytes = 0;
     for (int32_t id = 0; id < f->p->program->n_values; ++id) {
         bool there = false;
-        for (int32_t whole = f->whole[id]; whole >= 0; whole = f->whole[whole])
+        for (int32_t at = -1, whole; (whole = next_whole(f, id, &at)) >= 0;)
             there |= f->result[whole];
         bytes += f->result[id] && !there ? bytes_of(f, f->p->program->value[id]) : 0;
     }
     return bytes;
 }
 
-/* ---- who makes and who reads
- * ---------------------------------------------------------------------------------------------------------------*/
+/* ---- who makes and who reads ---------------------------------------------------------------------------------*/
 static tare_status take_sets(floor_of *f, tare_arena *arena)
 {
     size_t values = (size_t)f->p->program->n_values, places = (size_t)f->n, words = (size_t)f->words;
@@ -189,7 +199,7 @@ static tare_status take_sets(floor_of *f, tare_arena *arena)
     memset(f->later, 0, places * words * sizeof *f->later);
     memset(f->readers, 0, values * sizeof *f->readers);
     memset(f->place_of, -1, values * sizeof *f->place_of);
-    memset(f->whole, -1, values * sizeof *f->whole);
+    memset(f->whole, 0, values * sizeof *f->whole);
     memset(f->result, 0, values);
     memset(f->sum, 0, words * 64 * sizeof *f->sum);
     return TARE_OK;
@@ -209,12 +219,35 @@ static void find_makers(floor_of *f, int32_t *n_readers)
             if (!n->operand[k] || n->op->view || tare__plan_shape_only(n, k))
                 continue;
             ++n_readers[tare_value_root(n->operand[k])->id];
-            if (n->op->join && n->operand[k]->node >= 0 && !n->operand[k]->base)
-                f->whole[n->operand[k]->id] = n->operand[n->n_in]->id;
         }
     }
     for (int32_t r = 0; r < p->part.n_result; ++r)
         f->result[tare_value_root(p->program->value[p->part.result[r]])->id] = true;
+}
+
+/* Where a node's inputs may lie. Backwards, so that what the whole may lie in itself is known before. */
+static tare_status note_whole(floor_of *f, int32_t place, tare_arena *arena)
+{
+    const tare_node *n = node_at(f, place);
+    const size_t bytes = (size_t)f->words * sizeof(uint64_t);
+    if (!n->op->join || f->place_of[n->operand[n->n_in]->id] < 0)
+        return TARE_OK;
+    for (int k = 0; k < n->n_in; ++k) {
+        const tare_value *v = n->operand[k];
+        if (!v || v->node < 0 || v->base)
+            continue;
+        uint64_t **set = &f->whole[v->id], *above = f->whole[n->operand[n->n_in]->id];
+        if (!*set) {
+            *set = tare_arena_take(arena, bytes);
+            if (!*set)
+                return TARE_NO_MEMORY;
+            memset(*set, 0, bytes);
+        }
+        (*set)[place / 64] |= UINT64_C(1) << (place % 64);
+        if (above)
+            join_sets(*set, above, f->words);
+    }
+    return TARE_OK;
 }
 
 static tare_status list_readers(floor_of *f, tare_arena *arena)
@@ -259,6 +292,8 @@ tare_status tare_plan_floor(const tare_plan *p, int64_t *bytes)
         status = take_sets(&f, &arena);
     if (status == TARE_OK)
         status = list_readers(&f, &arena);
+    for (int32_t i = f.n - 1; i >= 0 && status == TARE_OK; --i)
+        status = note_whole(&f, i, &arena);
     if (status == TARE_OK) {
         *bytes = end_bytes(&f);
         close_sets(&f, &d);

@@ -8,11 +8,11 @@
  * that makes one of its inputs if nobody else reads that and it is no result. A row is fused only if its steps can wait
  * for the last: nothing that they read is written again in between.
  *
- * Where nobody asks for fusion, a sum of gradients is still fused with what is added to it, elementwise or a product
- * whose kernel tells its pieces' parts, if that is made right before it (`sums`): the sum then takes over the old
- * value's bytes, and what is added needs only those of a tile, or of a part for each worker. (What has an adding
- * operator of its own, add_to.c, is gone by then.) A product is fused so if a part is at most a QUARTER of the whole.
- */
+ * Where nobody asks for fusion, and results may be written in place, a sum of gradients is still fused with what is
+ * added to it, elementwise or a product whose kernel tells its pieces' parts, if that is made right before it (`sums`):
+ * the sum then takes over the old value's bytes, and what is added needs only those of a tile, or of a part for each
+ * worker. (What has an adding operator of its own, add_to.c, is gone by then.) That is done where a tile, or part, is at
+ * most a QUARTER of the whole. */
 #include <string.h>
 
 #include "depend_private.h"
@@ -282,6 +282,8 @@ static tare_status make(pass *s, const int32_t *row, int n, tare_fused **out)
     for (int k = 0; k < last->n_out; ++k)
         f->step[n - 1].place[last->n_in + k].at = (int16_t)(n_in + k);
     tare__fused_complete(f, last, n_in, p->runtime->options.kernels == TARE_KERNELS_NULL);
+    if (s->sums && !f->led && f->tile > f->n / QUARTER)
+        return TARE_OK;
     tare_node *node = &p->program->node[row[n - 1]];
     tare_value **operand = tare_arena_take(&p->arena, (size_t)(n_in + last->n_out) * sizeof(tare_value *));
     if (!operand)

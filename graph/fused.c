@@ -10,10 +10,9 @@
 #include <string.h>
 
 enum {
-    G_OWN = 0,     /* the one word of a call's geometry */
-    TILE = 2048,   /* elements between two steps */
-    ITEM_MOST = 8, /* bytes of one */
-    PIECE = 16384  /* elements of a piece */
+    G_OWN = 0,    /* the one word of a call's geometry */
+    TILE = 2048,  /* elements between two steps, at most */
+    PIECE = 16384 /* elements of a piece */
 };
 
 /* ---- running ----------------------------------------------------------------------------------------------------*/
@@ -90,7 +89,7 @@ static int run_step(running *r, int64_t i, int64_t n)
 static int run_range(scene *w, int64_t i, int64_t end)
 {
     const int first = w->f->led, n_steps = w->f->n_steps;
-    const int64_t tile = n_steps - first == 1 ? end - i : TILE;
+    const int64_t tile = n_steps - first == 1 ? end - i : w->f->tile;
     int error = 0;
     for (; i < end; i += tile)
         for (int s = first; s < n_steps; ++s)
@@ -151,7 +150,7 @@ static int fused_run(const tare_call *c, int piece, int worker)
     if (scratch) {
         scratch += (size_t)worker * f->worker_bytes;
         w.tile[0] = scratch + f->led_bytes;
-        w.tile[1] = w.tile[0] + TILE * ITEM_MOST;
+        w.tile[1] = w.tile[0] + f->tile_bytes;
     }
     if (f->led)
         return run_led(&w, piece, scratch);
@@ -245,13 +244,27 @@ static void name_steps(tare_fused *f)
         at += (size_t)snprintf(f->name + at, sizeof f->name - at, "%s%s", s ? "+" : "", f->step[s].op->name);
 }
 
+/* Tiles: none, or one, or two that are filled by turns. */
+static int set_tiles(tare_fused *f)
+{
+    const int between = f->n_steps - f->led - 1;
+    int16_t item = 0;
+    for (int s = f->led; s + 1 < f->n_steps; ++s) {
+        const tare_fused_place *made = &f->step[s].place[f->step[s].n_operands - 1];
+        item = made->item > item ? made->item : item;
+    }
+    f->tile = f->n < TILE ? f->n : TILE;
+    f->tile_bytes = tare_memory_rounded((size_t)(f->tile * item));
+    return f->in_place ? 0 : between < 2 ? between : 2;
+}
+
 static void set_scratch(tare_fused *f)
 {
     const tare_fused_step *first = &f->step[0];
-    const bool tiles = !f->in_place && f->n_steps - f->led > 1;
+    const int tiles = set_tiles(f);
     f->led_bytes = f->led ? tare_memory_rounded(first->work->worker_bytes) : 0;
     f->led_bytes = f->led && !first->work->worker_bytes ? 0 : f->led_bytes;
-    f->part_at = f->worker_bytes = f->led_bytes + (tiles ? 2 * TILE * ITEM_MOST : 0);
+    f->part_at = f->worker_bytes = f->led_bytes + (size_t)tiles * f->tile_bytes;
     if (f->led && !f->in_place)
         f->worker_bytes += tare_memory_rounded((size_t)(f->span * first->place[first->n_operands - 1].item));
     if (!f->led) {

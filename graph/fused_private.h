@@ -50,6 +50,8 @@ typedef struct {
     int64_t n, run;      /* elements; those of a piece, or, led, of a row of the product */
     int64_t span;        /* led: elements from the first to behind the last of any piece, at most */
     int32_t n_pieces;    /* led: the product's */
+    int64_t tile;        /* elements that lie between two elementwise steps at once */
+    size_t tile_bytes;   /* their bytes, in whole lines */
     size_t led_bytes;    /* scratch of a worker for the product, in whole lines */
     size_t part_at;      /* in it: a piece's part of the product, where that does not write to the output */
     size_t worker_bytes; /* with that and the tiles between steps */

@@ -64,7 +64,8 @@ typedef struct {
     bool guards;        /* a line of bytes behind each block that is nobody's: for tare_instance_run_guarded */
 } tare_plan_options;
 
-/* Bytes of everything the plan places (activations, workspaces, gradients), 64-byte units. */
+/* Bytes of everything that is placed (activations, workspaces, gradients), 64-byte units. The first two are of the
+ * program as it is, nothing merged, placed in a whole or repeated; the others of the plan. */
 typedef struct {
     int64_t naive;       /* each its own */
     int64_t refcount;    /* peak when each lives from definition to last use, program order, nothing in place */

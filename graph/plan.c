@@ -133,9 +133,15 @@ static void lay_back(tare_plan *p, const tare_plan *apart)
     memset(p->placed, 0, (size_t)p->program->n_values * sizeof *p->placed);
 }
 
+/* What is said of other strategies is of the program as it is: nothing in its whole, merged or repeated. */
+static void say_of(tare_plan *p, const tare_plan_bytes *as_it_is)
+{
+    p->bytes.naive = as_it_is->naive;
+    p->bytes.refcount = as_it_is->refcount;
+}
+
 /* Calls and buffers; where something is joined also with the parts in their places: those that can be, else those of
- * nodes all of whose parts can be, else none. That stays which takes no more than reference counting would. What is
- * said of other strategies is of the program as it is. */
+ * nodes all of whose parts can be, else none. That stays which takes no more than reference counting would. */
 static tare_status lay(tare_plan *p, bool *live, const tare_plan_options *o)
 {
     size_t values = (size_t)p->program->n_values * sizeof *p->placed;
@@ -162,9 +168,7 @@ static tare_status lay(tare_plan *p, bool *live, const tare_plan_options *o)
         whole |= p->passes.partly == 0; /* the same would come again */
         lay_back(p, &apart);
     }
-    p->bytes.naive = apart.bytes.naive;
-    p->bytes.refcount = apart.bytes.refcount;
-    p->bytes.lower_bound_no_inplace = apart.bytes.lower_bound_no_inplace;
+    say_of(p, &apart.bytes);
     return status;
 }
 
@@ -199,7 +203,7 @@ static tare_status make(tare_plan *p, const tare_plan_options *o, attempt how)
     tare_status status = run_passes(p, o, how.unmerged, live);
     if (status == TARE_OK && how.recompute.n_segments)
         status = tare__plan_recompute(p, live, how.recompute);
-    else if (status == TARE_OK && (o->fuse || !o->no_add_to))
+    else if (status == TARE_OK && (o->fuse || !(o->no_add_to || o->no_in_place)))
         status = tare__plan_fuse(p, live, !o->fuse);
     p->passes.repeated = p->part.to - p->n_nodes > 0 ? p->part.to - p->n_nodes : 0;
     if (status == TARE_OK)
@@ -275,6 +279,7 @@ static tare_status plan_within(tare_graph *g, const tare_part *part, const tare_
     static const double steps[] = {4, 16, 64, 256, 1e300};
     static const int segments[] = {1, 2, 4, 8, 16, 32};
     enum { STEPS = sizeof steps / sizeof *steps, SEGMENTS = sizeof segments / sizeof *segments };
+    const tare_plan_bytes as_it_is = (*best)->bytes;
     for (int i = 0; i < STEPS * SEGMENTS && ((*best)->repeated_steps > 0 || (*best)->bytes.arena > o->recompute); ++i) {
         tare_plan *again;
         attempt how = {{steps[i / SEGMENTS], segments[i % SEGMENTS]}, unmerged};
@@ -285,11 +290,11 @@ static tare_status plan_within(tare_graph *g, const tare_part *part, const tare_
         tare_plan_free(taken ? *best : again);
         *best = taken ? again : *best;
     }
+    say_of(*best, &as_it_is);
     return TARE_OK;
 }
 
-/* What was merged stays so unless it takes more, since it lives longer, than reference counting would without it. What
- * is said of other strategies is of the program as it is. */
+/* What was merged stays so unless it takes more, since it lives longer, than reference counting would without it. */
 static tare_status plan_merged(tare_graph *g, const tare_part *part, const tare_plan_options *o, tare_plan **out)
 {
     tare_plan *p, *apart;
@@ -304,9 +309,7 @@ static tare_status plan_merged(tare_graph *g, const tare_part *part, const tare_
         return status;
     }
     bool stays = p->bytes.lower_bound <= apart->bytes.lower_bound_no_inplace;
-    p->bytes.naive = apart->bytes.naive;
-    p->bytes.refcount = apart->bytes.refcount;
-    p->bytes.lower_bound_no_inplace = apart->bytes.lower_bound_no_inplace;
+    say_of(p, &apart->bytes);
     tare_plan_free(stays ? apart : p);
     *out = stays ? p : apart;
     return TARE_OK;

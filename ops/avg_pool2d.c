@@ -16,7 +16,7 @@ enum { G_WIDE = G_WORDS, G_PADDED, G_RING, G_LEFT, G_AVG_WORDS };
 /* g[G_WIDE]: windows of a row, to whole vectors of any instruction set; g[G_PADDED]: a row between its zeros, for whole
  * vectors of windows; g[G_RING]: rows that wait in a ring; 0: they would be too many, or there is a
  * better way; g[G_LEFT]: zeros before a row of shares */
-enum { WIDEST = 16, AHEAD = 8, RING_MOST = 1 << 18 };
+enum { AHEAD = 8, RING_MOST = 1 << 18 };
 
 TARE_KERNEL_DECLARE(avg_pool2d);
 TARE_KERNEL_DECLARE(avg_pool2d_grad);
@@ -175,9 +175,9 @@ int TARE_KERNEL(avg_pool2d)(const tare_call *c, int piece, int worker)
         float *to = y + p.plane * out_size;
         if (g[G_RING])
             plane_means(g, &r, from, to);
-        for (int64_t oh = 0; oh < g[G_OUT_H] && g[G_QUARTERS]; ++oh)
+        for (int64_t oh = 0; oh < g[G_OUT_H] && g[G_WAY] == QUARTERED; ++oh)
             quarters(g, from + 2 * oh * g[G_W], to + oh * g[G_OUT_W]);
-        for (int64_t o = 0; o < out_size && !g[G_RING] && !g[G_QUARTERS]; ++o)
+        for (int64_t o = 0; o < out_size && !g[G_RING] && g[G_WAY] != QUARTERED; ++o)
             to[o] = window(g, from, rows_of(g, o / g[G_OUT_W]), o / g[G_OUT_W], o % g[G_OUT_W]);
     }
     return 0;
@@ -275,7 +275,7 @@ static inline void gather_plane(const int64_t *g, const rows *r, const float *dy
     }
 }
 
-static inline void quarter_planes(const int64_t *g, const float *dy, float *dx)
+static inline void quarter_plane(const int64_t *g, const float *dy, float *dx)
 {
     for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh)
         quarter_rows(g, dy + oh * g[G_OUT_W], dx + 2 * oh * g[G_W]);
@@ -292,8 +292,8 @@ int TARE_KERNEL(avg_pool2d_grad)(const tare_call *c, int piece, int worker)
         float *dx = (float *)c->ptr[2] + p.plane * size;                 /* [N,C,H,W] */
         if (g[G_RING])
             gather_plane(g, &r, dy, dx);
-        else if (g[G_QUARTERS])
-            quarter_planes(g, dy, dx);
+        else if (g[G_WAY] == QUARTERED)
+            quarter_plane(g, dy, dx);
         else
             spread(g, dy, dx);
     }
@@ -376,13 +376,13 @@ static void prepare_avg_pool2d(const tare_args *a, const tare_desc_ref *out, tar
     tare__pool_windows(a, a->in[0], out[0], out[0], w);
     int64_t *g = w->g;
     g[G_INCLUDE_PAD] = ((const tare_avg_pool2d_attr *)a->attr)->count_include_pad;
-    g[G_WIDE] = (g[G_OUT_W] + WIDEST - 1) / WIDEST * WIDEST;
+    g[G_WIDE] = whole(g[G_OUT_W]);
     /* the last vector of windows ends here, or the row does */
     const int64_t read = g[G_WIDE] * g[G_STRIDE_W] + g[G_KERNEL_W], row = g[G_PAD_W] + g[G_W];
-    g[G_PADDED] = ((read > row ? read : row) + WIDEST - 1) / WIDEST * WIDEST;
+    g[G_PADDED] = whole(read > row ? read : row);
     g[G_RING] = (g[G_KERNEL_H] < g[G_H] ? g[G_KERNEL_H] : g[G_H]) + AHEAD;
     w->n_g = G_AVG_WORDS;
-    if (g[G_QUARTERS] || g[G_OUT_H] * g[G_OUT_W] == 1 || g[G_RING] * g[G_PADDED] > RING_MOST)
+    if (g[G_WAY] == QUARTERED || g[G_OUT_H] * g[G_OUT_W] == 1 || g[G_RING] * g[G_PADDED] > RING_MOST)
         g[G_RING] = 0;
     else
         w->worker_bytes = (size_t)(g[G_WIDE] + g[G_RING] * g[G_PADDED]) * sizeof(float);
@@ -394,15 +394,15 @@ static void prepare_avg_pool2d_grad(const tare_args *a, const tare_desc_ref *out
     int64_t *g = w->g;
     g[G_INCLUDE_PAD] = ((const tare_avg_pool2d_grad_attr *)a->attr)->count_include_pad;
     const int64_t stride = g[G_STRIDE_W], columns = (g[G_W] + stride - 1) / stride;
-    g[G_WIDE] = (g[G_OUT_W] + WIDEST - 1) / WIDEST * WIDEST;
+    g[G_WIDE] = whole(g[G_OUT_W]);
     g[G_LEFT] = (g[G_KERNEL_W] - 1) / stride;
     /* the last vector of columns ends here, or the row does */
-    const int64_t read = (columns + WIDEST - 1) / WIDEST * WIDEST + (stride - 1 + g[G_PAD_W]) / stride;
-    g[G_PADDED] = (g[G_LEFT] + (read > g[G_WIDE] ? read : g[G_WIDE]) + WIDEST - 1) / WIDEST * WIDEST;
+    const int64_t read = whole(columns) + (stride - 1 + g[G_PAD_W]) / stride;
+    g[G_PADDED] = whole(g[G_LEFT] + (read > g[G_WIDE] ? read : g[G_WIDE]));
     const int64_t high = (g[G_KERNEL_H] - 1) / g[G_STRIDE_H] + 1;
     g[G_RING] = (high < g[G_OUT_H] ? high : g[G_OUT_H]) + AHEAD;
     w->n_g = G_AVG_WORDS;
-    if (g[G_QUARTERS] || g[G_OUT_H] * g[G_OUT_W] == 1 || stride > 2 || g[G_KERNEL_W] < stride ||
+    if (g[G_WAY] == QUARTERED || g[G_OUT_H] * g[G_OUT_W] == 1 || stride > 2 || g[G_KERNEL_W] < stride ||
         g[G_RING] * g[G_PADDED] > RING_MOST)
         g[G_RING] = 0;
     else

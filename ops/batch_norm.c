@@ -1,9 +1,9 @@
 /* batch_norm.c - batch normalization: with the batch's own statistics in training, with the running ones afterwards.
  *
  * y = (x - mean) / sqrt(var + epsilon) gamma + beta, a channel at a time (S. Ioffe, C. Szegedy, Batch normalization,
- * ICML 2015, algorithms 1 and 2). The variance takes a second pass over the channel, so that a mean far from zero costs
- * no digits. The running statistics follow as in PyTorch: r' = (1 - momentum) r + momentum batch, with the unbiased
- * variance; where their outputs are absent nothing is tracked, which is how a recomputation leaves them alone. */
+ * ICML 2015, algorithms 1 and 2). Squares are summed about a mean, so that one far from zero costs no digits. The
+ * running statistics follow as in PyTorch: r' = (1 - momentum) r + momentum batch, with the unbiased variance; where
+ * their outputs are absent nothing is tracked, which is how a recomputation leaves them alone. */
 #include "batch_norm.h"
 
 #include <math.h>
@@ -23,20 +23,16 @@ static inline void measure(const tare_call *c, tare_channels ch, tare_bn_numbers
     const float *x = c->ptr[X], *gamma = c->ptr[GAMMA], *beta = c->ptr[BETA];
     float *save_mean = c->ptr[MEAN], *save_invstd = c->ptr[INVSTD];
     const double momentum = tare_unbits(c->g[TARE_BN_MOMENTUM]), count = (double)(ch.n * ch.s);
-    double sum[TARE_BLOCK], squares[TARE_BLOCK];
-    tare_bn_sum(ch, TARE_BN_X, x, x, NULL, sum);
-    for (int k = 0; k < ch.count; ++k)
-        numbers->p[0][k] = (float)(sum[k] / count);
-    tare_bn_sum(ch, TARE_BN_SQUARE, x, x, numbers->p[0], squares);
+    double mean[TARE_BLOCK], variance[TARE_BLOCK];
+    tare_bn_moments(ch, x, mean, variance);
     for (int k = 0; k < ch.count; ++k) {
         int64_t at = ch.channel + k;
-        double mean = sum[k] / count, rounding = mean - (double)numbers->p[0][k];
-        double var = squares[k] / count - rounding * rounding;
-        var = var < 0 ? 0 : var;
+        double var = variance[k] < 0 ? 0 : variance[k];
         float invstd = (float)(1 / sqrt(var + tare_unbits(c->g[TARE_BN_EPSILON])));
+        numbers->p[0][k] = (float)mean[k];
         numbers->p[1][k] = gamma[at] * invstd;
         numbers->p[2][k] = beta[at];
-        follow(c->ptr[RUN_MEAN_NEW], c->ptr[RUN_MEAN], at, momentum, mean);
+        follow(c->ptr[RUN_MEAN_NEW], c->ptr[RUN_MEAN], at, momentum, mean[k]);
         follow(c->ptr[RUN_VAR_NEW], c->ptr[RUN_VAR], at, momentum, var * count / (count - 1));
         if (save_mean)
             save_mean[at] = numbers->p[0][k];

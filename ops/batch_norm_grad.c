@@ -17,10 +17,8 @@ static inline void take_sums(const tare_call *c, tare_channels ch, bool want_b, 
 {
     const float *dy = c->ptr[DY], *x = c->ptr[X];
     memcpy(numbers->p[0], (const float *)c->ptr[MEAN] + ch.channel, (size_t)ch.count * sizeof(float));
-    if (want_a)
-        tare_bn_sum(ch, TARE_BN_DY, x, dy, numbers->p[0], a);
-    if (want_b)
-        tare_bn_sum(ch, TARE_BN_PRODUCT, x, dy, numbers->p[0], b);
+    if (want_a || want_b)
+        tare_bn_products(ch, x, dy, numbers->p[0], want_b, a, b);
 }
 
 static inline void put(void *to, int64_t at, double x)

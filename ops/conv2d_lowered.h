@@ -60,6 +60,41 @@ static inline tare_lowered tare_lowered_forward(const tare_conv *v)
     return l;
 }
 
+/* Along one axis, the places i stride + a of dx: the taps that reach them are first_tap + j step (j < n), and i meets
+ * dy at first + i + (n - 1 - j) dilation. */
+typedef struct {
+    int64_t n, first_tap, step, outputs, first, dilation;
+} tare_lowered_axis;
+
+static inline tare_lowered_axis tare_lowered_axis_of(int64_t a, int64_t size, int64_t kernel, int64_t stride,
+                                                     int64_t pad, int64_t dilation)
+{
+    tare_lowered_axis x = {.step = 1, .outputs = a < size ? (size - a + stride - 1) / stride : 0, .dilation = 1};
+    while (x.first_tap < kernel && (a + pad - x.first_tap * dilation) % stride)
+        x.first_tap++;
+    while (x.step * dilation % stride)
+        x.step++;
+    x.n = x.first_tap < kernel ? (kernel - 1 - x.first_tap) / x.step + 1 : 0;
+    x.dilation = x.step * dilation / stride;
+    x.first = x.n ? (a + pad - (x.first_tap + (x.n - 1) * x.step) * dilation) / stride : 0;
+    return x;
+}
+
+/* The convolution of dy that gives one phase of dx. */
+static inline tare_lowered tare_lowered_data(const tare_conv *v, const tare_lowered_axis *h, const tare_lowered_axis *w)
+{
+    tare_lowered l = {.h = v->oh, .w = v->ow, .r = h->n, .s = w->n, .oh = h->outputs, .ow = w->outputs};
+    l.stride_h = l.stride_w = 1;
+    l.first_h = h->first;
+    l.first_w = w->first;
+    l.dilation_h = h->dilation;
+    l.dilation_w = w->dilation;
+    if (!l.r || !l.s)
+        l.r = l.s = 1; /* no tap: no channel either */
+    tare_lowered_size(&l, 1, l.oh);
+    return l;
+}
+
 /* A kernel of one tap that moves nothing: planes are rows, and nothing is lowered. */
 static inline void tare_lowered_plain(tare_lowered *l)
 {
@@ -85,6 +120,14 @@ static inline void tare_lowered_zero(float *to, int64_t n)
         tare_store(to, zero);
     if (n > 0)
         gemm_store_part(to, zero, n);
+}
+
+static inline void tare_lowered_copy(const float *from, float *to, int64_t n)
+{
+    for (; n >= TARE_LANES; n -= TARE_LANES, from += TARE_LANES, to += TARE_LANES)
+        tare_store(to, tare_load(from));
+    if (n > 0)
+        gemm_store_part(to, gemm_load_part(from, n), n);
 }
 
 /* The lanes, of TARE_LANES from column j on, in which lo <= column < hi. */
@@ -201,6 +244,27 @@ static inline int64_t tare_cut_size(tare_cut cut, int64_t i)
 static inline int64_t tare_cut_start(tare_cut cut, int64_t i)
 {
     return i * cut.least + (i < cut.longer ? i : cut.longer);
+}
+
+/* Columns of tiles, [first, end): outputs [from, to) of [oh,image,ow]. */
+typedef struct {
+    tare_cut cut;
+    int64_t first, end, from, to;
+} tare_columns;
+
+static inline int64_t tare_column_at(tare_cut cut, int64_t t) /* its first output */
+{
+    return tare_cut_start(cut, t) * TARE_LANES;
+}
+
+/* Part i of the columns of all n outputs. */
+static inline tare_columns tare_columns_of(tare_cut cut, tare_cut parts, int64_t i, int64_t n)
+{
+    tare_columns k = {cut, tare_cut_start(parts, i), tare_cut_start(parts, i + 1), 0, 0};
+    k.from = tare_column_at(cut, k.first);
+    k.to = tare_column_at(cut, k.end);
+    k.to = k.to < n ? k.to : n;
+    return k;
 }
 
 #endif

@@ -29,11 +29,12 @@ typedef struct {
     const float *row;  /* in the first image */
     int64_t image;     /* from image to image */
     const int64_t *offset;
+    int64_t ahead; /* from a row to the one that is fetched meanwhile; 0: none */
     const float *panel;
     float *sum; /* [rows, WIDTH] */
 } job;
 
-enum { WIDTH = TILE_VECTORS * TARE_LANES };
+enum { WIDTH = TILE_VECTORS * TARE_LANES, FETCH = 64 }; /* FETCH: outputs between fetches */
 
 TARE_ALWAYS_INLINE void panel_tile(int rows, int n_vectors, const job *j)
 {
@@ -47,11 +48,21 @@ TARE_ALWAYS_INLINE void panel_tile(int rows, int n_vectors, const job *j)
             acc[r][v] = (tare_vf){0};
     }
     for (int64_t i = 0; i < j->images; i++) {
-        tile_add(rows, n_vectors, 0, j->n, row, 1, b, NULL, n_vectors * TARE_LANES, acc);
-        b += j->n * n_vectors * TARE_LANES;
+        for (int64_t o = 0, n; o < j->n; o += n) {
+            n = j->n - o < FETCH ? j->n - o : FETCH;
+            TARE_UNROLL
+            for (int r = 0; r < rows; r++)
+                for (int64_t k = 0; j->ahead && k < n; k += 16)
+                    __builtin_prefetch(row[r] + j->ahead + k);
+            tile_add(rows, n_vectors, 0, n, row, 1, b, NULL, n_vectors * TARE_LANES, acc);
+            b += n * n_vectors * TARE_LANES;
+            TARE_UNROLL
+            for (int r = 0; r < rows; r++)
+                row[r] += n;
+        }
         TARE_UNROLL
         for (int r = 0; r < rows; r++)
-            row[r] += j->image;
+            row[r] += j->image - j->n;
     }
     TARE_UNROLL
     for (int r = 0; r < rows; r++)
@@ -117,6 +128,7 @@ static void multiply(const product *p, tare_conv_span channels, int64_t i, int64
         for (int64_t t = 0, rows; t < tiles.tiles; t++, tap += rows, j.offset += rows) {
             rows = tare_cut_size(tiles, t);
             j.sum = p->sums + (v * all + tap) * WIDTH;
+            j.ahead = p->l.in_place && v == 0 && t + 1 < tiles.tiles ? rows * p->row_plane : 0;
             panel_tiles[rows - 1][vectors - 1](&j);
         }
     }

@@ -4,9 +4,9 @@
  *     dw = G^T S G              p: position in a transformed tile
  *
  * x and dy go by in blocks of tiles, whose products are added to S in their order: an element of S is one chain of
- * fused multiply-adds for each block. Where there is one block, S is made and
- * becomes dw by panels of dy's channels and chunks of x's, so that it never leaves a cache. A piece is a run of output
- * channels, of all images; or a run of images, whose partial dw are added in the order of the pieces. */
+ * fused multiply-adds for each block. Where there is one block, S is made and becomes dw by panels of dy's channels and
+ * chunks of x's, so that it never leaves a cache. A piece is a run of output channels, of all images; or a run of
+ * images, whose partial dw are added in the order of the pieces. */
 #include "conv2d_winograd.h"
 
 WINOGRAD_SPREAD(winograd_head_2, 2, 4)

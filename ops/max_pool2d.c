@@ -1,186 +1,339 @@
-/* max_pool2d.c - the largest of each window of a plane, where it stood, and the gradient that goes back there.
+/* max_pool2d.c - the largest of each window of a plane, and where it stood.
  *
  * Ties, NaN and infinities as in PyTorch: the first of equal maxima in row order, but any NaN wins, the last one; a
  * window of nothing but -infinity names its first element. A window is clipped to the plane, so padding never wins.
  *
  * The maximum over a window is that over its rows' maxima, ties and NaN included, and a row of the plane belongs to
- * several windows: its maxima over the windows' width are made once and wait in a ring of as many rows as a window is
- * high. Rows are first copied between -infinities, so that no vector ends at the plane's edge, several ahead of their
- * use: a load waits long for bytes that have just been stored in other portions. A piece is a group of planes, and so
- * is the gradient's: windows that overlap add in the order of the windows. */
+ * several windows: its maxima over the windows' width are made once and wait. How long depends on how the windows go.
+ *
+ * One around each element (SAME): the plane is one row of vectors, whatever its width, first for the maxima of three
+ * elements in a row, then for those of three such maxima a width apart; masks say which neighbours are none. Two apart
+ * (HALVED): a row of the plane is met by two rows of windows at most, so one row of maxima waits, in its place. Others:
+ * a ring of as many rows as a window is high. Where columns are padded, rows are copied between -infinities, several
+ * ahead of their use: a load waits long for bytes that have just been stored in other portions.
+ *
+ * What is read and written some pages on is asked for early: planes are short, and the processor's own prefetching ends
+ * with a page. A piece is a group of planes. */
 #include "pool2d.h"
 
-enum { G_WIDE = G_WORDS, G_PADDED, G_RING, G_MAX_WORDS };
-/* g[G_WIDE]: windows of a row, to whole vectors of any instruction set; g[G_PADDED]: a row between its infinities, for
- * whole vectors of windows; g[G_RING]: rows in the ring */
-enum { WIDEST = 16, AHEAD = 8 };
+enum { G_WIDE = G_WORDS, G_PADDED, G_RING, G_INSIDE, G_MAX_WORDS };
+/* g[G_WIDE]: windows of a row, to whole vectors of any instruction set; SAME: those of a plane. g[G_PADDED]: a row
+ * between its infinities, for whole vectors of windows; SAME: a row, likewise. g[G_RING]: rows of maxima that wait;
+ * g[G_INSIDE]: no window leaves its row */
+enum { AHEAD = 8, SAME_MOST = 1 << 14 };
+
+/* x, which stands at is_at, in the place of a best that it beats */
+static inline void meet(tare_vf is, tare_vi is_at, tare_vf *best, tare_vi *at)
+{
+    const tare_vi wins = (is > *best) | (is != is);
+    *best = tare_select(wins, is, *best);
+    *at = (is_at & wins) | (*at & ~wins);
+}
+
+static inline tare_vf infinities(void)
+{
+    return tare_broadcast(-__builtin_inff());
+}
+
+static inline void store_at(int32_t *p, tare_vi at, int64_t left)
+{
+    store_some((float *)(void *)p, (tare_vf)at, left);
+}
+
+/* The results from o on are to be written soon. */
+static inline void soon(const float *y, const int32_t *index, int64_t o)
+{
+    __builtin_prefetch(y + o, 1);
+    if (index)
+        __builtin_prefetch(index + o, 1);
+}
+
+/* ---- one window around each element -----------------------------------------------------------------------------*/
+
+/* A worker's scratch; each has room for a vector that begins at the plane's last element. */
+typedef struct {
+    float *best;           /* [H + 2,W] from row -1 on: the maxima of three in a row, -infinity around them */
+    int32_t *where;        /* and their places */
+    int32_t *left, *right; /* [H,W]: all bits where an element has such a neighbour */
+    float *copy;           /* [H,W]: of a plane whose neighbours in memory are not x's, one element before it */
+} around;
+
+static inline around around_of(const tare_call *c, int worker)
+{
+    const int64_t *g = c->g, width = g[G_W], size = g[G_H] * width, front = g[G_PADDED], room = g[G_WIDE];
+    float *at = (float *)c->ptr[4] + worker * (5 * room + 5 * front);
+    const around r = {at + front, (int32_t *)(void *)(at + room + 3 * front),
+                      (int32_t *)(void *)(at + 2 * room + 4 * front), (int32_t *)(void *)(at + 3 * room + 4 * front),
+                      at + 4 * room + 4 * front + WIDEST};
+    memset(r.left, 0xff, (size_t)(2 * room) * sizeof *r.left);
+    for (int64_t row = 0; row < size; row += width)
+        r.left[row] = r.right[row + width - 1] = 0;
+    for (int64_t j = 0; j < width; ++j) {
+        r.best[j - width] = r.best[size + j] = -__builtin_inff();
+        r.where[j - width] = (int32_t)j + r.left[j];
+        r.where[size + j] = 0;
+    }
+    return r;
+}
+
+/* Of x's planes, number `plane`, or its copy: readable from the element before it on, to whole vectors. */
+static inline const float *surrounded(const int64_t *g, const around *r, const float *x, int64_t plane)
+{
+    const int64_t size = g[G_H] * g[G_W], from = plane * size;
+    if (from > 0 && from + size + WIDEST <= g[G_PLANES] * size)
+        return x + from;
+    return memcpy(r->copy, x + from, (size_t)size * sizeof *x);
+}
+
+static inline __attribute__((always_inline)) void same_plane(const int64_t *g, const around *r, const float *x,
+                                                             float *y, int32_t *index)
+{
+    const int64_t width = g[G_W], size = g[G_H] * width;
+    for (int64_t i = 0; i < size; i += TARE_LANES) {
+        const tare_vi left = load_at(r->left + i), here = places(i, 1);
+        soon(y, index, i);
+        tare_vf best = tare_select(left, tare_load(x + i - 1), infinities());
+        tare_vi at = here + left;
+        meet(tare_load(x + i), here, &best, &at);
+        meet(tare_select(load_at(r->right + i), tare_load(x + i + 1), infinities()), here + 1, &best, &at);
+        store_some(r->best + i, best, size - i);
+        store_at(r->where + i, at, size - i);
+    }
+    for (int64_t i = 0; i < size; i += TARE_LANES) {
+        tare_vf best = tare_load(r->best + i - width);
+        tare_vi at = load_at(r->where + i - width);
+        __builtin_prefetch(x + size + size + i);
+        meet(tare_load(r->best + i), load_at(r->where + i), &best, &at);
+        meet(tare_load(r->best + i + width), load_at(r->where + i + width), &best, &at);
+        store_some(y + i, best, size - i);
+        if (index)
+            store_at(index + i, at, size - i);
+    }
+}
+
+/* An index that nobody asks for is not kept. */
+static inline void same(const int64_t *g, const around *r, const float *x, float *y, int32_t *index)
+{
+    if (index)
+        same_plane(g, r, x, y, index);
+    else
+        same_plane(g, r, x, y, NULL);
+}
+
+/* ---- two apart, and others
+ * -----------------------------------------------------------------------------------------------------*/
 
 /* A worker's scratch. */
 typedef struct {
     float *padded;  /* [AHEAD,G_PADDED]: row i's at i % AHEAD */
     float *best;    /* [G_RING,G_WIDE]: a row's maxima over the width of each window */
-    int32_t *where; /* [G_RING,G_WIDE]: the columns where they stood */
+    int32_t *where; /* [G_RING,G_WIDE]: the places where they stood; in a ring, their columns */
 } rows;
 
 static inline rows rows_of(const tare_call *c, int worker)
 {
     const int64_t *g = c->g, padded = AHEAD * g[G_PADDED], ring = g[G_RING] * g[G_WIDE];
     float *at = (float *)c->ptr[4] + worker * (padded + 2 * ring);
+    for (int64_t i = 0; i < padded; ++i)
+        at[i] = -__builtin_inff();
     return (rows){at, at + padded, (int32_t *)(void *)(at + padded + ring)};
 }
 
-/* x, which stands at is_at, in the place of a best that it beats */
-static inline void meet(tare_vf is, tare_vi is_at, tare_vf *best, tare_vi *at)
+/* The maxima of the three elements from p on, and of every other three behind them; their places: columns from `column`
+ * on, clipped to the plane, and what there is before the row's first. */
+static inline void threes(const float *p, int64_t column, int64_t before, tare_vf *best, tare_vi *at)
 {
-    tare_vi wins = (is > *best) | (is != is);
-    *best = tare_select(wins, is, *best);
-    *at = (is_at & wins) | (*at & ~wins);
+    const tare_vi columns = places(column, 2);
+    tare_vf odd;
+    load_pairs(p, 2 * TARE_LANES, best, &odd);
+    *at = (columns & (columns > 0)) + (int32_t)before;
+    meet(odd, columns + (int32_t)(before + 1), best, at);
+    meet(load_every(p + 2, 2, 2 * TARE_LANES), columns + (int32_t)(before + 2), best, at);
 }
 
-static inline tare_vi load_at(const int32_t *p)
+/* Padded rows up to `end` are there. */
+static inline int64_t pad_rows(const int64_t *g, const rows *r, const float *x, int64_t done, int64_t end)
 {
-    tare_vi v;
-    memcpy(&v, p, sizeof v);
-    return v;
+    for (; done < g[G_H] && done < end; ++done)
+        copy_row(x + done * g[G_W], g[G_W], r->padded + done % AHEAD * g[G_PADDED] + g[G_PAD_W]);
+    return done;
 }
 
-/* Every stride-th element from p on, of which all are there. */
-static inline tare_vf load_apart(const float *p, const int64_t stride)
+/* Row i from column -pad on, to whole vectors of windows. */
+static inline const float *halved_row(const int64_t *g, const rows *r, const float *x, int64_t i, const bool padded)
 {
-    return load_every(p, stride, TARE_LANES * stride);
+    return padded ? r->padded + i % AHEAD * g[G_PADDED] : x + i * g[G_W];
 }
 
-/* How the windows of a plane go, constants where they are common, so that a window's elements are met without a loop
- * and columns that nobody asks for are not kept. */
-typedef struct {
-    int64_t stride, kernel;
-    bool indexed;
-} manner;
-
-/* The maxima of a row over the width of each window, and their columns. */
-static inline __attribute__((always_inline)) void row_maxima(const int64_t *g, const float *padded, const manner m,
-                                                             float *best, int32_t *where)
+/* What waits of row 0; of the padding above it, -infinity at the places of row 0. */
+static inline void halved_begin(const int64_t *g, const rows *r, const float *row)
 {
-    const int64_t stride = m.stride;
-    static const int32_t lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    const tare_vi lanes = load_at(lane) * (int32_t)stride;
     for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
-        const float *from = padded + ow * stride;
-        tare_vi column = lanes + (int32_t)(ow * stride - g[G_PAD_W]), at = column & (column > 0);
-        tare_vf most = tare_broadcast(-__builtin_inff());
-        for (int64_t k = 0; k < m.kernel; ++k, column += 1)
-            meet(load_apart(from + k, stride), column, &most, &at);
-        tare_store(best + ow, most);
-        if (m.indexed)
-            memcpy(where + ow, &at, sizeof at);
+        const tare_vi columns = places(2 * ow - g[G_PAD_W], 2);
+        tare_vf best = infinities();
+        tare_vi at = columns & (columns > 0);
+        if (g[G_PAD_H] == 0)
+            threes(row + 2 * ow, 2 * ow - g[G_PAD_W], 0, &best, &at);
+        tare_store(r->best + ow, best);
+        memcpy(r->where + ow, &at, sizeof at);
     }
 }
 
-/* A row of windows from the maxima of the rows that it has, `height` of them, a constant where it is common. */
-static inline __attribute__((always_inline)) void
-window_row(const int64_t *g, const rows *r, span h, const int64_t height, const manner m, float *y, int32_t *index)
+/* A row of windows: of its three rows of x the first waits, `more` others are there, and the third then waits. */
+static inline __attribute__((always_inline)) void halved_windows(const int64_t *g, const rows *r, const float *x,
+                                                                 int64_t second, const int more, const bool padded,
+                                                                 float *y, int32_t *index)
+{
+    const float *row_2 = halved_row(g, r, x, second, padded), *row_3 = halved_row(g, r, x, second + 1, padded);
+    const int64_t before = second * g[G_W];
+    for (int64_t ow = 0, left = g[G_OUT_W]; left > 0; ow += TARE_LANES, left -= TARE_LANES) {
+        const int64_t column = 2 * ow - g[G_PAD_W];
+        tare_vf best = tare_load(r->best + ow), is;
+        tare_vi at = load_at(r->where + ow), is_at;
+        for (int64_t line = 0; line < 2 * TARE_LANES && !padded; line += LINE) {
+            __builtin_prefetch(row_2 + 2 * ow + line + LATER);
+            __builtin_prefetch(row_3 + 2 * ow + line + LATER);
+        }
+        soon(y, index, ow + LATER / 4);
+        if (more > 0) {
+            threes(row_2 + 2 * ow, column, before, &is, &is_at);
+            meet(is, is_at, &best, &at);
+        }
+        if (more > 1) {
+            threes(row_3 + 2 * ow, column, before + g[G_W], &is, &is_at);
+            tare_store(r->best + ow, is);
+            memcpy(r->where + ow, &is_at, sizeof is_at);
+            meet(is, is_at, &best, &at);
+        }
+        store_some(y + ow, best, left);
+        if (index)
+            store_at(index + ow, at, left);
+    }
+}
+
+static inline __attribute__((always_inline)) void halved_plane(const int64_t *g, const rows *r, const float *x,
+                                                               const bool padded, float *y, int32_t *index)
+{
+    int64_t done = padded ? pad_rows(g, r, x, 0, AHEAD) : 0;
+    halved_begin(g, r, halved_row(g, r, x, 0, padded));
+    for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh, y += g[G_OUT_W], index += index ? g[G_OUT_W] : 0) {
+        const int64_t second = 2 * oh - g[G_PAD_H] + 1, more = g[G_H] - second;
+        if (padded)
+            done = pad_rows(g, r, x, done, second + AHEAD);
+        if (more > 1)
+            halved_windows(g, r, x, second, 2, padded, y, index);
+        else
+            halved_windows(g, r, x, second, (int)more, padded, y, index);
+    }
+}
+
+static inline void halved(const int64_t *g, const rows *r, const float *x, bool readable, float *y, int32_t *index)
+{
+    if (readable && index)
+        halved_plane(g, r, x, false, y, index);
+    else if (readable)
+        halved_plane(g, r, x, false, y, NULL);
+    else if (index)
+        halved_plane(g, r, x, true, y, index);
+    else
+        halved_plane(g, r, x, true, y, NULL);
+}
+
+/* Whether a plane's rows can be read as they lie: no window is clipped, and vectors that go beyond stay in x. */
+static inline bool readable(const int64_t *g, int64_t plane)
+{
+    return g[G_INSIDE] && (plane * g[G_H] + g[G_H] - 1) * g[G_W] + g[G_PADDED] <= g[G_PLANES] * g[G_H] * g[G_W];
+}
+
+/* The maxima of a row over the width of each window, and their columns. */
+static inline void row_maxima(const int64_t *g, const float *padded, float *best, int32_t *where)
+{
+    const int64_t stride = g[G_STRIDE_W];
+    for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
+        tare_vi column = places(ow * stride - g[G_PAD_W], stride), at = column & (column > 0);
+        tare_vf most = infinities();
+        for (int64_t k = 0; k < g[G_KERNEL_W]; ++k, column += 1)
+            meet(load_every(padded + ow * stride + k, stride, TARE_LANES * stride), column, &most, &at);
+        tare_store(best + ow, most);
+        memcpy(where + ow, &at, sizeof at);
+    }
+}
+
+/* A row of windows from the maxima of the rows that it has. */
+static inline void window_row(const int64_t *g, const rows *r, span h, float *y, int32_t *index)
 {
     const int64_t first = h.from % g[G_RING] * g[G_WIDE], end = g[G_RING] * g[G_WIDE];
     for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
         int64_t slot = first + ow, below = h.from * g[G_W];
         tare_vf best = tare_load(r->best + slot);
-        tare_vi at = {0}, is_at = {0};
-        if (m.indexed)
-            at = load_at(r->where + slot) + (int32_t)below;
-        for (int64_t i = 1; i < height; ++i) {
+        tare_vi at = load_at(r->where + slot) + (int32_t)below;
+        for (int64_t i = h.from + 1; i < h.end; ++i) {
             slot += slot + g[G_WIDE] < end ? g[G_WIDE] : g[G_WIDE] - end;
             below += g[G_W];
-            if (m.indexed)
-                is_at = load_at(r->where + slot) + (int32_t)below;
-            meet(tare_load(r->best + slot), is_at, &best, &at);
+            meet(tare_load(r->best + slot), load_at(r->where + slot) + (int32_t)below, &best, &at);
         }
         store_some(y + ow, best, g[G_OUT_W] - ow);
-        if (m.indexed)
-            store_some((float *)(void *)(index + ow), (tare_vf)at, g[G_OUT_W] - ow);
+        if (index)
+            store_at(index + ow, at, g[G_OUT_W] - ow);
     }
 }
 
-static inline __attribute__((always_inline)) void plane_maxima(const int64_t *g, const rows *r, const float *x,
-                                                               const manner m, float *y, int32_t *index)
+static inline void ring_plane(const int64_t *g, const rows *r, const float *x, float *y, int32_t *index)
 {
-    int64_t next = 0, copied = 0; /* rows whose maxima are made; that are between their infinities */
+    int64_t next = 0, padded = 0; /* rows whose maxima are made; that are between their infinities */
     for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh) {
         const span h = span_of(oh, g[G_STRIDE_H], g[G_PAD_H], g[G_KERNEL_H], g[G_H]);
         next = next > h.from ? next : h.from;
-        copied = copied > next ? copied : next;
+        padded = padded > next ? padded : next;
         for (; next < h.end; ++next) {
             const int64_t slot = next % g[G_RING] * g[G_WIDE];
-            for (; copied < g[G_H] && copied < next + AHEAD; ++copied)
-                copy_row(x + copied * g[G_W], g[G_W], r->padded + copied % AHEAD * g[G_PADDED] + g[G_PAD_W]);
-            row_maxima(g, r->padded + next % AHEAD * g[G_PADDED], m, r->best + slot, r->where + slot);
+            padded = pad_rows(g, r, x, padded, next + AHEAD);
+            row_maxima(g, r->padded + next % AHEAD * g[G_PADDED], r->best + slot, r->where + slot);
         }
-        float *to = y + oh * g[G_OUT_W];
-        int32_t *at = m.indexed ? index + oh * g[G_OUT_W] : NULL;
-        if (h.end - h.from == 3)
-            window_row(g, r, h, 3, m, to, at);
-        else
-            window_row(g, r, h, h.end - h.from, m, to, at);
+        window_row(g, r, h, y + oh * g[G_OUT_W], index ? index + oh * g[G_OUT_W] : NULL);
     }
-}
-
-/* The manners that are common have code of their own. */
-static inline void plane_rows(const int64_t *g, const rows *r, const float *x, float *y, int32_t *index)
-{
-    const int64_t stride = g[G_STRIDE_W], kernel = g[G_KERNEL_W];
-    if (kernel == 3 && stride == 1 && index)
-        plane_maxima(g, r, x, (manner){1, 3, true}, y, index);
-    else if (kernel == 3 && stride == 2 && index)
-        plane_maxima(g, r, x, (manner){2, 3, true}, y, index);
-    else if (kernel == 3 && stride == 1)
-        plane_maxima(g, r, x, (manner){1, 3, false}, y, NULL);
-    else if (kernel == 3 && stride == 2)
-        plane_maxima(g, r, x, (manner){2, 3, false}, y, NULL);
-    else
-        plane_maxima(g, r, x, (manner){stride, kernel, index != NULL}, y, index);
 }
 
 /* A row of windows of 2x2 from two rows of the plane. */
 static inline void quarters(const int64_t *g, const float *plane, int64_t oh, float *y, int32_t *index)
 {
-    static const int32_t even[16] = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30};
     const int32_t width = (int32_t)g[G_W];
     for (int64_t ow = 0; ow < g[G_OUT_W]; ow += TARE_LANES) {
         const int64_t n = g[G_OUT_W] - ow < TARE_LANES ? g[G_OUT_W] - ow : TARE_LANES, from = 2 * (oh * g[G_W] + ow);
         tare_vf best, b, c, d;
-        tare_vi at;
         load_pairs(plane + from, 2 * n, &best, &b);
         load_pairs(plane + from + width, 2 * n, &c, &d);
-        memcpy(&at, even, sizeof at);
-        const tare_vi first = at + (int32_t)from;
-        at = first;
+        const tare_vi first = places(from, 2);
+        tare_vi at = first;
         meet(b, first + 1, &best, &at);
         meet(c, first + width, &best, &at);
         meet(d, first + (width + 1), &best, &at);
         store_some(y + ow, best, n);
         if (index)
-            store_some((float *)(void *)(index + ow), (tare_vf)at, n);
+            store_at(index + ow, at, n);
     }
 }
 
 TARE_KERNEL_DECLARE(max_pool2d);
 int TARE_KERNEL(max_pool2d)(const tare_call *c, int piece, int worker)
 {
-    const int64_t *g = c->g, size = g[G_H] * g[G_W], out_size = g[G_OUT_H] * g[G_OUT_W];
-    rows r = {0};
-    if (!g[G_QUARTERS])
-        r = rows_of(c, worker);
-    for (int64_t i = 0; r.padded && i < AHEAD * g[G_PADDED]; ++i)
-        r.padded[i] = -__builtin_inff();
+    const int64_t *g = c->g, size = g[G_H] * g[G_W], out_size = g[G_OUT_H] * g[G_OUT_W], way = g[G_WAY];
+    const around near = way == SAME ? around_of(c, worker) : (around){0};
+    const rows r = way == HALVED || way == OTHERWISE ? rows_of(c, worker) : (rows){0};
     for (planes p = planes_of(c, piece); p.plane < p.end; ++p.plane) {
         const float *x = (const float *)c->ptr[0] + p.plane * size; /* [N,C,H,W] */
         float *y = (float *)c->ptr[1] + p.plane * out_size;         /* [N,C,OH,OW] */
         int32_t *index = c->ptr[2];                                 /* the same, or NULL: not wanted */
         index = index ? index + p.plane * out_size : NULL;
-        if (g[G_QUARTERS])
+        if (way == SAME)
+            same(g, &near, surrounded(g, &near, c->ptr[0], p.plane), y, index);
+        else if (way == HALVED)
+            halved(g, &r, x, readable(g, p.plane), y, index);
+        else if (way == OTHERWISE)
+            ring_plane(g, &r, x, y, index);
+        else
             for (int64_t oh = 0; oh < g[G_OUT_H]; ++oh)
                 quarters(g, x, oh, y + oh * g[G_OUT_W], index ? index + oh * g[G_OUT_W] : NULL);
-        else
-            plane_rows(g, &r, x, y, index);
     }
     return 0;
 }
@@ -212,36 +365,6 @@ static int max_pool2d_reference(const tare_call *c, int piece, int worker)
     return 0;
 }
 
-/* dx is zeros, then every window adds its dy where its maximum stood. The scatter is one add a window: the native
- * variant and the reference differ in the type that they add in. */
-#define SCATTER(name, type, get, put)                                                                                  \
-    static int name(const tare_call *c, int piece, int worker)                                                         \
-    {                                                                                                                  \
-        (void)worker;                                                                                                  \
-        const int64_t *g = c->g, size = g[G_H] * g[G_W], out_size = g[G_OUT_H] * g[G_OUT_W];                           \
-        const int32_t *index = c->ptr[1];                                                                              \
-        int bad = 0;                                                                                                   \
-        for (planes p = planes_of(c, piece); p.plane < p.end; ++p.plane) {                                             \
-            int64_t to = p.plane * size, from = p.plane * out_size;                                                    \
-            for (int64_t i = 0; i < size; ++i)                                                                         \
-                put(to + i, (type)0);                                                                                  \
-            for (int64_t o = 0; o < out_size; ++o) {                                                                   \
-                int64_t at = index[from + o];                                                                          \
-                if (at >= 0 && at < size)                                                                              \
-                    put(to + at, get(3, to + at) + get(0, from + o));                                                  \
-                else                                                                                                   \
-                    bad = 1;                                                                                           \
-            }                                                                                                          \
-        }                                                                                                              \
-        return bad;                                                                                                    \
-    }
-#define GET_FLOAT(k, i)  ((const float *)c->ptr[k])[i]
-#define PUT_FLOAT(i, x)  ((float *)c->ptr[3])[i] = (x)
-#define GET_DOUBLE(k, i) tare_at(c->ptr[k], g[1], i)
-#define PUT_DOUBLE(i, x) tare_put(c->ptr[3], g[1], i, x)
-SCATTER(scatter, float, GET_FLOAT, PUT_FLOAT)
-SCATTER(scatter_reference, double, GET_DOUBLE, PUT_DOUBLE)
-
 /* ---- inference and geometry -------------------------------------------------------------------------------------*/
 static tare_status max_pool2d_infer(const tare_args *a, const tare_desc_out *out)
 {
@@ -255,48 +378,28 @@ static tare_status max_pool2d_infer(const tare_args *a, const tare_desc_out *out
     return status;
 }
 
-static tare_status max_pool2d_grad_infer(const tare_args *a, const tare_desc_out *out)
-{
-    char t0[TARE_DESC_TEXT], t1[TARE_DESC_TEXT];
-    const tare_desc *dy = a->in[0], *index = a->in[1], *x = a->in[2];
-    tare_status status = tare__pool_check(a, x, "input 2");
-    if (status == TARE_OK)
-        status = tare__pool_check(a, dy, "dy");
-    if (status != TARE_OK)
-        return status;
-    if (index->dtype != TARE_I32)
-        return tare_op_error(a, TARE_BAD_DTYPE, "the indices are %s (need int32)",
-                             tare_dtype_name((tare_dtype)index->dtype));
-    if (dy->dtype != x->dtype)
-        return tare_op_error(a, TARE_BAD_DTYPE, "dy is %s, input 2 is %s (need one dtype)",
-                             tare_dtype_name((tare_dtype)dy->dtype), tare_dtype_name((tare_dtype)x->dtype));
-    if (!tare_desc_same_shape(dy, index))
-        return tare_op_error(a, TARE_BAD_SHAPE, "the indices are %s, dy %s (need the same)", tare_desc_text(index, t1),
-                             tare_desc_text(dy, t0));
-    if (dy->dim[0] != x->dim[0] || dy->dim[1] != x->dim[1])
-        return tare_op_error(a, TARE_BAD_SHAPE, "dy is %s, input 2 is %s (need as many planes)", tare_desc_text(dy, t0),
-                             tare_desc_text(x, t1));
-    tare_desc_like(out[0], x);
-    return TARE_OK;
-}
-
 static void prepare_max_pool2d(const tare_args *a, const tare_desc_ref *out, tare_work *w)
 {
     tare__pool_windows(a, a->in[0], out[0], out[0], w);
     int64_t *g = w->g;
-    g[G_WIDE] = (g[G_OUT_W] + WIDEST - 1) / WIDEST * WIDEST;
-    g[G_RING] = g[G_KERNEL_H] < g[G_H] ? g[G_KERNEL_H] : g[G_H];
+    w->n_g = G_MAX_WORDS;
+    if (g[G_WAY] == SAME && g[G_H] * g[G_W] > SAME_MOST)
+        g[G_WAY] = OTHERWISE;
+    if (g[G_WAY] == SAME) {
+        g[G_WIDE] = whole(g[G_H] * g[G_W]);
+        g[G_PADDED] = whole(g[G_W]);
+        w->worker_bytes = (size_t)(5 * g[G_WIDE] + 5 * g[G_PADDED]) * sizeof(float);
+        return;
+    }
+    if (g[G_WAY] == QUARTERED)
+        return;
+    g[G_WIDE] = whole(g[G_OUT_W]);
+    g[G_RING] = g[G_WAY] == HALVED ? 1 : g[G_KERNEL_H] < g[G_H] ? g[G_KERNEL_H] : g[G_H];
     /* the last vector of windows ends here, or the row does */
     const int64_t read = g[G_WIDE] * g[G_STRIDE_W] + g[G_KERNEL_W], row = g[G_PAD_W] + g[G_W];
-    g[G_PADDED] = ((read > row ? read : row) + WIDEST - 1) / WIDEST * WIDEST;
-    w->n_g = G_MAX_WORDS;
-    if (!g[G_QUARTERS])
-        w->worker_bytes = (size_t)(AHEAD * g[G_PADDED] + 2 * g[G_RING] * g[G_WIDE]) * sizeof(float);
-}
-
-static void prepare_max_pool2d_grad(const tare_args *a, const tare_desc_ref *out, tare_work *w)
-{
-    tare__pool_planes(a->in[2], a->in[0], out[0], w);
+    g[G_INSIDE] = g[G_PAD_W] == 0 && (g[G_OUT_W] - 1) * g[G_STRIDE_W] + g[G_KERNEL_W] <= g[G_W];
+    g[G_PADDED] = whole(read > row ? read : row);
+    w->worker_bytes = (size_t)(AHEAD * g[G_PADDED] + 2 * g[G_RING] * g[G_WIDE]) * sizeof(float);
 }
 
 /* ---- records ----------------------------------------------------------------------------------------------------*/
@@ -326,6 +429,10 @@ const tare_op tare_op_max_pool2d = {
         {TARE_SAMPLE_CHECK, "f32[2,3,6,8]", NULL, NULL},
         {TARE_SAMPLE_CHECK, "f32[1,2,7,9]", "kernel_h=3,kernel_w=3,stride_h=2,stride_w=2,pad_h=1,pad_w=1", NULL},
         {TARE_SAMPLE_CHECK, "f32[1,2,5,40]", "kernel_h=3,kernel_w=3,stride_h=1,stride_w=1,pad_h=1,pad_w=1", NULL},
+        {TARE_SAMPLE_CHECK, "f32[3,4,13,13]", "kernel_h=3,kernel_w=3,stride_h=1,stride_w=1,pad_h=1,pad_w=1", NULL},
+        {TARE_SAMPLE_CHECK, "f32[2,3,4,6]",
+         "kernel_h=3,kernel_w=3,stride_h=2,stride_w=2,pad_h=1,pad_w=1,ceil_mode=true", NULL},
+        {TARE_SAMPLE_CHECK, "f32[2,3,6,8]", "kernel_h=3,kernel_w=3,stride_h=2,stride_w=2,ceil_mode=true", NULL},
         {TARE_SAMPLE_CHECK, "f32[1,1,4,75]", NULL, NULL},
         {TARE_SAMPLE_CHECK, "f32[1,1,5,110]", "kernel_h=2,kernel_w=4,stride_h=3,stride_w=3,ceil_mode=true", NULL},
         {TARE_SAMPLE_CHECK, "f32[1,1,6,7]", "kernel_h=3,kernel_w=2,ceil_mode=true", NULL},
@@ -339,31 +446,6 @@ const tare_op tare_op_max_pool2d = {
         {TARE_SAMPLE_REJECT, "f32[1,1,4,4]", "kernel_h=3,pad_h=2", "padding 2,0 is more than half"},
         {TARE_SAMPLE_REJECT, "f32[1,1,4,4]", "stride_h=-1", "stride_h is -1"},
         {TARE_SAMPLE_REJECT, "f32[1,1,4,4]", "kernel_w=0", "kernel_w"}),
-};
-
-const tare_op tare_op_max_pool2d_grad = {
-    .name = "max_pool2d_grad",
-    .doc = "dx = zeros, and each dy added where its maximum stood, in the order of dy; dy [N,C,OH,OW], indices int32 "
-           "of max_pool2d, x (only its shape counts) and dx [N,C,H,W]. An index outside the plane is bad data",
-    .n_in = 3,
-    .n_out = 1,
-    .shape_only = 4,
-    .infer = max_pool2d_grad_infer,
-    .not_differentiable = true,
-    .variants =
-        (const tare_variant[]){
-            {.name = "scatter", .dtypes = TARE_BIT(TARE_F32), .prepare = prepare_max_pool2d_grad, .run = scatter},
-            TARE_REFERENCE(scatter_reference, .prepare = prepare_max_pool2d_grad)},
-    .n_variants = 2,
-    TARE_SAMPLES({TARE_SAMPLE_CHECK, "f32[2,3,3,4] i32[2,3,3,4]<0,48> f32[2,3,6,8]", NULL, NULL},
-                 {TARE_SAMPLE_CHECK, "f32[3,4,41,41] i32[3,4,41,41]<0,1681> f32[3,4,41,41]", NULL, NULL},
-                 {TARE_SAMPLE_CHECK, "f32[0,4,2,2] i32[0,4,2,2] f32[0,4,4,4]", NULL, NULL},
-                 {TARE_SAMPLE_BENCH, "f32[64,20,12,12] i32[64,20,12,12]<0,576> f32[64,20,24,24]", NULL, NULL},
-                 {TARE_SAMPLE_REJECT, "f32[1,1,2,2] f32[1,1,2,2] f32[1,1,4,4]", NULL, "the indices are float32"},
-                 {TARE_SAMPLE_REJECT, "f32[1,1,2,2] i32[1,1,2,3] f32[1,1,4,4]", NULL, "the indices are [1,1,2,3], dy"},
-                 {TARE_SAMPLE_REJECT, "f32[2,1,2,2] i32[2,1,2,2] f32[1,1,4,4]", NULL, "need as many planes"},
-                 {TARE_SAMPLE_REJECT, "f32[1,1,2,2] i32[1,1,2,2]<16,17> f32[1,1,4,4]", NULL, "index out of range"}),
-    .tolerance = 1e-6,
 };
 
 #endif

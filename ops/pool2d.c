@@ -74,6 +74,19 @@ void tare__pool_planes(const tare_desc *x, const tare_desc *y, const tare_desc *
         w->n_pieces = (int32_t)((n + g[G_PIECE] - 1) / g[G_PIECE]);
 }
 
+static int64_t way_of(const int64_t *g)
+{
+    const int64_t kernel = g[G_KERNEL_H], stride = g[G_STRIDE_H], pad = g[G_PAD_H];
+    if (kernel != g[G_KERNEL_W] || stride != g[G_STRIDE_W])
+        return OTHERWISE;
+    if (kernel == 3 && stride == 2)
+        return HALVED;
+    if (kernel == 3 && stride == 1 && pad == 1 && g[G_PAD_W] == 1)
+        return SAME;
+    const bool inside = pad == 0 && g[G_PAD_W] == 0 && 2 * g[G_OUT_H] <= g[G_H] && 2 * g[G_OUT_W] <= g[G_W];
+    return kernel == 2 && stride == 2 && inside ? QUARTERED : OTHERWISE;
+}
+
 void tare__pool_windows(const tare_args *a, const tare_desc *x, const tare_desc *y, const tare_desc *out, tare_work *w)
 {
     tare_pool_attr at = tare__pool_attributes(a);
@@ -84,8 +97,7 @@ void tare__pool_windows(const tare_args *a, const tare_desc *x, const tare_desc 
     w->g[G_STRIDE_W] = at.stride_w;
     w->g[G_PAD_H] = at.pad_h;
     w->g[G_PAD_W] = at.pad_w;
-    w->g[G_QUARTERS] = at.kernel_h == 2 && at.kernel_w == 2 && at.stride_h == 2 && at.stride_w == 2 && at.pad_h == 0 &&
-                       at.pad_w == 0 && 2 * w->g[G_OUT_H] <= w->g[G_H] && 2 * w->g[G_OUT_W] <= w->g[G_W];
+    w->g[G_WAY] = way_of(w->g);
 }
 
 #define FIELD(name_, low_, normal_, doc_)                                                                              \

@@ -9,8 +9,15 @@
 
 /* g[0], g[1]: elements of output 0, dtype */
 enum { G_PLANES = 2, G_H, G_W, G_OUT_H, G_OUT_W, G_KERNEL_H, G_KERNEL_W, G_STRIDE_H, G_STRIDE_W, G_PAD_H, G_PAD_W };
-enum { G_PIECE = G_PAD_W + 1, G_QUARTERS, G_INCLUDE_PAD, G_WORDS };
-/* g[G_QUARTERS]: windows are 2x2, side by side, all inside */
+enum { G_PIECE = G_PAD_W + 1, G_WAY, G_INCLUDE_PAD, G_WORDS };
+/* g[G_WAY]: how the windows go, of those that have kernels of their own */
+enum {
+    OTHERWISE,
+    QUARTERED, /* 2x2, side by side, all inside */
+    SAME,      /* 3x3, one around each element */
+    HALVED     /* 3x3, two apart */
+};
+enum { WIDEST = 16 }; /* lanes of a vector, at most */
 
 /* The attributes of all poolings begin like this. */
 typedef struct {
@@ -37,14 +44,36 @@ static inline span span_of(int64_t o, int64_t stride, int64_t pad, int64_t kerne
     return (span){from > 0 ? from : 0, end < size ? end : size};
 }
 
+/* Floats of a cache line; how far ahead what will be read is asked for. */
+enum { LINE = 16, LATER = 2048 };
+
 /* A row of a plane to scratch. What comes some pages later is asked for: rows are short, and the processor's own
  * prefetching ends with the page. */
 static inline void copy_row(const float *row, int64_t n, float *to)
 {
-    enum { LINE = 16, LATER = 2048 };
     for (int64_t j = 0; j < n; j += LINE)
         __builtin_prefetch(row + j + LATER);
     memcpy(to, row, (size_t)n * sizeof *to);
+}
+
+/* n to whole vectors */
+static inline int64_t whole(int64_t n)
+{
+    return (n + WIDEST - 1) / WIDEST * WIDEST;
+}
+
+static inline tare_vi load_at(const int32_t *p)
+{
+    tare_vi v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* first, first + stride, ... */
+static inline tare_vi places(int64_t first, int64_t stride)
+{
+    static const int32_t lane[WIDEST] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return load_at(lane) * (int32_t)stride + (int32_t)first;
 }
 
 /* The attributes, a stride of 0 replaced by the kernel's size. */

@@ -1,5 +1,5 @@
-/* bench_costs.c - costs that are known, on the machine's own clock: a step is taken apart without them and with them,
- * and what each row gained is what was put there. Part of `make bench-check`, for it needs a quiet machine.
+/* bench_costs.c - costs that are known, on the machine's own clock: steps without one and with it are taken apart in
+ * turn, and what each row gained is what was put there. Part of `make bench-check`, for it needs a quiet machine.
  *
  * Prints a line a row; ends with 1 where one is more than a tenth off, or a step did not close. */
 #include "costly.h"
@@ -9,8 +9,8 @@
 
 #include "../bench/base/clock.h"
 
-/* Each a step's part of its own; the kernel's stands in both steps. */
-enum { PUT = 20000, KERNEL = 100000, PROCESSES = 4, ROUNDS = 8, STEPS = 15 };
+/* At each place where it is paid, and as much in a step where that is once; the kernel's stands in both steps. */
+enum { PUT = 4000, ONCE = DEPTH * PUT, KERNEL = 100000, PROCESSES = 4, ROUNDS = 8, STEPS = 15 };
 
 static void spend(int64_t ns)
 {
@@ -45,11 +45,19 @@ static void observe(int process, tare__arm *arm, tare__arm *floor, tare__observa
     }
 }
 
-/* What a cost is paid for, and how often in a step. */
+/* A cost: where it is put, how much each time, how often in a step. */
 typedef struct {
     tare__part part;
-    int64_t *cost, times;
+    int64_t *cost, put, times;
 } row;
+
+static void must(tare_status status)
+{
+    if (status == TARE_OK)
+        return;
+    (void)fprintf(stderr, "%s\n", tare_error_text());
+    exit(1);
+}
 
 /* Arms of their own for each process; steps without the cost and with it, in turn. */
 static void take(const row *r, tare__decomposition *plain, tare__decomposition *with)
@@ -57,15 +65,13 @@ static void take(const row *r, tare__decomposition *plain, tare__decomposition *
     static tare__observation without[PROCESSES * ROUNDS], paid[PROCESSES * ROUNDS];
     for (int process = 0; process < PROCESSES; ++process) {
         tare__arm arm, floor;
-        if (costly_open("functional", true, &arm) != TARE_OK || costly_open("kernels", false, &floor) != TARE_OK) {
-            (void)fprintf(stderr, "%s\n", tare_error_text());
-            exit(1);
-        }
+        must(costly_open("functional", true, &arm));
+        must(costly_open("kernels", false, &floor));
         for (int k = process * ROUNDS; k < (process + 1) * ROUNDS; ++k) {
             observe(process, &arm, &floor, &without[k]);
-            *r->cost += PUT;
+            *r->cost += r->put;
             observe(process, &arm, &floor, &paid[k]);
-            *r->cost -= PUT;
+            *r->cost -= r->put;
         }
         tare__arm_close(&arm);
         tare__arm_close(&floor);
@@ -78,10 +84,8 @@ static int64_t allocations_of_a_step(void)
 {
     tare__arm arm;
     tare_counts counts;
-    if (costly_open("functional", true, &arm) != TARE_OK || tare__arm_count(&arm, &counts) != TARE_OK) {
-        (void)fprintf(stderr, "%s\n", tare_error_text());
-        exit(1);
-    }
+    must(costly_open("functional", true, &arm));
+    must(tare__arm_count(&arm, &counts));
     tare__arm_close(&arm);
     return counts.allocations;
 }
@@ -91,7 +95,7 @@ static bool wrong(const row *r)
 {
     tare__decomposition plain, with;
     take(r, &plain, &with);
-    const double put = PUT * (double)r->times, found = with.part[r->part].mean - plain.part[r->part].mean;
+    const double put = (double)(r->put * r->times), found = with.part[r->part].mean - plain.part[r->part].mean;
     double elsewhere = 0;
     for (int p = 0; p < TARE__PART_COUNT; ++p)
         if (p != (int)r->part)
@@ -104,11 +108,13 @@ static bool wrong(const row *r)
 
 int main(void)
 {
-    const row rows[] = {
-        {TARE__PART_KERNEL, &costs.kernel, DEPTH}, {TARE__PART_DISPATCH, &costs.fits, DEPTH},
-        {TARE__PART_SHAPE, &costs.infer, DEPTH},   {TARE__PART_ALLOCATION, &costs.allocate, allocations_of_a_step()},
-        {TARE__PART_TAPE, &costs.walk, DEPTH},     {TARE__PART_INPUT, &costs.feed, 1},
-        {TARE__PART_READBACK, &costs.read, 1}};
+    const row rows[] = {{TARE__PART_KERNEL, &costs.kernel, PUT, DEPTH},
+                        {TARE__PART_DISPATCH, &costs.fits, PUT, DEPTH},
+                        {TARE__PART_SHAPE, &costs.infer, PUT, DEPTH},
+                        {TARE__PART_ALLOCATION, &costs.allocate, PUT, allocations_of_a_step()},
+                        {TARE__PART_TAPE, &costs.walk, PUT, DEPTH},
+                        {TARE__PART_INPUT, &costs.feed, ONCE, 1},
+                        {TARE__PART_READBACK, &costs.read, ONCE, 1}};
     int n_wrong = 0;
     costs.kernel = KERNEL;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i)

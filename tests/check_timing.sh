@@ -29,7 +29,7 @@ sed 's/"host":"[^"]*"/"host":"elsewhere"/' "$folder/chain.jsonl" >"$folder/elsew
 expect 1 'of different machines (host' compare "$folder/chain.jsonl" "$folder/elsewhere.jsonl"
 expect 1 'no arm in common' compare --by machine "$folder/chain.jsonl" "$folder/elsewhere.jsonl"
 timed 'B / A' compare --across "$folder/chain.jsonl" "$folder/elsewhere.jsonl"
-cat "$folder/chain.jsonl" "$folder/elsewhere.jsonl" | sed '/elsewhere/s/"run_id":"[0-9a-f]*"/"run_id":"00000000000000ff"/' >"$folder/two.jsonl"
+cat "$folder/chain.jsonl" "$folder/elsewhere.jsonl" | sed '/"host":"elsewhere"/s/"run_id":"[0-9a-f]*"/"run_id":"00000000000000ff"/' >"$folder/two.jsonl"
 expect 0 '2 runs' report "$folder/two.jsonl" "$folder/chain.jsonl" --by machine --out "$folder/two.html"
 [ "$(grep -c 'class="machine"' "$folder/two.html")" -eq 2 ] || fail 'report --by machine does not name two machines'
 expect 2 'takes machine' compare --by net "$folder/chain.jsonl" "$folder/chain.jsonl"

@@ -146,7 +146,7 @@ END_TEST
 
 /* ---- where it may not be
  * ---------------------------------------------------------------------------------------------------------*/
-enum { N = 24 };
+enum { N = 24, BIG = 96 }; /* BIG: a matrix of some tiles of a fused node */
 
 static tare_value *parameter(uint64_t seed)
 {
@@ -220,6 +220,18 @@ static tare_value *each(tare_value *y, tare_value *with)
     return tare_mul(m, y, with);
 }
 
+/* A tile would take as much as what it is a tile of. */
+START_TEST(small_sums_are_not_fused)
+{
+    begin(TARE_KERNELS_NATIVE, TARE_ISA_COUNT);
+    tare_value *x = parameter(2), *y = tare_tanh(m, x);
+    must(tare_graph_output(g, tare_apply1(m, rt->accumulate, NULL, (tare_value *const[]){y, each(y, x)}, 2)));
+    ck_assert_int_eq(expect_same("a small sum"), 0);
+    tare_value_drop(x);
+    end();
+}
+END_TEST
+
 /* The adding node with other operands than those of the two, or as if another node were gone. */
 START_TEST(the_checker_looks_at_what_is_added)
 {
@@ -259,7 +271,7 @@ END_TEST
 START_TEST(the_checker_looks_at_what_a_fused_sum_takes_over)
 {
     begin(TARE_KERNELS_NATIVE, TARE_ISA_COUNT);
-    tare_value *x = parameter(2);
+    tare_value *x = spine_random(rt, 2, (const int64_t[]){BIG, BIG}, 2);
     tare_plan *p = plan_of_sums(tare_exp(m, x), each, x);
     int n = 0;
     for (int32_t i = 0; i < p->program->n; ++i) {
@@ -299,6 +311,7 @@ int main(void)
     tcase_add_test(tests, the_checker_looks_at_what_a_fused_sum_takes_over);
     tcase_add_test(tests, a_weight_used_again_gets_its_gradient_added);
     tcase_add_test(tests, what_is_read_again_or_is_a_result_is_made_by_itself);
+    tcase_add_test(tests, small_sums_are_not_fused);
     tcase_add_test(tests, the_checker_looks_at_what_is_added);
     return spine_run("add-to", &tests, 1);
 }

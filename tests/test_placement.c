@@ -105,6 +105,14 @@ static tare_value *two_joins(tare_mode *m, tare_value *const *x)
     return tare_mul(m, joined(m, 0, 2, part), joined(m, 0, 2, part));
 }
 
+/* The whole is read for the last time where a part of it is still wanted: it is there once, not beside its part. */
+static tare_value *outlived(tare_mode *m, tare_value *const *x)
+{
+    tare_value *const part[] = {tare_relu(m, x[0]), tare_tanh(m, x[1])};
+    tare_value *whole = joined(m, 0, 2, part);
+    return tare_add(m, part[0], spine_total(m, tare_matmul(m, whole, whole, (tare_matmul_attr){.transpose_b = true})));
+}
+
 static tare_value *external(tare_mode *m, tare_value *const *x)
 {
     tare_value *const part[] = {tare_relu(m, x[0]), x[1]};
@@ -247,6 +255,7 @@ static const placed_case cases[] = {
     {"nested rows", nested_rows, 2, {4, 6}, 2, true, 0, 0},
     {"an input twice", twice, 2, {4, 6}, 0, true, 1, 1},
     {"two joins", two_joins, 2, {4, 6}, 1, false, 0, 0},
+    {"a part outlives its whole", outlived, 2, {4, 6}, 1, false, 0, 0},
     {"an external", external, 2, {4, 6}, 0, true, 1, 1},
     {"externals", externals, 2, {4, 6}, 0, true, 1, 3},
     {"externals, channels", externals, 4, {3, 5, 4, 4}, 0, true, 1, 3},
@@ -276,6 +285,7 @@ typedef struct {
     int calls, joins;
     tare_plan_passes passes;
     tare_plan_bytes bytes;
+    int64_t floor;
     int n;
     void *data[1 + MOST_IN];
     size_t size[1 + MOST_IN];
@@ -362,6 +372,7 @@ static void run_later(const placed_case *c, tare_value **x, tare_value *room, co
         o->joins += node[k]->op->join != NULL;
     o->passes = tare_plan_passes_of(p);
     o->bytes = tare_plan_size(p);
+    must(tare_plan_floor(p, &o->floor));
     for (int i = 0; i < MOST_IN; ++i)
         must(tare_instance_bind(run, i, x[i]));
     for (int k = 0; k < 2; ++k) /* a second run finds what the first left */
@@ -412,6 +423,8 @@ START_TEST(only_the_joins_go)
                       "%s, %d: %d joins copy %d inputs", c->name, k, did.partly, did.copied);
         ck_assert_msg(on.bytes.lower_bound <= on.bytes.refcount, "%s, %d: %lld bytes, %lld with reference counting",
                       c->name, k, (long long)on.bytes.lower_bound, (long long)on.bytes.refcount);
+        ck_assert_msg(on.floor <= on.bytes.lower_bound && off.floor <= off.bytes.lower_bound, "%s, %d: a floor above",
+                      c->name, k);
         ck_assert_int_eq(on.bytes.refcount, off.bytes.refcount);
         ck_assert_int_eq(on.bytes.naive, off.bytes.naive);
         outcome_fini(&on);

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "next_line.h"
+
 /* Whether the JSON library has been without memory: it leaves out what it cannot make, and a record that lacks
  * something must not be written. Its allocator is one a process, so this is one a process too. */
 static bool json_starved, json_needed;
@@ -104,7 +106,7 @@ static long read_part(FILE *file, const char *const *ends, json_t *lines)
     size_t capacity = 0, kept = 0;
     long end = 0, at = 0;
     ssize_t bytes;
-    while ((bytes = getline(&text, &capacity, file)) > 0 && text[bytes - 1] == '\n') {
+    while ((bytes = tare__next_line(file, &text, &capacity)) > 0 && text[bytes - 1] == '\n') {
         json_t *record = json_loads(text, 0, NULL);
         if (!record)
             break;
