@@ -48,27 +48,35 @@ static inline void pad_to_fit(convolution *p, int64_t r)
     }
 }
 
+/* What both directions have of the geometry. */
+static inline convolution kernel_of(const tare_conv *v)
+{
+    return (convolution){.stride_h = 1,
+                         .stride_w = 1,
+                         .dilation_h = v->dilation_h,
+                         .dilation_w = v->dilation_w,
+                         .kernel_w = v->s,
+                         .first_h = -v->pad_h,
+                         .first_w = -v->pad_w};
+}
+
 static inline convolution forward(const tare_conv *v)
 {
-    convolution p = {.in = v->c, .out = v->k, .h = v->h, .w = v->w, .oh = v->oh, .ow = v->ow, .kernel_w = v->s};
-    p.stride_h = v->stride_h;
-    p.stride_w = v->stride_w;
-    p.first_h = -v->pad_h;
-    p.first_w = -v->pad_w;
-    p.dilation_h = v->dilation_h;
-    p.dilation_w = v->dilation_w;
+    convolution p = kernel_of(v);
+    p.in = v->c, p.h = v->h, p.w = v->w;
+    p.out = v->k, p.oh = v->oh, p.ow = v->ow;
+    p.stride_h = v->stride_h, p.stride_w = v->stride_w;
     pad_to_fit(&p, v->r);
     return p;
 }
 
 static inline convolution to_data(const tare_conv *v)
 {
-    convolution p = {.in = v->k, .out = v->c, .h = v->oh, .w = v->ow, .oh = v->h, .ow = v->w, .kernel_w = v->s};
-    p.stride_h = p.stride_w = 1;
+    convolution p = kernel_of(v);
+    p.in = v->k, p.h = v->oh, p.w = v->ow;
+    p.out = v->c, p.oh = v->h, p.ow = v->w;
     p.first_h = v->pad_h - (v->r - 1) * v->dilation_h;
     p.first_w = v->pad_w - (v->s - 1) * v->dilation_w;
-    p.dilation_h = v->dilation_h;
-    p.dilation_w = v->dilation_w;
     p.reversed = true;
     pad_to_fit(&p, v->r);
     return p;

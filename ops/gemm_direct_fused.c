@@ -11,7 +11,8 @@
  * the same code, rows by reaching back over rows that are done and are not stored. */
 #include "gemm_tile.h"
 
-enum { SLICE = 64, RUN = 128 * 1024 }; /* RUN: floats of B read for one row of tiles */
+enum { FETCH_LAST = 1 << (TILE_VECTORS - 1), FETCH_ALL = 2 * FETCH_LAST - 1 }; /* vectors of a tile, as bits */
+enum { SLICE = 32, RUN = 128 * 1024 }; /* RUN: floats of B read for one row of tiles */
 
 /* A slice of k; the last one adds the bias. */
 typedef struct {
@@ -32,7 +33,7 @@ TARE_ALWAYS_INLINE void direct_tile(int rows, int n_vectors, int fetch, int64_t 
     to.n_last = b_part ? b_part : TARE_LANES;
     gemm_tile_zero(rows, n_vectors, acc);
     gemm_tile_multiply(rows, n_vectors, p->k, p->a + m * s->a_row, s->a_row, s->a_col, p->b + n, s->b_row, b_part,
-                       fetch ? 2 * n_vectors * TARE_LANES : 0, acc);
+                       fetch, acc);
     gemm_tile_store(rows, n_vectors, acc, &to);
 }
 
@@ -68,7 +69,9 @@ typedef void direct_function(int64_t from, int64_t m, int64_t m_end, const tare_
         direct_rows(n_vectors, fetch, from, m, m_end, s, p, n, b_part);                                                \
     }
 DIRECT(direct_wide, TILE_VECTORS, 0, 0)
-DIRECT(direct_fetch, TILE_VECTORS, 1, 0)
+DIRECT(direct_fetch, TILE_VECTORS, FETCH_ALL, 0)
+DIRECT(direct_fetch_first, TILE_VECTORS, FETCH_ALL - FETCH_LAST, 0)
+DIRECT(direct_fetch_last, TILE_VECTORS, FETCH_LAST, 0)
 DIRECT(direct_1, 1, 0, 0)
 DIRECT(direct_part, 1, 0, n_left)
 
@@ -85,13 +88,20 @@ static inline void tile(int64_t width, direct_function *wide, int64_t from, int6
     f(from, m, m_end < m + TILE_ROWS ? m_end : m + TILE_ROWS, s, p, n, width);
 }
 
-/* All rows for the columns of a tile, then the next ones. */
+/* All rows for the columns of a tile, then the next ones. Where K is long, B comes from memory: what is next is fetched
+ * while all of the rows are multiplied, two vectors by the first of two tiles, the last by the second. */
 static void by_column(const gemm_part *part, const tare_gemm_shape *s, const slice *p)
 {
     for (int64_t n = part->n, width; n < part->n_end; n += width) {
         width = width_of(part->n_end - n);
-        for (int64_t m = part->m; m < part->m_end; m += TILE_ROWS)
-            tile(width, p->k < s->k && m == part->m ? direct_fetch : direct_wide, part->m, m, part->m_end, s, p, n);
+        for (int64_t m = part->m; m < part->m_end; m += TILE_ROWS) {
+            const int first = m == part->m, more = m + TILE_ROWS < part->m_end;
+            direct_function *wide = p->k == s->k ? direct_wide
+                                    : !first     ? direct_fetch_last
+                                    : more       ? direct_fetch_first
+                                                 : direct_fetch;
+            tile(width, wide, part->m, m, part->m_end, s, p, n);
+        }
     }
 }
 

@@ -187,8 +187,8 @@ static __attribute__((noinline)) void dot_tiles(const tare_gemm_shape *s, const 
 }
 
 /* Long rows of B, which are read once from memory: some of them at a time meet all rows of A, slice of k by slice, so
- * that a slice of A stays in a first-level cache. Sums lie as vectors in memory between slices: bits are those above.
- */
+ * that a slice of A stays in a first-level cache. What memory has to give next is fetched all the while, shared out
+ * among the rows of A. Sums lie as vectors in memory between slices: bits are those above. */
 #if TARE_LANES == 16
 enum { LONG_ROWS = 8, LONG_COLUMNS = 3 };
 #else
@@ -196,9 +196,9 @@ enum { LONG_ROWS = 4, LONG_COLUMNS = 3 };
 #endif
 enum { LONG_K = 1024, LONG_SLICE = 1024, LONG_GROUP = 4 * LONG_COLUMNS, LONG_MOST = TARE_GEMM_FEW_ROWS };
 
-/* kept[r][j] += x[r] w[j] over a slice; `ahead`: what so many elements further is fetched meanwhile. */
-static __attribute__((noinline)) void dot_slice(const float *const *x, const float *const *w, int64_t k, int64_t ahead,
-                                                tare_vf kept[LONG_ROWS][LONG_GROUP])
+/* kept[r][j] += x[r] w[j] over a slice; of columns first <= j < end of `next`, as much is fetched meanwhile. */
+TARE_ALWAYS_INLINE void slice_multiply(int first, int end, const float *const *x, const float *const *w,
+                                       const float *const *next, int64_t k, tare_vf kept[LONG_ROWS][LONG_GROUP])
 {
     tare_vf acc[LONG_ROWS][LONG_COLUMNS];
     TARE_UNROLL
@@ -214,8 +214,8 @@ static __attribute__((noinline)) void dot_slice(const float *const *x, const flo
         TARE_UNROLL
         for (int j = 0; j < LONG_COLUMNS; j++) {
             y[j] = part ? gemm_load_part(w[j] + i, part) : tare_load(w[j] + i);
-            if (ahead) {
-                __builtin_prefetch(w[j] + i + ahead);
+            if (j >= first && j < end) {
+                __builtin_prefetch(next[j] + i, 0, 2);
             }
         }
         TARE_UNROLL
@@ -235,6 +235,18 @@ static __attribute__((noinline)) void dot_slice(const float *const *x, const flo
         }
     }
 }
+
+typedef void dot_slices(const float *const *x, const float *const *w, const float *const *next, int64_t k,
+                        tare_vf kept[LONG_ROWS][LONG_GROUP]);
+#define SLICE(name, first, end)                                                                                        \
+    static __attribute__((noinline)) void name(const float *const *x, const float *const *w, const float *const *next, \
+                                               int64_t k, tare_vf kept[LONG_ROWS][LONG_GROUP])                         \
+    {                                                                                                                  \
+        slice_multiply(first, end, x, w, next, k, kept);                                                               \
+    }
+SLICE(slice_all, 0, LONG_COLUMNS)
+SLICE(slice_first, 0, LONG_COLUMNS - 1)
+SLICE(slice_last, LONG_COLUMNS - 1, LONG_COLUMNS)
 
 /* The rows m.. and columns n.. of a group, at most LONG_GROUP, from their vectors of sums. */
 static void dot_finish(const tare_gemm_shape *s, tare_vf kept[LONG_ROWS][LONG_GROUP], int64_t rows, int64_t columns,
@@ -265,16 +277,19 @@ static void dot_long(const tare_gemm_shape *s, const float *a, const float *b, c
         for (int64_t i = 0; i < s->k; i += LONG_SLICE) {
             const int64_t k = s->k - i < LONG_SLICE ? s->k - i : LONG_SLICE;
             for (int64_t m = part.m; m < part.m_end; m += LONG_ROWS) {
-                const float *x[LONG_ROWS], *w[LONG_COLUMNS];
+                const float *x[LONG_ROWS], *w[LONG_COLUMNS], *next[LONG_COLUMNS];
                 for (int64_t r = 0; r < LONG_ROWS; r++) {
                     x[r] = a + (m + r < part.m_end ? m + r : part.m_end - 1) * s->a_row + i;
                 }
                 for (int64_t j = 0; j < columns; j += LONG_COLUMNS) {
                     for (int64_t q = 0; q < LONG_COLUMNS; q++) {
                         w[q] = b + (n + (j + q < columns ? j + q : columns - 1)) * s->b_col + i;
+                        next[q] = w[q] + (i + k < s->k                       ? k
+                                          : n + 2 * LONG_GROUP <= part.n_end ? LONG_GROUP * s->b_col - i
+                                                                             : 0);
                     }
-                    const int64_t ahead = j + 2 * LONG_COLUMNS <= columns ? LONG_COLUMNS * s->b_col : 0;
-                    dot_slice(x, w, k, m == part.m ? ahead : 0, (void *)&kept[(m - part.m) / LONG_ROWS][0][j]);
+                    dot_slices *slice = m > part.m ? slice_last : m + LONG_ROWS < part.m_end ? slice_first : slice_all;
+                    slice(x, w, next, k, (void *)&kept[(m - part.m) / LONG_ROWS][0][j]);
                 }
             }
         }

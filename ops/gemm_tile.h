@@ -43,10 +43,10 @@ TARE_ALWAYS_INLINE void gemm_tile_zero(int rows, int n_vectors, tare_vf acc[TILE
     }
 }
 
-/* acc += a[rows,k] b[k, n_vectors * TARE_LANES]; b_part != 0: one vector of that many elements a row of B; `ahead`:
- * what so many columns further in each row of B is fetched meanwhile. */
+/* acc += a[rows,k] b[k, n_vectors * TARE_LANES]; b_part != 0: one vector of that many elements a row of B; `fetch`, bit
+ * v: vector v of the tile after the next in each row of B is fetched meanwhile. */
 TARE_ALWAYS_INLINE void gemm_tile_multiply(int rows, int n_vectors, int64_t k, const float *a, int64_t a_row,
-                                           int64_t a_col, const float *b, int64_t b_row, int64_t b_part, int64_t ahead,
+                                           int64_t a_col, const float *b, int64_t b_row, int64_t b_part, int fetch,
                                            tare_vf acc[TILE_ROWS][TILE_VECTORS])
 {
     for (int64_t i = 0; i < k; i++) {
@@ -54,8 +54,8 @@ TARE_ALWAYS_INLINE void gemm_tile_multiply(int rows, int n_vectors, int64_t k, c
         TARE_UNROLL
         for (int v = 0; v < n_vectors; v++) {
             row[v] = b_part ? gemm_load_part(b, b_part) : tare_load(b + v * TARE_LANES);
-            if (ahead) {
-                __builtin_prefetch(b + ahead + v * TARE_LANES);
+            if (fetch >> v & 1) {
+                __builtin_prefetch(b + (2 * n_vectors + v) * TARE_LANES);
             }
         }
         TARE_UNROLL
