@@ -6,7 +6,7 @@
 
 #include "runtime_private.h"
 
-enum { FIRST_KERNEL_SLOTS = 256 };
+enum { FIRST_KERNEL_SLOTS = 2048 }; /* tare_kernels_home */
 
 static const char *const kind_name[TARE_KIND_COUNT] = {"operator", "net",     "optimizer", "packer",
                                                        "pass",     "service", "kernel set"};
@@ -312,7 +312,7 @@ static void remove_kernels(tare_runtime *rt, const tare_op *op)
     uint32_t mask = rt->kernels_mask, hole = (uint32_t)(tare_runtime_kernels(rt, op) - k);
     tare_memory_give(&rt->memory, TARE_MEMORY_RECORD, k[hole].variant, variants_bytes(k[hole].room));
     for (uint32_t at = (hole + 1) & mask; k[at].op; at = (at + 1) & mask) {
-        uint32_t home = (uint32_t)((uintptr_t)k[at].op >> 5) & mask;
+        uint32_t home = tare_kernels_home(rt, k[at].op);
         if (((at - home) & mask) < ((at - hole) & mask))
             continue;
         k[hole] = k[at];

@@ -254,11 +254,19 @@ TARE_API void tare_runtime_name_operators(tare_runtime *, const tare_op *accumul
 /* Those of an operator that is executed, not run by a kernel. */
 TARE_API extern const tare_kernels tare_kernels_none;
 
+/* Where an operator's kernels are looked for first. Records are more than 128 bytes apart, so those of one object,
+ * which lie within 256 KiB, never meet in a table of 2048: a look-up takes as long wherever the linker put them. */
+static inline uint32_t tare_kernels_home(const tare_runtime *rt, const tare_op *op)
+{
+    _Static_assert(sizeof(tare_op) >= 128, "the records of two operators would meet");
+    return (uint32_t)((uintptr_t)op >> 7) & rt->kernels_mask;
+}
+
 /* The kernels usable for an operator in this runtime; n = 0 when it is not registered. An operator made at run time is
  * in no catalogue, and what is looked at for it must not depend on where it happened to be allocated. */
 static inline const tare_kernels *tare_runtime_kernels(const tare_runtime *rt, const tare_op *op)
 {
-    uint32_t at = (uint32_t)((uintptr_t)op >> 5) & rt->kernels_mask;
+    uint32_t at = tare_kernels_home(rt, op);
     if (__builtin_expect(rt->kernels[at].op == op, 1))
         return &rt->kernels[at];
     if (op->execute)
