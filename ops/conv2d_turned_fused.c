@@ -279,8 +279,10 @@ int TARE_KERNEL(conv2d_grad_data_turned)(const tare_call *c, int piece, int work
 #ifdef TARE_PASS_RECORDS
 
 /* PADDED_MOST: floats of padded images that stay in a second-level cache; OUTPUTS_LEAST: for which weights are worth
- * turning; OUTPUTS_MOST: of an image, or of images together. */
-enum { PADDED_MOST = 256 * 1024, OUTPUTS_LEAST = 1024, OUTPUTS_MOST = 4096, KERNEL_SMALL = 9 };
+ * turning; OUTPUTS_MOST: of an image, or of images together. Of kernels that are SMALL, TAPS_LEAST: an element's;
+ * WEIGHTS_MOST: floats of weights that a second-level cache holds however they are met. */
+enum { PADDED_MOST = 256 * 1024, OUTPUTS_LEAST = 512, OUTPUTS_MOST = 4096 };
+enum { KERNEL_SMALL = 9, TAPS_LEAST = 256, WEIGHTS_MOST = 512 * 1024 };
 
 static int64_t round_up(int64_t n, int64_t unit)
 {
@@ -338,11 +340,20 @@ void tare__conv2d_grad_data_turned_tile(const tare_call *c, int piece, tare_tile
     t->columns = (channels.end - channels.from) * v->h * v->w;
 }
 
+/* Small kernels: where rows are no whole vectors, joined or not, or where a gradient's weights, which lie a channel
+ * apart from tap to tap, are many. */
+static bool small_fits(const convolution *p)
+{
+    const bool whole = p->ow % 16 == 0 || (p->ow > 0 && 16 % p->ow == 0);
+    const double taps = (double)p->in * (double)p->kernel;
+    return taps >= TAPS_LEAST && (!whole || (p->reversed && taps * (double)p->out > WEIGHTS_MOST));
+}
+
 /* Where lanes are mostly filled, weights are worth turning, and an image fits. */
 static bool fits(const convolution *p, int64_t images)
 {
     const double plane = (double)p->oh * (double)p->ow, size = (double)p->in * (double)p->rows * (double)p->row;
-    return 5 * p->out >= 4 * round_up(p->out, 16) && p->out >= 16 && p->kernel > KERNEL_SMALL &&
+    return 5 * p->out >= 4 * round_up(p->out, 16) && p->out >= 16 && (p->kernel > KERNEL_SMALL || small_fits(p)) &&
            plane <= OUTPUTS_MOST && (double)images * plane >= OUTPUTS_LEAST && (p->in_place || size <= PADDED_MOST);
 }
 
@@ -351,7 +362,7 @@ static bool operands_fit(const tare_args *a, const tare_desc *x, const tare_desc
                          convolution (*of)(const tare_conv *))
 {
     const tare_conv_attr *at = a->attr;
-    if (at->groups != 1 || w->dim[2] * w->dim[3] <= KERNEL_SMALL)
+    if (at->groups != 1 || w->dim[2] * w->dim[3] < 2)
         return false;
     tare_conv v = {.n = x->dim[0], .c = x->dim[1], .h = x->dim[2], .w = x->dim[3], .k = w->dim[0], .r = w->dim[2]};
     v.s = w->dim[3];
