@@ -4,7 +4,6 @@
 #include <cblas.h>
 #include <stdlib.h>
 
-#include "../../core/memory.h"
 #include "../../core/random.h"
 #include "../../ops/ops.h"
 #include "../base/command.h"
@@ -13,10 +12,11 @@ enum { SIDE = 1024, STREAM = 1 << 23 };
 static const int64_t count[TARE__RATE_COUNT] = {SIDE * SIDE, STREAM};
 const char *const tare__rate_names[TARE__RATE_COUNT] = {"sgemm", "triad"};
 
-/* Every page is written, so that none is the system's shared page of zeros. */
-static float *numbers(int64_t n, uint64_t stream)
+/* From where a net's arena comes from, so that pages are as large. Every page is written, so that none is the system's
+ * shared page of zeros. */
+static float *numbers(tare_device *device, int64_t n, uint64_t stream)
 {
-    float *x = tare_memory_take(NULL, TARE_MEMORY_INPUT, (size_t)n * sizeof *x);
+    float *x = device->alloc(device, TARE_MEMORY_INPUT, (size_t)n * sizeof *x);
     if (!x)
         exit(tare__failed(NULL, "%s", tare_error_text()));
     if (n <= SIDE * SIDE)
@@ -30,12 +30,12 @@ static float *numbers(int64_t n, uint64_t stream)
 void tare__rates_init(tare__rates *s, int threads)
 {
     *s = (tare__rates){.threads = threads};
-    for (int rate = 0; rate < TARE__RATE_COUNT; ++rate)
-        for (int i = 0; i < 3; ++i)
-            s->ptr[rate][i] = numbers(count[rate], (uint64_t)i + 1);
     tare_options options = {.threads = threads, .isa_limit = TARE_ISA_COUNT};
     if (tare_start(&options, &s->rt) != TARE_OK) /* which sets BLAS to one thread a call */
         exit(tare__failed(NULL, "%s", tare_error_text()));
+    for (int rate = 0; rate < TARE__RATE_COUNT; ++rate)
+        for (int i = 0; i < 3; ++i)
+            s->ptr[rate][i] = numbers(s->rt->device, count[rate], (uint64_t)i + 1);
 }
 
 /* Columns from j of b and c. */
@@ -71,8 +71,9 @@ void tare__rates_run(const tare__rates *s, tare__rate rate)
 
 void tare__rates_fini(tare__rates *s)
 {
-    (void)tare_runtime_free(s->rt);
+    tare_device *device = s->rt->device;
     for (int rate = 0; rate < TARE__RATE_COUNT; ++rate)
         for (int i = 0; i < 3; ++i)
-            tare_memory_give(NULL, TARE_MEMORY_INPUT, s->ptr[rate][i], (size_t)count[rate] * sizeof(float));
+            device->free(device, TARE_MEMORY_INPUT, s->ptr[rate][i], (size_t)count[rate] * sizeof(float));
+    (void)tare_runtime_free(s->rt);
 }
