@@ -258,7 +258,6 @@ TARE_API extern const tare_kernels tare_kernels_none;
  * which lie within 256 KiB, never meet in a table of 2048: a look-up takes as long wherever the linker put them. */
 static inline uint32_t tare_kernels_home(const tare_runtime *rt, const tare_op *op)
 {
-    _Static_assert(sizeof(tare_op) >= 128, "the records of two operators would meet");
     return (uint32_t)((uintptr_t)op >> 7) & rt->kernels_mask;
 }
 
