@@ -9,8 +9,8 @@ compute what `tare predict` computes on the same input, within 1e-4 in the 2-nor
 is 1. Then come rounds: in each, in an order shuffled anew, tare and every peer take steps (forward, loss, backward; no
 update) for S seconds while all others are stopped (SIGSTOP). A round's figure is the median of its steps; ratios are
 taken within a round, and what is printed is their geometric mean over rounds with Student's 95 % interval, beside the
-least and the median step. All processes are pinned to the same T processors. The standard library alone is needed here;
-FILE gets lines that `tare explain --vs` reads.
+least and the median step; after an interrupt, those of the whole rounds so far. All processes are pinned to the same T
+processors. The standard library alone is needed here; FILE gets lines that `tare explain --vs` reads.
 """
 import argparse
 import array
@@ -182,9 +182,8 @@ def open_peers(o, work, wanted, peers, failures):
                 raise
 
 
-def rounds_of(o, peers, failures, work):
-    """name -> one list of milliseconds a round."""
-    took = {}
+def rounds_of(o, peers, failures, work, took):
+    """Fills took: name -> one list of milliseconds a round."""
     ours = Tare(o, work)
     for number in range(o.rounds):
         order = [ours, *peers]
@@ -200,7 +199,6 @@ def rounds_of(o, peers, failures, work):
                 continue
             for name, ms in now.items():
                 took.setdefault(name, []).append(ms)
-    return took
 
 
 def ratio(mine, base):
@@ -213,12 +211,18 @@ def ratio(mine, base):
     return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
 
 
+def whole_rounds(took):
+    return min(map(len, took.values()), default=0)
+
+
 def show(o, took, versions):
     base = f"tare {o.arms.split(',')[-1]}"
+    whole = whole_rounds(took)
     if base not in took:
         raise Failure("tare was not measured")
+    took = {name: rounds[:whole] for name, rounds in took.items()}
     print(f"{o.net}, batch {o.batch}, {o.threads} thread{'s' if o.threads > 1 else ''}: forward, loss, backward; "
-          f"{o.rounds} rounds; ratios to {base}")
+          f"{whole} round{'s' if whole > 1 else ''}; ratios to {base}")
     width = max(len(name) for name in took)
     print(f"  {'':{width}}  {'least':>10}  {'median':>10}  {'ratio':>6}  95 % interval")
     lines = []
@@ -260,7 +264,7 @@ def options():
 
 def main():
     o = options()
-    peers, failures = [], []
+    peers, failures, took = [], [], {}
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # so that no peer is left behind
         signal.signal(number, lambda which, _: sys.exit(128 + which))
     with tempfile.TemporaryDirectory(prefix="tare_beside_") as work:
@@ -268,7 +272,13 @@ def main():
             wanted = prepare(o, work)
             open_peers(o, work, wanted, peers, failures)
             versions = {peer.name: peer.version for peer in peers}
-            show(o, rounds_of(o, peers, failures, work), versions)
+            try:
+                rounds_of(o, peers, failures, work, took)
+            except SystemExit:  # a signal: what was measured is kept
+                if whole_rounds(took):
+                    show(o, took, versions)
+                raise
+            show(o, took, versions)
         except (Failure, OSError) as failure:
             failures.append(str(failure))
         finally:

@@ -100,15 +100,19 @@ def main():
         assert "fake wrong: computes something else than tare" in bad.stderr, bad.stderr
         assert "fake dies: ended with 1: its last word" in bad.stderr, bad.stderr
 
-        slow = subprocess.Popen([sys.executable, folder / "beside.py", "chain:depth=2", "--tare", build / "tare", "--rounds",
-                                 "1000", "--seconds", "0.3", "--peer", f"{fake}:right"], stderr=subprocess.PIPE, text=True)
-        seen = ""
-        while "round 1 " not in seen:
-            seen += slow.stderr.read(1)
-        left = running(folder / "fake_peer.py")
-        slow.terminate()
-        assert slow.wait() == 128 + 15, slow.returncode
-        assert left and not running(folder / "fake_peer.py"), left
+        for enough, shown in (("round 1 ", False), ("round 3 ", True)):  # whole rounds are shown
+            slow = subprocess.Popen([sys.executable, folder / "beside.py", "chain:depth=2", "--tare", build / "tare",
+                                     "--arms", "symbol", "--rounds", "1000", "--seconds", "0.3", "--peer", f"{fake}:right"],
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            seen = ""
+            while enough not in seen:
+                seen += slow.stderr.read(1)
+            left = running(folder / "fake_peer.py")
+            slow.terminate()
+            out = slow.communicate()[0]
+            assert slow.returncode == 128 + 15, slow.returncode
+            assert left and not running(folder / "fake_peer.py"), left
+            assert ("2 rounds; ratios" in out and "fake right" in out) == shown, out
 
         for words, said in [(["--peer", "absent=python3"], "need NAME=PYTHON"), (["--rounds", "0"], "above 0"),
                             (["--tare", folder / "none"], "none")]:
