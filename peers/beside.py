@@ -229,9 +229,10 @@ def show(o, took, versions):
     for name, rounds in sorted(took.items(), key=lambda item: statistics.median(map(statistics.median, item[1]))):
         least, median = min(map(min, rounds)), statistics.median(map(statistics.median, rounds))
         value, low, high = ratio(rounds, took[base])
-        print(f"  {name:{width}}  {least:7.3f} ms  {median:7.3f} ms  {value:6.3f}  {low:.3f} to {high:.3f}")
+        within = "one round has none" if math.isnan(low) else f"{low:.3f} to {high:.3f}"
+        print(f"  {name:{width}}  {least:7.3f} ms  {median:7.3f} ms  {value:6.3f}  {within}")
         lines.append({"name": versions.get(name, name), "net": o.label, "batch": o.batch, "threads": o.threads,
-                      "ms": median, "least_ms": least, "ratio": value, "ci95": [low, high], "to": base})
+                      "ms": median, "least_ms": least, "ratio": value, "ci95": None if math.isnan(low) else [low, high], "to": base})
     if o.json:
         with open(o.json, "a", encoding="utf-8") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines)
