@@ -232,7 +232,8 @@ def show(o, took, versions):
         within = "one round has none" if math.isnan(low) else f"{low:.3f} to {high:.3f}"
         print(f"  {name:{width}}  {least:7.3f} ms  {median:7.3f} ms  {value:6.3f}  {within}")
         lines.append({"name": versions.get(name, name), "net": o.label, "batch": o.batch, "threads": o.threads,
-                      "ms": median, "least_ms": least, "ratio": value, "ci95": None if math.isnan(low) else [low, high], "to": base})
+                      "ms": median, "least_ms": least, "ratio": value, "to": base,
+                      "ci95": None if math.isnan(low) else [low, high]})
     if o.json:
         with open(o.json, "a", encoding="utf-8") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines)
