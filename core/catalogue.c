@@ -6,7 +6,8 @@
 
 #include "runtime_private.h"
 
-enum { FIRST_KERNEL_SLOTS = 2048 }; /* tare_kernels_home, and: */
+enum { FIRST_KERNEL_SLOTS = 2048 };
+/* What tare_kernels_home goes by. */
 _Static_assert(sizeof(tare_op) >= 128, "the records of two operators would meet");
 
 static const char *const kind_name[TARE_KIND_COUNT] = {"operator", "net",     "optimizer", "packer",

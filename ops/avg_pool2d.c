@@ -14,8 +14,8 @@
 
 enum { G_WIDE = G_WORDS, G_PADDED, G_RING, G_LEFT, G_AVG_WORDS };
 /* g[G_WIDE]: windows of a row, to whole vectors of any instruction set; g[G_PADDED]: a row between its zeros, for whole
- * vectors of windows; g[G_RING]: rows that wait in a ring; 0: they would be too many, or there is a
- * better way; g[G_LEFT]: zeros before a row of shares */
+ * vectors of windows; g[G_RING]: rows that wait in a ring; 0: they would be too many, or there is a better way;
+ * g[G_LEFT]: zeros before a row of shares */
 enum { AHEAD = 8, RING_MOST = 1 << 18 };
 
 TARE_KERNEL_DECLARE(avg_pool2d);
