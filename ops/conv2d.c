@@ -7,14 +7,19 @@
 #ifdef TARE_PASS_RECORDS
 
 /* ---- geometry ---------------------------------------------------------------------------------------------------*/
+tare_conv tare__conv_geometry(const tare_conv_operands *o, const tare_conv_attr *at)
+{
+    const tare_desc *x = o->x, *w = o->w, *y = o->y;
+    return (tare_conv){x->dim[0], x->dim[1],      x->dim[2],      x->dim[3],    w->dim[0],    w->dim[2],
+                       w->dim[3], y->dim[2],      y->dim[3],      at->stride_h, at->stride_w, at->pad_h,
+                       at->pad_w, at->dilation_h, at->dilation_w, at->groups,   x->dtype,     x->dim[0]};
+}
+
 tare_conv *tare__conv_prepare(const tare_args *a, const tare_desc *x, const tare_desc *w, const tare_desc *y,
                               tare_work *work)
 {
-    const tare_conv_attr *at = a->attr;
     tare_conv *v = (tare_conv *)(void *)work->g;
-    *v = (tare_conv){x->dim[0], x->dim[1],      x->dim[2],      x->dim[3],    w->dim[0],    w->dim[2],
-                     w->dim[3], y->dim[2],      y->dim[3],      at->stride_h, at->stride_w, at->pad_h,
-                     at->pad_w, at->dilation_h, at->dilation_w, at->groups,   x->dtype,     x->dim[0]};
+    *v = tare__conv_geometry(&(tare_conv_operands){x, w, y}, a->attr);
     work->n_g = TARE_CONV_WORDS;
     return v;
 }
@@ -109,6 +114,16 @@ static int64_t outputs_along(int64_t size, int64_t kernel, int64_t stride, int64
     if (kernel - 1 > (room - 1) / dilation || room < 1) /* by division: kernel * dilation could overflow */
         return 0;
     return (room - (kernel - 1) * dilation - 1) / stride + 1;
+}
+
+tare_desc tare__conv_result(const tare_args *a)
+{
+    const tare_desc *x = a->in[0], *w = a->in[1];
+    const tare_conv_attr *at = a->attr;
+    const int64_t dim[] = {x->dim[0], w->dim[0],
+                           outputs_along(x->dim[2], w->dim[2], at->stride_h, at->pad_h, at->dilation_h),
+                           outputs_along(x->dim[3], w->dim[3], at->stride_w, at->pad_w, at->dilation_w)};
+    return tare_desc_of((tare_dtype)x->dtype, 4, dim);
 }
 
 /* What convolving x by w gives. */

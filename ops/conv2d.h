@@ -107,6 +107,11 @@ static inline tare_conv_operands tare_conv_to_weight(const tare_args *a)
     return (tare_conv_operands){a->in[1], a->in[2], a->in[0]};
 }
 
+/* What kernels read of them; images: all. */
+tare_conv tare__conv_geometry(const tare_conv_operands *, const tare_conv_attr *);
+/* y's of x, w and the attributes of a convolution, where it is not known yet. */
+tare_desc tare__conv_result(const tare_args *);
+
 /* Whether the whole image, lowered, is small (conv2d_lowered.h), and there is something to lower. */
 bool tare__conv_small(const tare_conv_operands *, const tare_conv_attr *);
 

@@ -397,16 +397,7 @@ void tare__prepare_conv2d_grad_weight_depthwise(const tare_args *a, const tare_d
 
 static bool fits(const tare_conv_operands *o, const tare_conv_attr *at)
 {
-    const tare_conv v = {.h = o->x->dim[2],
-                         .w = o->x->dim[3],
-                         .k = o->w->dim[0],
-                         .c = o->x->dim[1],
-                         .s = o->w->dim[3],
-                         .oh = o->y->dim[2],
-                         .ow = o->y->dim[3],
-                         .stride_w = at->stride_w,
-                         .pad_w = at->pad_w,
-                         .dilation_w = at->dilation_w};
+    const tare_conv v = tare__conv_geometry(o, at);
     if (at->groups < 2 || at->groups != v.c)
         return false;
     const double forward = (double)v.h * (double)padded_row(&v);
@@ -416,13 +407,8 @@ static bool fits(const tare_conv_operands *o, const tare_conv_attr *at)
 
 bool tare__conv2d_depthwise_fits(const tare_args *a)
 {
-    /* the result's desc is not known here: the plane's size follows from the attributes */
-    const tare_desc *x = a->in[0], *w = a->in[1];
-    const tare_conv_attr *at = a->attr;
-    const int64_t oh = (x->dim[2] + 2 * at->pad_h - (w->dim[2] - 1) * at->dilation_h - 1) / at->stride_h + 1;
-    const int64_t ow = (x->dim[3] + 2 * at->pad_w - (w->dim[3] - 1) * at->dilation_w - 1) / at->stride_w + 1;
-    const tare_desc y = tare_desc_of((tare_dtype)x->dtype, 4, (const int64_t[]){x->dim[0], w->dim[0], oh, ow});
-    return fits(&(tare_conv_operands){x, w, &y}, at);
+    const tare_desc y = tare__conv_result(a);
+    return fits(&(tare_conv_operands){a->in[0], a->in[1], &y}, a->attr);
 }
 
 bool tare__conv2d_grad_data_depthwise_fits(const tare_args *a)

@@ -435,11 +435,6 @@ enum { LOWERED_MOST = 400 * 1024, BAND = 192 * 1024, TOGETHER = 256 * 1024, PHAS
 /* The largest tile of all instruction sets. */
 enum { ROWS_MOST = 8, COLUMNS_MOST = 48 };
 
-static int64_t round_up(int64_t n, int64_t unit)
-{
-    return (n + unit - 1) / unit * unit;
-}
-
 /* How many images of `plane` outputs are joined: vectors are fuller, at the cost of moving what else would stay where
  * it is; `room`: the most that fit. */
 static int64_t joined_of(int64_t plane, double moving, int64_t room)
@@ -448,7 +443,7 @@ static int64_t joined_of(int64_t plane, double moving, int64_t room)
     double least = 1e300;
     for (int64_t n = 1; n <= room && n <= 64; n += n < 4 ? 1 : n < 8 ? 2 : n / 2) {
         const int64_t used = n * plane;
-        const double cost = (double)round_up(used, used < 48 ? 48 : 16) / (double)used + (n > 1 ? moving : 0);
+        const double cost = (double)tare_round_up(used, used < 48 ? 48 : 16) / (double)used + (n > 1 ? moving : 0);
         if (cost < 0.99 * least) {
             least = cost;
             best = n;
@@ -465,7 +460,7 @@ static void cut(tare_conv *v, plan *q, int64_t rows, double lowering, double tur
         tare__conv_grid(cycles, v->n / q->joined, v->groups > 1 ? 1 : (rows + 15) / 16, lowering, turning);
     const int64_t images = grid.images, across = grid.across;
     v->images = v->n ? (v->n + images - 1) / images : 1;
-    q->rows = round_up((rows + across - 1) / across, across > 1 ? 8 : 1);
+    q->rows = tare_round_up((rows + across - 1) / across, across > 1 ? 8 : 1);
     q->across = q->rows ? (rows + q->rows - 1) / q->rows : 1;
     q->across = q->across > 0 ? q->across : 1;
     work->n_pieces = (int32_t)((v->n ? (v->n + v->images - 1) / v->images : 1) * q->across);
@@ -483,11 +478,11 @@ static void plan_convolution(tare_conv *v, plan *q, tare_lowered l, int64_t chan
     const int64_t bands = (l.oh + (band < 1 ? 1 : band) - 1) / (band < 1 ? 1 : band);
     q->band = bands > 1 ? (l.oh + bands - 1) / bands : l.oh > 0 ? l.oh : 1;
     tare_lowered_size(&l, q->joined, q->band);
-    const int64_t panel = channels * COLUMNS_MOST, outputs = round_up(l.band * l.row, COLUMNS_MOST);
+    const int64_t panel = channels * COLUMNS_MOST, outputs = tare_round_up(l.band * l.row, COLUMNS_MOST);
     const bool single = block_of(channels, l.r * l.s) >= channels;
-    q->lowered = !l.in_place ? round_up(channels * l.channel, 16) : panel > PANELS ? panel : PANELS;
+    q->lowered = !l.in_place ? tare_round_up(channels * l.channel, 16) : panel > PANELS ? panel : PANELS;
     q->apart = q->joined > 1 || !simple ? 2 * ROWS_MOST * outputs : 0;
-    q->taps = round_up(channels * v->r * v->s + 1, 8);
+    q->taps = tare_round_up(channels * v->r * v->s + 1, 8);
     q->columns = l.in_place && !single;
 }
 

@@ -175,7 +175,7 @@ TARE_ALWAYS_INLINE void turned_tile(int rows, int n_vectors, const job *j)
     TARE_UNROLL
     for (int r = 0; r < rows; r++)
         row[r] = j->x + j->place[r];
-    if (!j->tap)
+    if (!j->tap) /* there always are: the multiply keeps one way of reading */
         __builtin_unreachable();
     tile_multiply(rows, n_vectors, 0, j->n, row, 0, j->panel, j->tap, n_vectors * TARE_LANES, acc);
     TARE_UNROLL
@@ -284,11 +284,6 @@ int TARE_KERNEL(conv2d_grad_data_turned)(const tare_call *c, int piece, int work
 enum { PADDED_MOST = 256 * 1024, OUTPUTS_LEAST = 512, OUTPUTS_MOST = 4096 };
 enum { KERNEL_SMALL = 9, TAPS_LEAST = 256, WEIGHTS_MOST = 512 * 1024 };
 
-static int64_t round_up(int64_t n, int64_t unit)
-{
-    return (n + unit - 1) / unit * unit;
-}
-
 /* Cuts images and output channels into pieces: what each run of channels pads again and each group of images turns
  * again is weighed against evenness. */
 static void prepare(const convolution *p, int64_t from_image, int64_t to_image, tare_work *work)
@@ -301,15 +296,15 @@ static void prepare(const convolution *p, int64_t from_image, int64_t to_image, 
                                                 p->in_place ? 0 : 0.3 * (double)(v->n * size), 0.5 * weights);
     v->images = v->n ? (v->n + grid.images - 1) / grid.images : 1;
     *q = (plan){.from_image = from_image, .to_image = to_image};
-    q->channels = round_up((p->out + grid.across - 1) / grid.across, 16);
+    q->channels = tare_round_up((p->out + grid.across - 1) / grid.across, 16);
     q->across = p->out ? (p->out + q->channels - 1) / q->channels : 1;
     int64_t together = OUTPUTS_MOST / (plane + 1);
     if (!p->in_place && size && together > PADDED_MOST / size)
         together = PADDED_MOST / size;
     q->together = together < 1 ? 1 : together < v->images ? together : v->images;
-    q->padded = p->in_place ? 0 : round_up(q->together * size, 16);
+    q->padded = p->in_place ? 0 : tare_round_up(q->together * size, 16);
     q->panels = q->channels * (taps + 1);
-    q->taps = round_up(taps, 4);
+    q->taps = tare_round_up(taps, 4);
     q->outputs = q->together * plane;
     work->n_pieces = (int32_t)((v->n ? (v->n + v->images - 1) / v->images : 1) * q->across);
     work->n_g = TARE_CONV_WORDS + (int32_t)(sizeof *q / sizeof(int64_t));
@@ -353,41 +348,31 @@ static bool small_fits(const convolution *p)
 static bool fits(const convolution *p, int64_t images)
 {
     const double plane = (double)p->oh * (double)p->ow, size = (double)p->in * (double)p->rows * (double)p->row;
-    return 5 * p->out >= 4 * round_up(p->out, 16) && p->out >= 16 && (p->kernel > KERNEL_SMALL || small_fits(p)) &&
+    return 5 * p->out >= 4 * tare_round_up(p->out, 16) && p->out >= 16 && (p->kernel > KERNEL_SMALL || small_fits(p)) &&
            plane <= OUTPUTS_MOST && (double)images * plane >= OUTPUTS_LEAST && (p->in_place || size <= PADDED_MOST);
 }
 
 /* The same of the convolution of x by w, or of its gradient to data. */
-static bool operands_fit(const tare_args *a, const tare_desc *x, const tare_desc *w,
-                         convolution (*of)(const tare_conv *))
+static bool operands_fit(const tare_conv_operands *o, const tare_conv_attr *at, convolution (*of)(const tare_conv *))
 {
-    const tare_conv_attr *at = a->attr;
-    if (at->groups != 1 || w->dim[2] * w->dim[3] < 2)
+    if (at->groups != 1 || o->w->dim[2] * o->w->dim[3] < 2)
         return false;
-    tare_conv v = {.n = x->dim[0], .c = x->dim[1], .h = x->dim[2], .w = x->dim[3], .k = w->dim[0], .r = w->dim[2]};
-    v.s = w->dim[3];
-    v.stride_h = at->stride_h;
-    v.stride_w = at->stride_w;
-    v.pad_h = at->pad_h;
-    v.pad_w = at->pad_w;
-    v.dilation_h = at->dilation_h;
-    v.dilation_w = at->dilation_w;
-    v.oh = (v.h + 2 * v.pad_h - (v.r - 1) * v.dilation_h - 1) / v.stride_h + 1;
-    v.ow = (v.w + 2 * v.pad_w - (v.s - 1) * v.dilation_w - 1) / v.stride_w + 1;
+    const tare_conv v = tare__conv_geometry(o, at);
     const convolution p = of(&v);
     return fits(&p, v.n);
 }
 
 bool tare__conv2d_turned_fits(const tare_args *a)
 {
-    return operands_fit(a, a->in[0], a->in[1], forward);
+    const tare_desc y = tare__conv_result(a);
+    return operands_fit(&(tare_conv_operands){a->in[0], a->in[1], &y}, a->attr, forward);
 }
 
 bool tare__conv2d_grad_data_turned_fits(const tare_args *a)
 {
     const tare_conv_operands o = tare_conv_to_data(a);
     const tare_conv_attr *at = a->attr;
-    return at->stride_h == 1 && at->stride_w == 1 && operands_fit(a, o.x, o.w, to_data);
+    return at->stride_h == 1 && at->stride_w == 1 && operands_fit(&o, at, to_data);
 }
 
 #endif

@@ -17,15 +17,10 @@ enum {
     PANEL = TILE_VECTORS * TARE_LANES
 };
 
-static int64_t round_up(int64_t n, int64_t unit)
-{
-    return (n + unit - 1) / unit * unit;
-}
-
 static int64_t block_k_of(int64_t k)
 {
     int64_t n_blocks = (k + BLOCK_K - 1) / BLOCK_K;
-    return n_blocks < 2 ? k : round_up((k + n_blocks - 1) / n_blocks, 8);
+    return n_blocks < 2 ? k : tare_round_up((k + n_blocks - 1) / n_blocks, 8);
 }
 
 /* The most columns of a block of B: as even blocks as fit, multiples of the widest panel (48). */
@@ -33,7 +28,7 @@ static int64_t block_n_of(int64_t n, int64_t block_k)
 {
     int64_t most = BLOCK_B / (block_k > 0 ? block_k : 1) / 48 * 48;
     int64_t n_blocks = (n + most - 1) / most;
-    return n_blocks < 2 ? n : round_up((n + n_blocks - 1) / n_blocks, 48);
+    return n_blocks < 2 ? n : tare_round_up((n + n_blocks - 1) / n_blocks, 48);
 }
 
 #ifdef TARE_PASS_RECORDS
@@ -57,7 +52,7 @@ int32_t tare__gemm_pieces(const tare_gemm_shape *s)
     double flops = 2.0 * (double)s->m * (double)s->n * (double)s->k;
     int32_t pieces = flops < 2e6 ? 1 : flops < 4e7 ? 2 : flops < 2e8 ? 4 : flops < 1.6e10 ? 8 : 16;
     int64_t most =
-        round_up(s->m, GEMM_CUT_ROWS) / GEMM_CUT_ROWS * (round_up(s->n, GEMM_CUT_COLUMNS) / GEMM_CUT_COLUMNS);
+        tare_round_up(s->m, GEMM_CUT_ROWS) / GEMM_CUT_ROWS * (tare_round_up(s->n, GEMM_CUT_COLUMNS) / GEMM_CUT_COLUMNS);
     while (pieces > most) {
         pieces /= 2;
     }
@@ -77,7 +72,7 @@ void tare__gemm_tile(const tare_gemm_shape *s, int piece, int n_pieces, int64_t 
 size_t tare__gemm_worker_bytes(const tare_gemm_shape *s)
 {
     int64_t block_k = block_k_of(s->k);
-    int64_t floats = 2 * STRIP_FLOATS + block_k * round_up(block_n_of(s->n, block_k), GEMM_CUT_COLUMNS);
+    int64_t floats = 2 * STRIP_FLOATS + block_k * tare_round_up(block_n_of(s->n, block_k), GEMM_CUT_COLUMNS);
     return (size_t)floats * sizeof(float);
 }
 
@@ -102,7 +97,7 @@ static void pack_rows(const float *b, int64_t b_row, int64_t k, int64_t n, float
 
 static void pack_any(const float *b, int64_t b_row, int64_t b_col, int64_t k, int64_t n, float *panel)
 {
-    int64_t width = round_up(n, TARE_LANES);
+    int64_t width = tare_round_up(n, TARE_LANES);
     for (int64_t i = 0; i < k; i++) {
         for (int64_t j = 0; j < width; j++) {
             panel[i * width + j] = j < n ? b[i * b_row + j * b_col] : 0.0f;
@@ -119,7 +114,7 @@ static void pack_block(const tare_gemm_shape *s, const float *b, int64_t k, int6
         if (s->b_col == 1) {
             pack_rows(b + j, s->b_row, k, n_here, panel);
         } else if (s->b_row == 1) {
-            gemm_turn(b + j * s->b_col, s->b_col, n_here, k, 1, panel, round_up(n_here, TARE_LANES));
+            gemm_turn(b + j * s->b_col, s->b_col, n_here, k, 1, panel, tare_round_up(n_here, TARE_LANES));
         } else {
             pack_any(b + j * s->b_col, s->b_row, s->b_col, k, n_here, panel);
         }

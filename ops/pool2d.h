@@ -59,7 +59,7 @@ static inline void copy_row(const float *row, int64_t n, float *to)
 /* n to whole vectors */
 static inline int64_t whole(int64_t n)
 {
-    return (n + WIDEST - 1) / WIDEST * WIDEST;
+    return tare_round_up(n, WIDEST);
 }
 
 static inline tare_vi load_at(const int32_t *p)

@@ -33,6 +33,11 @@
 #define TARE_PASS_RECORDS 1
 #endif
 
+static inline int64_t tare_round_up(int64_t n, int64_t unit)
+{
+    return (n + unit - 1) / unit * unit;
+}
+
 /* The name of a kernel in this pass: TARE_KERNEL(relu) is tare__relu_avx512, and so on. */
 #define TARE_JOIN3_(a, b, c) a##b##_##c
 #define TARE_JOIN3(a, b, c)  TARE_JOIN3_(a, b, c)
