@@ -303,7 +303,7 @@ static void convolve(convolution *p, tare_conv_span images)
 static inline size_t scratch_bytes(const plan *q)
 {
     return (size_t)(q->lowered + q->apart + q->strip) * sizeof(float) + (size_t)q->taps * sizeof(tile_tap) +
-           (q->strip ? (size_t)q->taps * sizeof(int64_t) : 0);
+           (q->strip ? (size_t)q->taps * sizeof(int64_t) : 0) + TARE_WORKERS_APART;
 }
 
 /* A worker's scratch: the lowered images; rows of results on their way; a strip; the taps, and their places. */
