@@ -334,6 +334,19 @@ expect 2 'nonsense' step chain:depth=2 --layer nonsense
 expect 2 'two stand side by side' step chain:depth=2 --arms block,symbol,step
 expect 2 'unknown rung' step chain:depth=2 --arms nonsense
 
+# ---- steps on demand
+input=$folder/asked
+printf '{"seconds": 0.001}\n{"seconds": 1e-9}\n' >"$input"
+expect 0 '"net":"chain:depth=2,width=16","batch":1' serve chain:depth=2 --mode static_shape
+[ "$(grep -c '^{"ms":\[[0-9.e-]*,[0-9.e,-]*\]}$' "$folder/out")" = 2 ] || fail "serve: $(head -c 300 "$folder/out")"
+for line in '{"seconds": 0}' '{"seconds": 1e9}' '{"seconds": "1"}' '{"minutes": 1}' '[]' 'x'; do
+    echo "$line" >"$input"
+    expect 2 'standard input: a line is' serve chain:depth=2
+done
+input=
+expect 2 'means nothing on symbol' serve chain:depth=2 --factor storage=malloc
+expect 2 'unknown rung' serve chain:depth=2 --mode nonsense
+
 # ---- pictures and pages
 expect 0 'nodes' graph chain:depth=2 --dot "$folder/chain.dot"
 head -1 "$folder/chain.dot" | grep -q digraph || fail 'no digraph in chain.dot'
