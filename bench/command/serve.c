@@ -58,8 +58,8 @@ static int serve(const tare__line *line, tare__arm *a)
     size_t room = 0;
     ssize_t length = 0;
     int code = TARE__RAN;
-    say(json_pack("{s:b,s:o,s:s,s:I}", "ready", 1, "version", json_sprintf("tare %s %s", tare_version(), a->name), "net",
-                  a->label, "batch", (json_int_t)a->batch));
+    say(json_pack("{s:b,s:o,s:s,s:I}", "ready", 1, "version", json_sprintf("tare %s %s", tare_version(), a->name),
+                  "net", a->label, "batch", (json_int_t)a->batch));
     while (!code && (length = tare__next_line(stdin, &text, &room)) > 0) {
         double seconds = seconds_asked(text);
         if (seconds == 0)
