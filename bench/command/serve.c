@@ -16,15 +16,20 @@ enum {
     LONGEST = 3600
 };
 
-static void say(json_t *object)
+/* A line. Takes the object over, NULL where there was no memory for it. A standard output that takes nothing is told
+ * where the command ends. */
+static int say(const tare__line *line, json_t *object)
 {
-    (void)json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    bool said = object && json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0;
     (void)putchar('\n');
     (void)fflush(stdout);
     json_decref(object);
+    if (ferror(stdout))
+        return TARE__FAILED;
+    return said ? TARE__RAN : tare__failed(line, "no memory for an answer");
 }
 
-static tare_status take_steps(tare__arm *a, double seconds)
+static int take_steps(const tare__line *line, tare__arm *a, double seconds)
 {
     json_t *ms = json_array();
     tare_status status = TARE_OK;
@@ -35,21 +40,27 @@ static tare_status take_steps(tare__arm *a, double seconds)
         if (status == TARE_OK)
             status = tare_runtime_wait(a->rt);
         now = tare__clock_ns();
-        json_array_append_new(ms, json_real((double)(now - before) * 1e-6));
+        if (json_array_append_new(ms, json_real((double)(now - before) * 1e-6)) != 0)
+            status = status == TARE_OK ? tare_error(TARE_NO_MEMORY, "no memory for an answer") : status;
     }
-    say(json_pack("{s:o}", "ms", ms));
-    return status;
+    if (status == TARE_OK)
+        return say(line, json_pack("{s:o}", "ms", ms));
+    json_decref(ms);
+    return tare__status_failed(line, status);
 }
 
-/* 0: the line asks for none. */
-static double seconds_asked(const char *text)
+/* An exit code. */
+static int read_seconds(const tare__line *line, const char *text, double *seconds)
 {
-    double seconds = 0;
+    errno = 0;
     json_t *asked = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    if (json_object_size(asked) == 1)
-        seconds = json_number_value(json_object_get(asked, "seconds"));
+    if (!asked && errno == ENOMEM)
+        return tare__failed(line, "no memory for a line of standard input");
+    *seconds = json_object_size(asked) == 1 ? json_number_value(json_object_get(asked, "seconds")) : 0;
     json_decref(asked);
-    return seconds > 0 && seconds <= LONGEST ? seconds : 0;
+    if (*seconds > 0 && *seconds <= LONGEST)
+        return TARE__RAN;
+    return tare__usage(line, "standard input: a line is {\"seconds\": S}, S above 0 and at most %d", LONGEST);
 }
 
 static int serve(const tare__line *line, tare__arm *a)
@@ -57,16 +68,14 @@ static int serve(const tare__line *line, tare__arm *a)
     char *text = NULL;
     size_t room = 0;
     ssize_t length = 0;
-    int code = TARE__RAN;
-    say(json_pack("{s:b,s:o,s:s,s:I}", "ready", 1, "version", json_sprintf("tare %s %s", tare_version(), a->name),
-                  "net", a->label, "batch", (json_int_t)a->batch));
+    json_t *version = json_sprintf("tare %s %s", tare_version(), a->name);
+    int code = say(line, json_pack("{s:b,s:o,s:s,s:I}", "ready", 1, "version", version, "net", a->label, "batch",
+                                   (json_int_t)a->batch));
     while (!code && (length = tare__next_line(stdin, &text, &room)) > 0) {
-        double seconds = seconds_asked(text);
-        if (seconds == 0)
-            code = tare__usage(line, "standard input: a line is {\"seconds\": S}, S above 0 and at most %d", LONGEST);
-        tare_status status = code ? TARE_OK : take_steps(a, seconds);
-        if (status != TARE_OK)
-            code = tare__status_failed(line, status);
+        double seconds = 0;
+        code = read_seconds(line, text, &seconds);
+        if (!code)
+            code = take_steps(line, a, seconds);
     }
     if (length < 0)
         code = tare__failed(line, "standard input: %s", strerror(errno));
