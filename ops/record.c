@@ -12,7 +12,7 @@ void tare__prepare_pointwise(const tare_args *a, const tare_desc_ref *out, tare_
     w->g[0] = n;
     w->g[1] = out[0]->dtype;
     w->n_g = 2;
-    w->n_pieces = n > TARE_CHUNK ? (int32_t)((n + TARE_CHUNK - 1) / TARE_CHUNK) : n >= TARE_CHUNK / 2 ? 2 : 1;
+    w->n_pieces = n > TARE_CHUNK ? (int32_t)((n + TARE_CHUNK - 1) / TARE_CHUNK) : 1;
 }
 
 void tare__prepare_scalars(const tare_args *a, const tare_desc_ref *out, tare_work *w)

@@ -64,8 +64,8 @@
  * of: of every vector width, of cache lines of masks. */
 enum { TARE_CHUNK = 16384, TARE_GRAIN = 128 };
 
-/* g[0] = elements of output 0, g[1] = its dtype; even pieces of at most TARE_CHUNK elements, two at least from half of
- * that on: alone, a thread would take longer to fetch the other half from the cache of the one that made it. */
+/* g[0] = elements of output 0, g[1] = its dtype; even pieces of at most TARE_CHUNK elements. (Two of half that size cost
+ * more in handing over and in lines from the other core than they save.) */
 void tare__prepare_pointwise(const tare_args *, const tare_desc_ref *out, tare_work *);
 /* The same, and behind it the attributes of type float, as bits of doubles, in their order. */
 void tare__prepare_scalars(const tare_args *, const tare_desc_ref *out, tare_work *);
