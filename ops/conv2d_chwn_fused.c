@@ -2,20 +2,19 @@
  *
  *     y[k,o,n] = bias[k] + sum over c and the taps (r,s) that lie in the plane at o of  w[k,c,r,s] x[c, o + (r,s), n]
  *
- * Some images are turned to [C,H,W,N], so that all lanes of a vector are at one place: taps in the padding, a third of
+ * A vector of images is turned to [C,H,W,N], so that all its lanes are at one place: taps in the padding, a third of
  * them where planes are 4x4, are not multiplied at all, and nothing is padded or lowered. (lowered has places for
  * lanes, which needs no turning and suits large planes.) The gradient to data, of stride 1, is the same with dy for x,
  * the channels exchanged and the taps in reverse; its weights, which lie a channel apart, are copied in strips.
  *
  * An element is one chain of fused multiply-adds over its taps for each block of channels, which C, R and S decide; so
- * no bit depends on tiles, images together or pieces. A piece is a run of images and a run of output channels. Strides
+ * no bit depends on tiles, vectors or pieces. A piece is a run of images and a run of output channels. Strides
  * and groups are not for it. */
 #include "conv2d_lowered.h"
 #include "conv2d_tile.h"
 
 /* Follows tare_conv in the geometry. */
 typedef struct {
-    int64_t together;             /* images turned at a time */
     int64_t across, rows;         /* pieces that share their images, output channels of each */
     int64_t from_image, to_image; /* from image to image of the source and of the result */
     int64_t panel, sums, strip;   /* floats of a worker's scratch; its taps and spots: */
@@ -84,15 +83,15 @@ static inline stretch stretch_at(int64_t from, int64_t outputs, int64_t first, i
     return (stretch){from, end, at.from, at.end - at.from};
 }
 
-/* What a tile is of: `vectors` of images, `apart` from one to the next in the panel, `to_apart` in the sums. */
+/* What a tile is of: outputs side by side or one above the other, `apart` in the panel, `to_apart` in the sums. */
 typedef struct {
     const tile_tap *tap;
     int64_t taps; /* of a channel */
-    int64_t x, a; /* where its first tap lies in the panel, and in the weights */
-    int64_t apart, to, to_apart, vectors;
+    int64_t x, a; /* where the first one lies in the panel, and in the weights */
+    int64_t apart, to, to_apart, outputs;
 } spot;
 
-/* A worker's scratch: images [in, h, w, lanes]; sums [rows of tiles, oh, ow, lanes]; a strip of weights; the taps of a
+/* A worker's scratch: images [in, h, w, lane]; sums [rows of tiles, oh, ow, lane]; a strip of weights; the taps of a
  * block of channels, by how many rows and columns of the kernel they are of; the spots. */
 typedef struct {
     float *panel, *sum, *strip;
@@ -130,7 +129,7 @@ static inline weights_at weights_of(const convolution *p)
 }
 
 /* The taps of a block's channels that `r` rows and `s` columns of the kernel have, from the first of them on. */
-static void find_taps(const convolution *p, int64_t r, int64_t s, int64_t lanes, scratch *own)
+static void find_taps(const convolution *p, int64_t r, int64_t s, scratch *own)
 {
     const weights_at at = weights_of(p);
     tile_tap *to = own->tap + own->n_taps;
@@ -139,44 +138,41 @@ static void find_taps(const convolution *p, int64_t r, int64_t s, int64_t lanes,
         for (int64_t i = 0; i < r; i++)
             for (int64_t j = 0; j < s; j++, to++) {
                 to->a = c * at.channel + i * at.r + j * at.s;
-                to->b = (c * p->h * p->w + i * p->dilation_h * p->w + j * p->dilation_w) * lanes;
+                to->b = (c * p->h * p->w + i * p->dilation_h * p->w + j * p->dilation_w) * TARE_LANES;
             }
 }
 
-/* The tiles of outputs [h.from, h.end) x [w.from, w.end), which meet the same taps: of a place's images, or, where they
- * are one vector, of places side by side or one above the other. */
-static void find_spots(const convolution *p, stretch h, stretch w, int64_t lanes, scratch *own)
+/* The tiles of outputs [h.from, h.end) x [w.from, w.end), which meet the same taps. */
+static void find_spots(const convolution *p, stretch h, stretch w, scratch *own)
 {
     const weights_at at = weights_of(p);
     const int64_t height = h.end - h.from, width = w.end - w.from;
-    const bool one = lanes == TARE_LANES, down = one && height > width;
-    const tare_cut cut = tare_cut_of(!one ? lanes / TARE_LANES : down ? height : width, TILE_VECTORS);
-    const int64_t apart = !one ? TARE_LANES : down ? p->w * lanes : lanes;
-    for (int64_t i = 0; i < (down ? 1 : height); i++)
-        for (int64_t j = 0; j < (one && !down ? 1 : width); j++)
-            for (int64_t t = 0; t < cut.tiles; t++) {
-                const int64_t oh = h.from + i, ow = w.from + j, start = tare_cut_start(cut, t);
-                const int64_t ih = oh + p->first_h + h.tap * p->dilation_h,
-                              iw = ow + p->first_w + w.tap * p->dilation_w;
-                spot *to = &own->spot[own->n_spots++];
-                *to = (spot){
-                    .tap = own->tap + own->n_taps, .taps = h.n * w.n, .apart = apart, .vectors = tare_cut_size(cut, t)};
-                to->a = at.first + h.tap * at.r + w.tap * at.s;
-                to->x = to->taps ? (ih * p->w + iw) * lanes + start * apart : 0;
-                to->to_apart = down ? p->ow * lanes : apart;
-                to->to = (oh * p->ow + ow) * lanes + start * to->to_apart;
-            }
+    const bool down = height > width;
+    const tare_cut cut = tare_cut_of(down ? height : width, TILE_VECTORS);
+    for (int64_t i = 0; i < (down ? width : height); i++)
+        for (int64_t t = 0; t < cut.tiles; t++) {
+            const int64_t along = tare_cut_start(cut, t);
+            const int64_t oh = h.from + (down ? along : i), ow = w.from + (down ? i : along);
+            const int64_t ih = oh + p->first_h + h.tap * p->dilation_h, iw = ow + p->first_w + w.tap * p->dilation_w;
+            spot *to = &own->spot[own->n_spots++];
+            *to = (spot){.tap = own->tap + own->n_taps, .taps = h.n * w.n, .outputs = tare_cut_size(cut, t)};
+            to->a = at.first + h.tap * at.r + w.tap * at.s;
+            to->x = to->taps ? (ih * p->w + iw) * TARE_LANES : 0;
+            to->apart = (down ? p->w : 1) * TARE_LANES;
+            to->to = (oh * p->ow + ow) * TARE_LANES;
+            to->to_apart = (down ? p->ow : 1) * TARE_LANES;
+        }
 }
 
-static void find(const convolution *p, int64_t lanes, scratch *own)
+static void find(const convolution *p, scratch *own)
 {
     own->n_taps = own->n_spots = 0;
     for (stretch h = {0}; h.end < p->oh;) {
         h = stretch_at(h.end, p->oh, p->first_h, p->dilation_h, p->r, p->h);
         for (stretch w = {0}; w.end < p->ow;) {
             w = stretch_at(w.end, p->ow, p->first_w, p->dilation_w, p->s, p->w);
-            find_spots(p, h, w, lanes, own);
-            find_taps(p, h.n, w.n, lanes, own);
+            find_spots(p, h, w, own);
+            find_taps(p, h.n, w.n, own);
         }
     }
 }
@@ -222,40 +218,67 @@ TARE_ALWAYS_INLINE void chwn_tile(int rows, int n_vectors, const job *j)
 }
 TARE_CONV_TILES_WHOLE(chwn)
 
-/* Rows [from, end) of the weights, at channels [c, next), to the strip [channels, STRIP, R S]. */
-static void strip_of(const convolution *p, const float *w, int64_t from, int64_t end, int64_t c, int64_t next,
+/* Rows [from, from + n) of the weights, at channels [c, next), to the strip [channels, STRIP, R S]. */
+static void strip_of(const convolution *p, const float *w, int64_t from, int64_t n, int64_t c, int64_t next,
                      float *strip)
 {
     const int64_t kernel = p->r * p->s;
     for (; c < next; c++, strip += STRIP * kernel)
-        tare_lowered_copy(w + (c * p->out + from) * kernel, strip, (end - from) * kernel);
+        tare_lowered_copy(w + (c * p->out + from) * kernel, strip, n * kernel);
 }
 
-/* Tiles [t, end) of rows, at all spots: their sums begin at own->sum. */
-static void multiply(const convolution *p, const scratch *own, const float *w, const float *bias, int64_t lanes,
-                     int64_t first, tare_cut tiles, int64_t t, int64_t end)
+/* What the next strip will read of the weights at channels [c, next) is fetched. */
+static inline void fetch(const convolution *p, const float *w, int64_t from, int64_t c, int64_t next)
+{
+    const int64_t kernel = p->r * p->s;
+    for (; c < next; c++)
+        for (int64_t line = 0; line < STRIP * kernel; line += 16)
+            __builtin_prefetch(w + (c * p->out + from) * kernel + line);
+}
+
+/* Rows of tiles that share a strip, [t, end) of `tiles`; `row` is their first. */
+typedef struct {
+    tare_cut tiles;
+    int64_t row, t, end;
+    const float *w, *bias;
+} product;
+
+/* All tiles at a spot, for the channels [c, next); row `row` of the weights is at a. */
+static inline void multiply_spot(const convolution *p, const scratch *own, const product *q, const spot *s,
+                                 const float *a, int64_t c, int64_t next)
+{
+    const int64_t first = tare_cut_start(q->tiles, q->t);
+    job j = {.n = (next - c) * s->taps, .a_row = weights_of(p).row, .apart = s->apart, .tap = s->tap, .add = c > 0};
+    j.x = own->panel + c * p->h * p->w * TARE_LANES + s->x;
+    j.to_row = p->oh * p->ow * TARE_LANES;
+    j.to_apart = s->to_apart;
+    for (int64_t t = q->t; t < q->end; t++) {
+        const int64_t row = tare_cut_start(q->tiles, t) - first;
+        j.a = a + s->a + row * j.a_row;
+        j.bias = q->bias && next == p->in ? q->bias + q->row + row : NULL;
+        j.to = own->sum + row * j.to_row + s->to;
+        chwn_tiles[tare_cut_size(q->tiles, t) - 1][s->outputs - 1](&j);
+    }
+}
+
+/* Block of channels by block: the rows' weights at one stay in a first-level cache. */
+static void multiply(const convolution *p, const scratch *own, const product *q)
 {
     const weights_at at = weights_of(p);
-    const int64_t top = first + tare_cut_start(tiles, t), plane = p->h * p->w, to_row = p->oh * p->ow * lanes;
+    const int64_t rows = tare_cut_start(q->tiles, q->end) - tare_cut_start(q->tiles, q->t);
     int64_t c = 0;
     do { /* once without channels too, which writes zeros */
-        const int64_t next = c + p->block < p->in ? c + p->block : p->in;
-        if (p->reversed)
-            strip_of(p, w, top, first + tare_cut_start(tiles, end), c, next, own->strip);
-        const float *a = p->reversed ? own->strip : w + top * at.row + c * at.channel;
-        for (int64_t i = 0; i < own->n_spots; i++) {
-            const spot *s = &own->spot[i];
-            job j = {.n = (next - c) * s->taps, .a_row = at.row, .apart = s->apart, .tap = s->tap, .add = c > 0};
-            j.x = own->panel + c * plane * lanes + s->x;
-            j.to_row = to_row;
-            j.to_apart = s->to_apart;
-            for (int64_t u = t, row = 0, rows; u < end; u++, row += rows) {
-                rows = tare_cut_size(tiles, u);
-                j.a = a + s->a + row * at.row;
-                j.bias = bias && next == p->in ? bias + top + row : NULL;
-                j.to = own->sum + row * to_row + s->to;
-                chwn_tiles[rows - 1][s->vectors - 1](&j);
-            }
+        const int64_t next = c + p->block < p->in ? c + p->block : p->in, then = next < p->in ? next : 0;
+        const int64_t share = p->block / own->n_spots + 1, end = then + p->block < p->in ? then + p->block : p->in;
+        const float *a = q->w + q->row * at.row + c * at.channel;
+        if (p->reversed) {
+            strip_of(p, q->w, q->row, rows, c, next, own->strip);
+            a = own->strip;
+        }
+        for (int64_t i = 0, k = then; i < own->n_spots; i++, k += share) {
+            multiply_spot(p, own, q, &own->spot[i], a, c, next);
+            if (p->reversed)
+                fetch(p, q->w, then ? q->row : q->row + rows, k, k + share < end ? k + share : end);
         }
         c = next;
     } while (c < p->in);
@@ -277,17 +300,17 @@ static int convolve(const convolution *p, const tare_call *c, int piece, int wor
     const int64_t at_once = p->reversed ? STRIP / TILE_ROWS : 1, plane = p->oh * p->ow;
     const float *x = c->ptr[0], *w = c->ptr[1];
     scratch own = scratch_of(c, q, worker);
+    product m = {.tiles = tiles, .w = w, .bias = bias};
+    find(p, &own);
     for (int64_t i = images.from, n; i < images.end; i += n) {
-        n = images.end - i < q->together ? images.end - i : q->together;
-        const int64_t lanes = tare_round_up(n, TARE_LANES);
-        gemm_turn(x + i * q->from_image, q->from_image, n, p->in * p->h * p->w, 1, own.panel, lanes);
-        find(p, lanes, &own);
-        for (int64_t t = 0, end; t < tiles.tiles; t = end) {
-            end = t + at_once < tiles.tiles ? t + at_once : tiles.tiles;
-            const int64_t from = tare_cut_start(tiles, t), to = tare_cut_start(tiles, end);
-            multiply(p, &own, w, bias, lanes, rows.from, tiles, t, end);
-            gemm_turn(own.sum, lanes, (to - from) * plane, n, 0, y + i * q->to_image + (rows.from + from) * plane,
-                      q->to_image);
+        n = images.end - i < TARE_LANES ? images.end - i : TARE_LANES;
+        gemm_turn(x + i * q->from_image, q->from_image, n, p->in * p->h * p->w, 1, own.panel, TARE_LANES);
+        for (m.t = 0; m.t < tiles.tiles; m.t = m.end) {
+            m.end = m.t + at_once < tiles.tiles ? m.t + at_once : tiles.tiles;
+            m.row = rows.from + tare_cut_start(tiles, m.t);
+            multiply(p, &own, &m);
+            gemm_turn(own.sum, TARE_LANES, (rows.from + tare_cut_start(tiles, m.end) - m.row) * plane, n, 0,
+                      y + i * q->to_image + m.row * plane, q->to_image);
         }
     }
     return 0;
@@ -307,8 +330,9 @@ int TARE_KERNEL(conv2d_grad_data_chwn)(const tare_call *c, int piece, int worker
 
 #ifdef TARE_PASS_RECORDS
 
-/* PANEL_MOST: floats of turned images that stay in a second-level cache; TOGETHER_MOST: images. */
-enum { PANEL_MOST = 400 * 1024, TOGETHER_MOST = 48, LANES_MOST = 16, ROWS_MOST = 16 };
+/* PANEL_MOST: floats of turned images that stay in a second-level cache. The rest: the largest of all instruction sets,
+ * ROWS_MOST of tiles at once. */
+enum { PANEL_MOST = 400 * 1024, LANES_MOST = 16, ROWS_MOST = 16 };
 
 /* Taps in the plane along one axis: of all outputs, of all stretches. */
 typedef struct {
@@ -349,20 +373,17 @@ static void prepare(const convolution *p, int64_t from_image, int64_t to_image, 
     const int64_t size = p->in * p->h * p->w, kernel = p->r * p->s, plane = p->oh * p->ow;
     const double cycles = (double)(v->n * plane) * (double)p->out * (double)(p->in * kernel) / 32 * inside(p);
     *q = (plan){.from_image = from_image, .to_image = to_image};
-    int64_t room = size ? PANEL_MOST / size / LANES_MOST * LANES_MOST : TOGETHER_MOST;
-    room = room < LANES_MOST ? LANES_MOST : room < TOGETHER_MOST ? room : TOGETHER_MOST;
-    const int64_t groups = v->n ? (v->n + room - 1) / room : 1;
-    q->together = tare_round_up((v->n + groups - 1) / groups + (v->n == 0), LANES_MOST);
-    const tare_conv_grid grid = tare__conv_grid(cycles, groups, (p->out + 15) / 16, 0.6 * (double)(v->n * size), 0);
-    v->images = v->n ? tare_round_up((v->n + grid.images - 1) / grid.images, q->together) : 1;
+    const tare_conv_grid grid = tare__conv_grid(cycles, (v->n + LANES_MOST - 1) / LANES_MOST, (p->out + 15) / 16,
+                                                0.6 * (double)(v->n * size), 0);
+    v->images = v->n ? tare_round_up((v->n + grid.images - 1) / grid.images, LANES_MOST) : 1;
     q->rows = tare_round_up((p->out + grid.across - 1) / grid.across, grid.across > 1 ? ROWS_MOST : 1);
     q->across = q->rows ? (p->out + q->rows - 1) / q->rows : 1;
     q->across = q->across > 0 ? q->across : 1;
-    q->panel = tare_round_up(size * q->together, 16);
-    q->sums = ROWS_MOST * plane * q->together;
+    q->panel = size * LANES_MOST;
+    q->sums = ROWS_MOST * plane * LANES_MOST;
     q->strip = p->reversed ? STRIP * p->block * kernel : 0;
     q->taps = tare_round_up(p->block * inside_height(p).different * inside_width(p).different + 1, 4);
-    q->spots = plane * 4;
+    q->spots = plane;
     work->n_pieces = (int32_t)((v->n ? (v->n + v->images - 1) / v->images : 1) * q->across);
     work->n_g = TARE_CONV_WORDS + (int32_t)(sizeof *q / sizeof(int64_t));
     work->worker_bytes = scratch_bytes(q);
