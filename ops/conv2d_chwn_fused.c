@@ -194,6 +194,7 @@ TARE_ALWAYS_INLINE void chwn_tile(int rows, int n_vectors, const job *j)
 {
     tare_vf acc[TILE_ROWS][TILE_VECTORS];
     const float *row[TILE_ROWS];
+    int64_t away[TILE_ROWS];
     TARE_UNROLL
     for (int r = 0; r < rows; r++) {
         row[r] = j->a + r * j->a_row;
@@ -205,7 +206,8 @@ TARE_ALWAYS_INLINE void chwn_tile(int rows, int n_vectors, const job *j)
     }
     if (!j->tap) /* there always are: one way of reading them is kept */
         __builtin_unreachable();
-    tile_add_apart(rows, n_vectors, 0, j->n, row, 0, j->x, j->apart, j->tap, 0, acc);
+    tile_away(rows, row, away);
+    tile_add_away(rows, n_vectors, 0, j->n, row[0], away, 0, j->x, j->apart, j->tap, 0, acc);
     TARE_UNROLL
     for (int r = 0; r < rows; r++) {
         TARE_UNROLL
