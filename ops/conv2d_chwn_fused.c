@@ -2,7 +2,7 @@
  *
  *     y[k,o,n] = bias[k] + sum over c and the taps (r,s) that lie in the plane at o of  w[k,c,r,s] x[c, o + (r,s), n]
  *
- * A vector of images is turned to [C,H,W,N], so that all its lanes are at one place: taps in the padding, a third of
+ * Vectors of images are turned to [C,H,W,N], so that all lanes of one are at one place: taps in the padding, a third of
  * them where planes are 4x4, are not multiplied at all, and nothing is padded or lowered. (lowered has places for
  * lanes, which needs no turning and suits large planes.) The gradient to data, of stride 1, is the same with dy for x,
  * the channels exchanged and the taps in reverse; its weights, which lie a channel apart, are copied in strips.
@@ -15,6 +15,7 @@
 
 /* Follows tare_conv in the geometry. */
 typedef struct {
+    int64_t together;             /* images turned at a time */
     int64_t across, rows;         /* pieces that share their images, output channels of each */
     int64_t from_image, to_image; /* from image to image of the source and of the result */
     int64_t panel, sums, strip;   /* floats of a worker's scratch; its taps and spots: */
@@ -83,21 +84,23 @@ static inline stretch stretch_at(int64_t from, int64_t outputs, int64_t first, i
     return (stretch){from, end, at.from, at.end - at.from};
 }
 
-/* What a tile is of: outputs side by side or one above the other, `apart` in the panel, `to_apart` in the sums. */
+/* What a tile is of: `n` outputs side by side or one above the other, or one of several vectors of images; `apart` in
+ * the panel, `to_apart` in the sums. */
 typedef struct {
     const tile_tap *tap;
     int64_t taps; /* of a channel */
     int64_t x, a; /* where the first one lies in the panel, and in the weights */
-    int64_t apart, to, to_apart, outputs;
+    int64_t n, apart, to, to_apart;
 } spot;
 
-/* A worker's scratch: images [in, h, w, lane]; sums [rows of tiles, oh, ow, lane]; a strip of weights; the taps of a
- * block of channels, by how many rows and columns of the kernel they are of; the spots. */
+/* A worker's scratch: vectors of images [in, h, w, lane]; of sums [rows of tiles, oh, ow, lane]; a strip of weights;
+ * the taps of a block of channels, by how many rows and columns of the kernel they are of; the spots. */
 typedef struct {
     float *panel, *sum, *strip;
     tile_tap *tap;
     spot *spot;
     int64_t n_taps, n_spots;
+    int64_t image, sums; /* floats of a vector of images, and of sums */
 } scratch;
 
 static inline size_t scratch_bytes(const plan *q)
@@ -106,9 +109,10 @@ static inline size_t scratch_bytes(const plan *q)
            (size_t)q->spots * sizeof(spot);
 }
 
-static inline scratch scratch_of(const tare_call *c, const plan *q, int worker)
+static inline scratch scratch_of(const tare_call *c, const convolution *p, const plan *q, int worker)
 {
-    scratch own = {.panel = (float *)(void *)((char *)c->ptr[5] + (size_t)worker * scratch_bytes(q))};
+    scratch own = {.image = p->in * p->h * p->w * TARE_LANES, .sums = STRIP * p->oh * p->ow * TARE_LANES};
+    own.panel = (float *)(void *)((char *)c->ptr[5] + (size_t)worker * scratch_bytes(q));
     own.sum = own.panel + q->panel;
     own.strip = own.sum + q->sums;
     own.tap = (tile_tap *)(void *)(own.strip + q->strip);
@@ -142,36 +146,49 @@ static void find_taps(const convolution *p, int64_t r, int64_t s, scratch *own)
             }
 }
 
-/* The tiles of outputs [h.from, h.end) x [w.from, w.end), which meet the same taps. */
-static void find_spots(const convolution *p, stretch h, stretch w, scratch *own)
+/* The tile of n outputs from (h.from, w.from) on, in the direction `down` or across, or of n vectors of images from
+ * `vector` on where it is alone. */
+static void add_spot(const convolution *p, stretch h, stretch w, int64_t n, bool alone, bool down, int64_t vector,
+                     scratch *own)
 {
     const weights_at at = weights_of(p);
-    const int64_t height = h.end - h.from, width = w.end - w.from;
-    const bool down = height > width;
-    const tare_cut cut = tare_cut_of(down ? height : width, TILE_VECTORS);
-    for (int64_t i = 0; i < (down ? width : height); i++)
-        for (int64_t t = 0; t < cut.tiles; t++) {
-            const int64_t along = tare_cut_start(cut, t);
-            const int64_t oh = h.from + (down ? along : i), ow = w.from + (down ? i : along);
-            const int64_t ih = oh + p->first_h + h.tap * p->dilation_h, iw = ow + p->first_w + w.tap * p->dilation_w;
-            spot *to = &own->spot[own->n_spots++];
-            *to = (spot){.tap = own->tap + own->n_taps, .taps = h.n * w.n, .outputs = tare_cut_size(cut, t)};
-            to->a = at.first + h.tap * at.r + w.tap * at.s;
-            to->x = to->taps ? (ih * p->w + iw) * TARE_LANES : 0;
-            to->apart = (down ? p->w : 1) * TARE_LANES;
-            to->to = (oh * p->ow + ow) * TARE_LANES;
-            to->to_apart = (down ? p->ow : 1) * TARE_LANES;
-        }
+    const int64_t image = own->image, sums = own->sums;
+    const int64_t ih = h.from + p->first_h + h.tap * p->dilation_h, iw = w.from + p->first_w + w.tap * p->dilation_w;
+    spot *to = &own->spot[own->n_spots++];
+    *to = (spot){.tap = own->tap + own->n_taps, .taps = h.n * w.n, .n = n};
+    to->a = at.first + h.tap * at.r + w.tap * at.s;
+    to->x = vector * image + (to->taps ? (ih * p->w + iw) * TARE_LANES : 0);
+    to->apart = alone ? image : (down ? p->w : 1) * TARE_LANES;
+    to->to = vector * sums + (h.from * p->ow + w.from) * TARE_LANES;
+    to->to_apart = alone ? sums : (down ? p->ow : 1) * TARE_LANES;
 }
 
-static void find(const convolution *p, scratch *own)
+/* The tiles of outputs [h.from, h.end) x [w.from, w.end), which meet the same taps. */
+static void find_spots(const convolution *p, stretch h, stretch w, int64_t vectors, scratch *own)
+{
+    const int64_t height = h.end - h.from, width = w.end - w.from;
+    const bool alone = height * width == 1, down = height > width;
+    const tare_cut cut = tare_cut_of(alone ? vectors : down ? height : width, TILE_VECTORS);
+    for (int64_t v = 0; v < (alone ? 1 : vectors); v++)
+        for (int64_t i = 0; i < (down ? width : height); i++)
+            for (int64_t t = 0; t < cut.tiles; t++) {
+                const int64_t along = tare_cut_start(cut, t);
+                stretch oh = h, ow = w;
+                oh.from += down ? along : i;
+                ow.from += down ? i : alone ? 0 : along;
+                add_spot(p, oh, ow, tare_cut_size(cut, t), alone, down, alone ? along : v, own);
+            }
+}
+
+/* All tiles of so many vectors of images, and their taps. */
+static void find(const convolution *p, int64_t vectors, scratch *own)
 {
     own->n_taps = own->n_spots = 0;
     for (stretch h = {0}; h.end < p->oh;) {
         h = stretch_at(h.end, p->oh, p->first_h, p->dilation_h, p->r, p->h);
         for (stretch w = {0}; w.end < p->ow;) {
             w = stretch_at(w.end, p->ow, p->first_w, p->dilation_w, p->s, p->w);
-            find_spots(p, h, w, own);
+            find_spots(p, h, w, vectors, own);
             find_taps(p, h.n, w.n, own);
         }
     }
@@ -259,7 +276,7 @@ static inline void multiply_spot(const convolution *p, const scratch *own, const
         j.a = a + s->a + row * j.a_row;
         j.bias = q->bias && next == p->in ? q->bias + q->row + row : NULL;
         j.to = own->sum + row * j.to_row + s->to;
-        chwn_tiles[tare_cut_size(q->tiles, t) - 1][s->outputs - 1](&j);
+        chwn_tiles[tare_cut_size(q->tiles, t) - 1][s->n - 1](&j);
     }
 }
 
@@ -293,6 +310,12 @@ static inline tare_conv_span rows_of(const plan *q, int piece, int64_t out)
     return (tare_conv_span){from < out ? from : out, end < out ? end : out};
 }
 
+/* Of n images, those in vector v. */
+static inline int64_t lanes_of(int64_t n, int64_t v)
+{
+    return n - v * TARE_LANES < TARE_LANES ? n - v * TARE_LANES : TARE_LANES;
+}
+
 static int convolve(const convolution *p, const tare_call *c, int piece, int worker, const float *bias, float *y)
 {
     const plan *q = (const plan *)(const void *)(c->g + TARE_CONV_WORDS);
@@ -301,18 +324,24 @@ static int convolve(const convolution *p, const tare_call *c, int piece, int wor
     const tare_cut tiles = tare_cut_of(rows.end - rows.from, TILE_ROWS);
     const int64_t at_once = p->reversed ? STRIP / TILE_ROWS : 1, plane = p->oh * p->ow;
     const float *x = c->ptr[0], *w = c->ptr[1];
-    scratch own = scratch_of(c, q, worker);
+    scratch own = scratch_of(c, p, q, worker);
     product m = {.tiles = tiles, .w = w, .bias = bias};
-    find(p, &own);
-    for (int64_t i = images.from, n; i < images.end; i += n) {
-        n = images.end - i < TARE_LANES ? images.end - i : TARE_LANES;
-        gemm_turn(x + i * q->from_image, q->from_image, n, p->in * p->h * p->w, 1, own.panel, TARE_LANES);
+    for (int64_t i = images.from, n, vectors, found = 0; i < images.end; i += n, found = vectors) {
+        n = images.end - i < q->together ? images.end - i : q->together;
+        vectors = (n + TARE_LANES - 1) / TARE_LANES;
+        if (vectors != found)
+            find(p, vectors, &own);
+        for (int64_t v = 0; v < vectors; v++)
+            gemm_turn(x + (i + v * TARE_LANES) * q->from_image, q->from_image, lanes_of(n, v), p->in * p->h * p->w, 1,
+                      own.panel + v * own.image, TARE_LANES);
         for (m.t = 0; m.t < tiles.tiles; m.t = m.end) {
             m.end = m.t + at_once < tiles.tiles ? m.t + at_once : tiles.tiles;
             m.row = rows.from + tare_cut_start(tiles, m.t);
             multiply(p, &own, &m);
-            gemm_turn(own.sum, TARE_LANES, (rows.from + tare_cut_start(tiles, m.end) - m.row) * plane, n, 0,
-                      y + i * q->to_image + m.row * plane, q->to_image);
+            const int64_t sums = (rows.from + tare_cut_start(tiles, m.end) - m.row) * plane;
+            for (int64_t v = 0; v < vectors; v++)
+                gemm_turn(own.sum + v * own.sums, TARE_LANES, sums, lanes_of(n, v), 0,
+                          y + (i + v * TARE_LANES) * q->to_image + m.row * plane, q->to_image);
         }
     }
     return 0;
@@ -332,9 +361,9 @@ int TARE_KERNEL(conv2d_grad_data_chwn)(const tare_call *c, int piece, int worker
 
 #ifdef TARE_PASS_RECORDS
 
-/* PANEL_MOST: floats of turned images that stay in a second-level cache. The rest: the largest of all instruction sets,
- * ROWS_MOST of tiles at once. */
-enum { PANEL_MOST = 400 * 1024, LANES_MOST = 16, ROWS_MOST = 16 };
+/* PANEL_MOST: floats of turned images that stay in a second-level cache. LANES_MOST: of all instruction sets, and so
+ * many vectors TOGETHER_MOST. */
+enum { PANEL_MOST = 400 * 1024, LANES_MOST = 16, TOGETHER_MOST = 3 };
 
 /* Taps in the plane along one axis: of all outputs, of all stretches. */
 typedef struct {
@@ -375,17 +404,22 @@ static void prepare(const convolution *p, int64_t from_image, int64_t to_image, 
     const int64_t size = p->in * p->h * p->w, kernel = p->r * p->s, plane = p->oh * p->ow;
     const double cycles = (double)(v->n * plane) * (double)p->out * (double)(p->in * kernel) / 32 * inside(p);
     *q = (plan){.from_image = from_image, .to_image = to_image};
-    const tare_conv_grid grid = tare__conv_grid(cycles, (v->n + LANES_MOST - 1) / LANES_MOST, (p->out + 15) / 16,
-                                                0.6 * (double)(v->n * size), 0);
-    v->images = v->n ? tare_round_up((v->n + grid.images - 1) / grid.images, LANES_MOST) : 1;
-    q->rows = tare_round_up((p->out + grid.across - 1) / grid.across, grid.across > 1 ? ROWS_MOST : 1);
+    const int64_t room = size ? PANEL_MOST / (size * LANES_MOST) : 1, vectors = (v->n + LANES_MOST - 1) / LANES_MOST;
+    int64_t together = room < 1 ? 1 : room < TOGETHER_MOST ? room : TOGETHER_MOST;
+    while (vectors % together)
+        together--;
+    q->together = together * LANES_MOST;
+    const tare_conv_grid grid =
+        tare__conv_grid(cycles, vectors / together, (p->out + 15) / 16, 0.6 * (double)(v->n * size), 0);
+    v->images = v->n ? tare_round_up((v->n + grid.images - 1) / grid.images, q->together) : 1;
+    q->rows = tare_round_up((p->out + grid.across - 1) / grid.across, grid.across > 1 ? STRIP : 1);
     q->across = q->rows ? (p->out + q->rows - 1) / q->rows : 1;
     q->across = q->across > 0 ? q->across : 1;
-    q->panel = size * LANES_MOST;
-    q->sums = ROWS_MOST * plane * LANES_MOST;
+    q->panel = size * q->together;
+    q->sums = STRIP * plane * q->together;
     q->strip = p->reversed ? STRIP * p->block * kernel : 0;
     q->taps = tare_round_up(p->block * inside_height(p).different * inside_width(p).different + 1, 4);
-    q->spots = plane;
+    q->spots = plane * together * (LANES_MOST / 4);
     work->n_pieces = (int32_t)((v->n ? (v->n + v->images - 1) / v->images : 1) * q->across);
     work->n_g = TARE_CONV_WORDS + (int32_t)(sizeof *q / sizeof(int64_t));
     work->worker_bytes = scratch_bytes(q);
