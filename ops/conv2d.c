@@ -335,6 +335,11 @@ static const tare_attr conv_attrs[] = {
         {TARE_SAMPLE_CHECK, SHAPES("[1,64,48,48]", "[2,64,3,3]", "[1,2,48,48]", "f32[2]"), "pad_h=1,pad_w=1", NULL},   \
         {TARE_SAMPLE_CHECK, SHAPES("[6,24,9,11]", "[24,24,3,3]", "[6,24,11,13]", "f32[24]"), "pad_h=2,pad_w=2", NULL}, \
         {TARE_SAMPLE_CHECK, SHAPES("[32,64,2,2]", "[64,64,3,3]", "[32,64,2,2]", "f32[64]"), "pad_h=1,pad_w=1", NULL},  \
+        {TARE_SAMPLE_CHECK, SHAPES("[31,17,3,4]", "[18,17,3,2]", "[31,18,3,5]", "f32[18]"), "pad_h=1,pad_w=1", NULL},  \
+        {TARE_SAMPLE_CHECK, SHAPES("[16,48,5,4]", "[21,48,3,3]", "[16,21,5,4]", "f32[21]"),                            \
+         "pad_h=2,pad_w=2,dilation_h=2,dilation_w=2", NULL},                                                           \
+        {TARE_SAMPLE_CHECK, SHAPES("[3,32,7,6]", "[32,16,3,3]", "[3,32,4,3]", "-"),                                    \
+         "stride_h=2,stride_w=2,pad_h=1,pad_w=1,groups=2", NULL},                                                      \
         {TARE_SAMPLE_CHECK, SHAPES("[9,6,11,11]", "[29,6,5,5]", "[9,29,11,11]", "f32[29]"), "pad_h=2,pad_w=2", NULL},  \
         {TARE_SAMPLE_CHECK, SHAPES("[1,16,70,67]", "[16,16,4,3]", "[1,16,34,31]", "f32[16]"),                          \
          "stride_h=2,stride_w=2,dilation_w=3", NULL},                                                                  \
