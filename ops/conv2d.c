@@ -340,6 +340,7 @@ static const tare_attr conv_attrs[] = {
          "pad_h=2,pad_w=2,dilation_h=2,dilation_w=2", NULL},                                                           \
         {TARE_SAMPLE_CHECK, SHAPES("[3,32,7,6]", "[32,16,3,3]", "[3,32,4,3]", "-"),                                    \
          "stride_h=2,stride_w=2,pad_h=1,pad_w=1,groups=2", NULL},                                                      \
+        {TARE_SAMPLE_CHECK, SHAPES("[128,16,2,3]", "[16,16,3,3]", "[128,16,2,3]", "-"), "pad_h=1,pad_w=1", NULL},      \
         {TARE_SAMPLE_CHECK, SHAPES("[9,6,11,11]", "[29,6,5,5]", "[9,29,11,11]", "f32[29]"), "pad_h=2,pad_w=2", NULL},  \
         {TARE_SAMPLE_CHECK, SHAPES("[1,16,70,67]", "[16,16,4,3]", "[1,16,34,31]", "f32[16]"),                          \
          "stride_h=2,stride_w=2,dilation_w=3", NULL},                                                                  \

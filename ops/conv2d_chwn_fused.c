@@ -362,8 +362,8 @@ int TARE_KERNEL(conv2d_grad_data_chwn)(const tare_call *c, int piece, int worker
 #ifdef TARE_PASS_RECORDS
 
 /* PANEL_MOST: floats of turned images that stay in a second-level cache. LANES_MOST: of all instruction sets, and so
- * many vectors TOGETHER_MOST. */
-enum { PANEL_MOST = 400 * 1024, LANES_MOST = 16, TOGETHER_MOST = 3 };
+ * many vectors TOGETHER_MOST, if IMAGE_PIECES are left to be pieces. */
+enum { PANEL_MOST = 400 * 1024, LANES_MOST = 16, TOGETHER_MOST = 3, IMAGE_PIECES = 4 };
 
 /* Taps in the plane along one axis: of all outputs, of all stretches. */
 typedef struct {
@@ -406,7 +406,7 @@ static void prepare(const convolution *p, int64_t from_image, int64_t to_image, 
     *q = (plan){.from_image = from_image, .to_image = to_image};
     const int64_t room = size ? PANEL_MOST / (size * LANES_MOST) : 1, vectors = (v->n + LANES_MOST - 1) / LANES_MOST;
     int64_t together = room < 1 ? 1 : room < TOGETHER_MOST ? room : TOGETHER_MOST;
-    while (vectors % together)
+    while (together > 1 && (vectors % together || vectors / together < IMAGE_PIECES))
         together--;
     q->together = together * LANES_MOST;
     const tare_conv_grid grid =

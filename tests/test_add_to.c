@@ -109,14 +109,14 @@ START_TEST(every_adding_operator_gives_the_bits_of_two_nodes)
 END_TEST
 
 /* A gradient that reaches a plane by several convolutions: all but the first are added where they are made, and need no
- * bytes of a whole. Strides and kernels of every family that has parts. */
+ * bytes of a whole. Strides and kernels of every family that has parts; images for four vectors of them. */
 START_TEST(convolutions_add_to_the_gradient_of_what_they_share)
 {
     static const int64_t kernels[][3] = {{1, 0, 1}, {3, 1, 1}, {5, 2, 1}, {3, 1, 2}, {3, 0, 1}, {2, 0, 2}};
     enum { KERNELS = sizeof kernels / sizeof *kernels };
     for (tare_isa isa = 0; isa <= best_isa(); ++isa) {
         begin(TARE_KERNELS_NATIVE, isa);
-        tare_value *x = spine_random(rt, 4, (const int64_t[]){16, 24, 14, 14}, 1), *w[KERNELS], *total = NULL;
+        tare_value *x = spine_random(rt, 4, (const int64_t[]){64, 24, 14, 14}, 1), *w[KERNELS], *total = NULL;
         m->recording = true;
         tare_value *h = tare_tanh(m, (tare_value_want_gradient(x, true), x));
         for (int i = 0; i < KERNELS; ++i) {
