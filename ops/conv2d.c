@@ -339,6 +339,10 @@ static const tare_attr conv_attrs[] = {
         {TARE_SAMPLE_CHECK, SHAPES("[1,16,70,67]", "[16,16,4,3]", "[1,16,34,31]", "f32[16]"),                          \
          "stride_h=2,stride_w=2,dilation_w=3", NULL},                                                                  \
         {TARE_SAMPLE_CHECK, SHAPES("[2,16,30,29]", "[15,16,4,3]", "[2,15,37,33]", "-"), "pad_h=5,pad_w=3", NULL},      \
+        {TARE_SAMPLE_CHECK, SHAPES("[3,16,15,14]", "[32,16,3,3]", "[3,32,8,7]", "f32[32]"),                            \
+         "stride_h=2,stride_w=2,pad_h=1,pad_w=1", NULL},                                                               \
+        {TARE_SAMPLE_CHECK, SHAPES("[2,29,20,16]", "[64,29,2,2]", "[2,64,6,8]", "-"),                                  \
+         "stride_h=3,stride_w=2,dilation_h=2", NULL},                                                                  \
         {TARE_SAMPLE_CHECK, SHAPES("[2,3,9,37]", "[6,1,3,3]", "[2,6,5,19]", "f32[6]"),                                 \
          "stride_h=2,stride_w=2,pad_h=1,pad_w=1,groups=3", NULL},                                                      \
         {TARE_SAMPLE_CHECK, SHAPES("[1,2,6,50]", "[2,1,5,4]", "[1,2,2,17]", "-"),                                      \
