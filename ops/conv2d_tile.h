@@ -18,10 +18,11 @@ typedef struct {
     int64_t a, b;
 } tile_tap;
 
-/* Adds to acc. part != 0: the last vector has so many elements, and nothing behind them is read. */
-TARE_ALWAYS_INLINE void tile_add(int rows, int n_vectors, int64_t part, int64_t n, const float *const *row,
-                                 int64_t a_step, const float *b, const tile_tap *tap, int64_t b_step,
-                                 tare_vf acc[TILE_ROWS][TILE_VECTORS])
+/* Adds to acc. part != 0: the last vector has so many elements, and nothing behind them is read. What is at ahead + i
+ * ahead_step is fetched meanwhile, where `ahead` is given. */
+TARE_ALWAYS_INLINE void tile_add_ahead(int rows, int n_vectors, int64_t part, int64_t n, const float *const *row,
+                                       int64_t a_step, const float *b, const tile_tap *tap, int64_t b_step,
+                                       const float *ahead, int64_t ahead_step, tare_vf acc[TILE_ROWS][TILE_VECTORS])
 {
     int64_t away[TILE_ROWS];
     TARE_UNROLL
@@ -44,12 +45,21 @@ TARE_ALWAYS_INLINE void tile_add(int rows, int n_vectors, int64_t part, int64_t 
                 acc[r][v] = gemm_fma(x, column[v], acc[r][v]);
         }
         b += b_step;
+        if (ahead) {
+            __builtin_prefetch(ahead);
+            ahead += ahead_step;
+        }
     }
 }
 
-TARE_ALWAYS_INLINE void tile_multiply(int rows, int n_vectors, int64_t part, int64_t n, const float *const *row,
-                                      int64_t a_step, const float *b, const tile_tap *tap, int64_t b_step,
-                                      tare_vf acc[TILE_ROWS][TILE_VECTORS])
+TARE_ALWAYS_INLINE void tile_add(int rows, int n_vectors, int64_t part, int64_t n, const float *const *row,
+                                 int64_t a_step, const float *b, const tile_tap *tap, int64_t b_step,
+                                 tare_vf acc[TILE_ROWS][TILE_VECTORS])
+{
+    tile_add_ahead(rows, n_vectors, part, n, row, a_step, b, tap, b_step, NULL, 0, acc);
+}
+
+TARE_ALWAYS_INLINE void tile_zero(int rows, int n_vectors, tare_vf acc[TILE_ROWS][TILE_VECTORS])
 {
     TARE_UNROLL
     for (int r = 0; r < rows; r++) {
@@ -57,6 +67,13 @@ TARE_ALWAYS_INLINE void tile_multiply(int rows, int n_vectors, int64_t part, int
         for (int v = 0; v < n_vectors; v++)
             acc[r][v] = (tare_vf){0};
     }
+}
+
+TARE_ALWAYS_INLINE void tile_multiply(int rows, int n_vectors, int64_t part, int64_t n, const float *const *row,
+                                      int64_t a_step, const float *b, const tile_tap *tap, int64_t b_step,
+                                      tare_vf acc[TILE_ROWS][TILE_VECTORS])
+{
+    tile_zero(rows, n_vectors, acc);
     tile_add(rows, n_vectors, part, n, row, a_step, b, tap, b_step, acc);
 }
 
