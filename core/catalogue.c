@@ -40,8 +40,15 @@ static const tare_variant *added_to(const tare_added_kernels *set, const char *o
     return NULL;
 }
 
-/* The usable variants in their order, behind those of the added set; with the choice `blas` those of BLAS come first.
- */
+/* Whether the choice puts a variant before its better ones. im2col is native, and the last resort, where it is not asked
+ * for. */
+static bool put_first(tare_kernel_choice kernels, const tare_variant *v)
+{
+    return (kernels == TARE_KERNELS_BLAS && v->set == TARE_SET_BLAS) ||
+           (kernels == TARE_KERNELS_IM2COL && strncmp(v->name, "im2col", strlen("im2col")) == 0);
+}
+
+/* The usable variants in their order, behind those of the added set and those that the choice puts first. */
 static void filter(const tare_runtime *rt, tare_kernels *k)
 {
     const tare_op *op = k->op;
@@ -54,8 +61,7 @@ static void filter(const tare_runtime *rt, tare_kernels *k)
     for (int pass = 0; pass < 2; ++pass) {
         for (int i = 0; i < op->n_variants; ++i) {
             const tare_variant *v = &op->variants[i];
-            bool first = rt->options.kernels == TARE_KERNELS_BLAS && v->set == TARE_SET_BLAS;
-            if (usable(rt, v) && first == (pass == 0))
+            if (usable(rt, v) && put_first(rt->options.kernels, v) == (pass == 0))
                 k->variant[k->n++] = *v;
         }
     }

@@ -156,9 +156,10 @@ enum { TARE_SITE_HEADS = 64, TARE_SITE_RECENT = 1024 };
 typedef enum {
     TARE_KERNELS_NATIVE,
     TARE_KERNELS_REFERENCE,
-    TARE_KERNELS_BLAS,
+    TARE_KERNELS_BLAS, /* those first, then as native */
     TARE_KERNELS_NULL,
-    TARE_KERNELS_WINOGRAD,
+    TARE_KERNELS_WINOGRAD, /* likewise */
+    TARE_KERNELS_IM2COL,   /* convolution by explicit columns, all else as native */
     TARE_KERNELS_ADDED /* those of `added` first, then as native */
 } tare_kernel_choice;
 /* Of what the kernels of an added set work on within a call: operands as they are, or a layout of the set's own choice,

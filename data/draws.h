@@ -24,7 +24,7 @@ static inline uint32_t draw_word(draws *d)
 
 static inline double draw_between(draws *d, double low, double high)
 {
-    return low + (high - low) * (draw_word(d) * 0x1p-32);
+    return low + (high - low) * (draw_word(d) / 4294967296.0);
 }
 
 /* About normal, standard deviation 1: the sum of four uniform bytes. */

@@ -6,11 +6,12 @@
 
 `tare graph` writes the net with its weights; every peer (NAME_peer.py) builds that graph of its own layers and must
 compute what `tare predict` computes on the same input, within 1e-4 in the 2-norm, or it is left out and the exit code
-is 1. Then come rounds: in each, in an order shuffled anew, tare and every peer take steps (forward, loss, backward; no
-update) for S seconds while all others are stopped (SIGSTOP). A round's figure is the median of its steps; ratios are
-taken within a round, and what is printed is their geometric mean over rounds with Student's 95 % interval, beside the
-least and the median step; after an interrupt, those of the whole rounds so far. All processes are pinned to the same T
-processors. The standard library alone is needed here; FILE gets lines that `tare explain --vs` reads.
+is 1. tare's arms are processes too, `tare serve` with a rung each. Then come rounds: in each, in an order shuffled anew,
+every arm takes steps (forward, loss, backward; no update) for S seconds, two at least, while all others are stopped
+(SIGSTOP). A round's figure is the median of its steps; ratios are taken within a round, and what is printed is their
+geometric mean over rounds with Student's 95 % interval, beside the least and the median step; after an interrupt, those
+of the whole rounds so far. All processes are pinned to the same T processors. The standard library alone is needed here;
+FILE gets lines that `tare explain --vs` reads.
 """
 import argparse
 import array
@@ -58,17 +59,16 @@ class Failure(Exception):
     pass
 
 
-class Peer:
-    """A peer's process, stopped whenever it is not asked anything."""
+class Arm:
+    """The process of a peer, or of tare, stopped whenever it is not asked anything."""
 
-    def __init__(self, name, python, mode, work, threads):
-        self.name = f"{name} {mode}"
-        self.log = open(pathlib.Path(work, f"{name}_{mode}.log"), "w+")
+    def __init__(self, name, command, folder, threads):
+        self.name = name
+        self.log = tempfile.TemporaryFile("w+")
         variables = {v: str(threads) for v in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
         self.process = subprocess.Popen(
-            [python, HERE / f"{name}_peer.py", f"{work}/net.json", f"{work}/x.npy", str(threads), mode], text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, start_new_session=True, cwd=work,
-            env={**os.environ, **variables}, preexec_fn=lambda: pin(threads))
+            command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, start_new_session=True,
+            cwd=folder, env={**os.environ, **variables}, preexec_fn=lambda: pin(threads))
         try:
             ready = self._answer()
             self.idle, self.version = ready.get("idle"), ready.get("version")  # idle: why it means nothing for this net
@@ -116,31 +116,11 @@ def pin(threads):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
-def tare(o, *words, codes=(0,)):
+def tare(o, *words):
     ran = subprocess.run([o.tare, *words, "--quiet"], capture_output=True, text=True, stdin=subprocess.DEVNULL,
                          preexec_fn=lambda: pin(o.threads))
-    if ran.returncode not in codes:
+    if ran.returncode:
         raise Failure((ran.stderr or ran.stdout).strip().splitlines()[-1])
-
-
-class Tare:
-    """tare's own arms of a round, measured by one process of `tare bench`."""
-
-    def __init__(self, o, work):
-        self.o, self.work = o, work
-
-    def measure(self, seconds):
-        path = f"{self.work}/bench.jsonl"
-        pathlib.Path(path).unlink(missing_ok=True)
-        tare(self.o, "bench", self.o.net, "--batch", str(self.o.batch), "--threads", str(self.o.threads), "--modes",
-             self.o.arms, "--processes", "1", "--time", str(seconds), "--json", path, codes=(0, 3))
-        with open(path, encoding="utf-8") as file:
-            records = [json.loads(line) for line in file]
-        took = {}
-        for r in records:
-            if r["kind"] == "block" and r["arm"] in self.o.arms.split(","):
-                took.setdefault(f"tare {r['arm']}", []).append(r["ns"] / r["steps"] / 1e6)
-        return took
 
 
 def prepare(o, work):
@@ -156,49 +136,58 @@ def prepare(o, work):
     return npy_read(f"{work}/y.npy")
 
 
-def open_peers(o, work, wanted, peers, failures):
+def arms_of(o, work):
+    """(name, command line, whether it is a peer) of each arm: tare's own first."""
+    for rung in o.arms.split(","):
+        yield f"tare {rung}", [o.tare, "serve", o.net, "--batch", str(o.batch), "--threads", str(o.threads), "--mode", rung,
+                               "--quiet"], False
     for name, python, modes in o.peer:
         for mode in modes:
-            peer = None
-            try:
-                print(f"  {name} {mode} ...", end="\r", file=sys.stderr, flush=True)
-                peer = Peer(name, python, mode, work, o.threads)
-                if peer.idle:
-                    peer.close()
-                    continue
-                peer.ask(outputs=f"{work}/peer.npy")
-                off = distance(npy_read(f"{work}/peer.npy"), wanted)
-                if not off <= TOLERANCE:
-                    raise Failure(f"{peer.name}: computes something else than tare: {off:.1e} off (at most {TOLERANCE})")
-                peer.steps(min(o.seconds, 1))  # traced and compiled
-                peers.append(peer)
-            except (Failure, OSError) as failure:
-                failures.append(str(failure))
-                if peer:
-                    peer.close()
-            except BaseException:  # a signal: nobody else knows this one yet
-                if peer:
-                    peer.close()
-                raise
+            yield f"{name} {mode}", [python, HERE / f"{name}_peer.py", f"{work}/net.json", f"{work}/x.npy", str(o.threads),
+                                     mode], True
 
 
-def rounds_of(o, peers, failures, work, took):
+def check_outputs(arm, work, wanted):
+    arm.ask(outputs=f"{work}/peer.npy")
+    off = distance(npy_read(f"{work}/peer.npy"), wanted)
+    if not off <= TOLERANCE:
+        raise Failure(f"{arm.name}: computes something else than tare: {off:.1e} off (at most {TOLERANCE})")
+
+
+def open_arms(o, work, wanted, arms, failures):
+    for name, command, peer in arms_of(o, work):
+        arm = None
+        try:
+            print(f"  {name} ...          ", end="\r", file=sys.stderr, flush=True)
+            arm = Arm(name, command, work if peer else None, o.threads)
+            if arm.idle:
+                arm.close()
+                continue
+            if peer:
+                check_outputs(arm, work, wanted)
+            arm.steps(min(o.seconds, 1))  # traced and compiled
+            arms.append(arm)
+        except (Failure, OSError) as failure:
+            failures.append(str(failure))
+            if arm:
+                arm.close()
+        except BaseException:  # a signal: nobody else knows this one yet
+            if arm:
+                arm.close()
+            raise
+
+
+def rounds_of(o, arms, failures, took):
     """Fills took: name -> one list of milliseconds a round."""
-    ours = Tare(o, work)
     for number in range(o.rounds):
-        order = [ours, *peers]
-        random.Random(number).shuffle(order)
-        for who in order:
+        for arm in random.Random(number).sample(arms, len(arms)):
             print(f"  round {number + 1} of {o.rounds} ...   ", end="\r", file=sys.stderr, flush=True)
             try:
-                now = ours.measure(o.seconds) if who is ours else {who.name: who.steps(o.seconds)}
+                took.setdefault(arm.name, []).append(arm.steps(o.seconds))
             except Failure as failure:
                 failures.append(str(failure))
-                peers.remove(who) if who in peers else None
-                took.pop(getattr(who, "name", None), None)
-                continue
-            for name, ms in now.items():
-                took.setdefault(name, []).append(ms)
+                arms.remove(arm)
+                took.pop(arm.name)
 
 
 def ratio(mine, base):
@@ -266,16 +255,16 @@ def options():
 
 def main():
     o = options()
-    peers, failures, took = [], [], {}
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # so that no peer is left behind
+    arms, failures, took = [], [], {}
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # so that no process is left behind
         signal.signal(number, lambda which, _: sys.exit(128 + which))
     with tempfile.TemporaryDirectory(prefix="tare_beside_") as work:
         try:
             wanted = prepare(o, work)
-            open_peers(o, work, wanted, peers, failures)
-            versions = {peer.name: peer.version for peer in peers}
+            open_arms(o, work, wanted, arms, failures)
+            versions = {arm.name: arm.version for arm in arms}
             try:
-                rounds_of(o, peers, failures, work, took)
+                rounds_of(o, arms, failures, took)
             except SystemExit:  # a signal: what was measured is kept
                 if whole_rounds(took):
                     show(o, took, versions)
@@ -284,8 +273,8 @@ def main():
         except (Failure, OSError) as failure:
             failures.append(str(failure))
         finally:
-            for peer in peers:
-                peer.close()
+            for arm in arms:
+                arm.close()
     for failure in failures:
         print(f"beside.py: {failure}", file=sys.stderr)
     return 1 if failures else 0

@@ -149,7 +149,7 @@ for net in chain:depth=3,width=8 mlp lenetp mlp_mnist; do
 done
 expect 0 'saved.json' summary "$folder/saved.json"
 expect 0 'lower bound' plan "$folder/saved.json"
-timed 'saved.json' bench "$folder/saved.json" --rounds 1 --processes 1 --modes functional,step --infer
+timed 'saved.json' bench "$folder/saved.json" --rounds 1 --processes 1 --time 1 --modes functional,step --infer
 expect 0 'nodes' graph "$folder/saved.json" --dot "$folder/saved.dot"
 expect 0 'parameters in' graph "$folder/saved.json" --save "$folder/again.json"
 cmp -s "$folder/saved.safetensors" "$folder/again.safetensors" || fail 'saved again: other weights'
@@ -287,7 +287,7 @@ timed 'by rungs' explain mlp_mnist --batch 4 --rounds 2 --processes 1 --arms fun
 grep -q '"kind":"closure"' "$folder/parts.jsonl" || fail 'explain: no line of the closure'
 expect 0 'all as written' verify "$folder/parts.jsonl"
 echo '{"name": "theirs", "net": "mlp_mnist", "batch": 4, "threads": 1, "ms": 2.5}' >"$folder/peers.jsonl"
-timed 'beyond our kernels' explain mlp_mnist --batch 4 --rounds 1 --processes 1 --arms step --vs "$folder/peers.jsonl"
+timed 'beyond our kernels' explain mlp_mnist --batch 4 --rounds 1 --processes 1 --time 1 --arms step --vs "$folder/peers.jsonl"
 grep -q '^  theirs  *2.50 ms' "$folder/out" || fail 'explain --vs: their step is not in the table'
 echo '{"name": "theirs", "net": 3}' >>"$folder/peers.jsonl"
 expect 1 'peers.jsonl:2: no' explain mlp_mnist --vs "$folder/peers.jsonl"
@@ -303,25 +303,25 @@ sed -n '/^| chart | of/,/^$/p' "$source/docs/METHOD.md" | sed '/^$/d' | diff -q 
 expect 2 'a file of records is needed' report
 mkdir "$folder/home"
 cp "$folder/net.json" "$folder/net.safetensors" "$folder/home" 2>/dev/null || "$tare" graph mlp_mnist --save "$folder/home/net.json" >/dev/null
-timed 'kernels' bench "$folder/home/net.json" --batch 1,2 --modes symbol --factor order=program/best --rounds 1 --processes 1 --anonymous --json "$folder/home/secret.jsonl"
+timed 'kernels' bench "$folder/home/net.json" --batch 1,2 --modes symbol --factor order=program/best --rounds 1 --processes 1 --time 1 --anonymous --json "$folder/home/secret.jsonl"
 ! grep -q -e "$folder" -e '"host"' "$folder/home/secret.jsonl" || fail '--anonymous: a folder or the host is in the records'
 grep -q '"--json","secret.jsonl"' "$folder/home/secret.jsonl" || fail '--anonymous: the command is not in the records'
 grep -q '"order=program/best"' "$folder/home/secret.jsonl" || fail '--anonymous: a bar between values is taken for a folder'
-timed 'cannot be flipped here' ablate chain:depth=2 --base hybridized --rounds 2 --processes 2
+timed 'cannot be flipped here' ablate chain:depth=2 --base hybridized --rounds 1 --processes 1 --time 1
 grep -q 'keep=kept ' "$folder/out" || fail 'ablate: no row for keep=kept'
 grep -q 'capture=broken' "$folder/out" || fail 'ablate: no row for capture=broken'
 ! grep -q 'DIFFERS' "$folder/out" || fail 'ablate: an exact flip changes bits'
-timed 'all on less none' ablate chain:depth=2 --base symbol --factors in-place --shapley --rounds 2 --processes 2 --json "$folder/shares.jsonl"
+timed 'all on less none' ablate chain:depth=2 --base symbol --factors in-place --shapley --rounds 1 --processes 1 --time 1 --json "$folder/shares.jsonl"
 grep -q '^  autograd  *tape, not graph' "$folder/out" || fail 'ablate --shapley: no row for autograd'
 expect 0 'files' report "$folder/shares.jsonl" --figures "$folder/shares"
 ls "$folder/shares" | grep -q 'mechanisms.pdf' || fail 'report --figures: no chart of the shares'
-timed 'change the work: feed, ' ablate mlp_mnist --batch 2 --base step --rounds 1 --processes 1
+timed 'change the work: feed, ' ablate mlp_mnist --batch 2 --base step --rounds 1 --processes 1 --time 1
 grep -q '^  workers=.: only input=loader has workers' "$folder/out" || fail 'ablate: workers without a loader'
-timed 'by rungs' explain mlp_mnist --batch 2 --methods --arms functional --rounds 1 --processes 1 --factor input=loader,readback=step --json "$folder/methods.jsonl"
+timed 'by rungs' explain mlp_mnist --batch 2 --methods --arms functional --rounds 1 --processes 1 --time 1 --factor input=loader,readback=step --json "$folder/methods.jsonl"
 grep -q '"corners":\["carrier 0000"' "$folder/methods.jsonl" || fail 'explain --methods: the carrier was not timed'
 grep -q '\["functional kernels unfed","input wait"\]' "$folder/methods.jsonl" || fail 'explain: no rung for the input wait'
 expect 0 'all as written' verify "$folder/methods.jsonl"
-timed 'unattributed' explain chain:depth=3 --arms functional --rounds 2 --processes 2
+timed 'unattributed' explain chain:depth=3 --arms functional --rounds 1 --processes 1 --time 1
 expect 2 'means nothing on symbol' ablate chain --base symbol --factors storage=malloc
 expect 2 'cannot be flipped on symbol' ablate chain --base symbol --factors storage
 expect 2 "did you mean 'storage'" ablate chain --factors storag
@@ -333,6 +333,19 @@ expect 0 'gemm' step mlp --batch 2 --layer dense1 --arms symbol
 expect 2 'nonsense' step chain:depth=2 --layer nonsense
 expect 2 'two stand side by side' step chain:depth=2 --arms block,symbol,step
 expect 2 'unknown rung' step chain:depth=2 --arms nonsense
+
+# ---- steps on demand
+input=$folder/asked
+printf '{"seconds": 0.001}\n{"seconds": 1e-9}\n' >"$input"
+expect 0 '"net":"chain:depth=2,width=16","batch":1' serve chain:depth=2 --mode static_shape
+[ "$(grep -c '^{"ms":\[[0-9.e-]*,[0-9.e,-]*\]}$' "$folder/out")" = 2 ] || fail "serve: $(head -c 300 "$folder/out")"
+for line in '{"seconds": 0}' '{"seconds": 1e9}' '{"seconds": "1"}' '{"minutes": 1}' '[]' 'x'; do
+    echo "$line" >"$input"
+    expect 2 'standard input: a line is' serve chain:depth=2
+done
+input=
+expect 2 'means nothing on symbol' serve chain:depth=2 --factor storage=malloc
+expect 2 'unknown rung' serve chain:depth=2 --mode nonsense
 
 # ---- pictures and pages
 expect 0 'nodes' graph chain:depth=2 --dot "$folder/chain.dot"

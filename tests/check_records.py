@@ -136,7 +136,7 @@ def records(build, folder):
          folder / "predict.jsonl"],
         ["explain", "mlp_mnist", "--batch", "4", "--rounds", "4", "--processes", "2", "--json", folder / "explain.jsonl"],
         ["ablate", "chain:depth=2", "--base", "symbol", "--factors", "in-place,order=program,kernels", "--shapley", "--rounds", "2",
-         "--processes", "2", "--json", folder / "ablate.jsonl"],
+         "--processes", "2", "--time", "6", "--json", folder / "ablate.jsonl"],
         ["plan", "chain:depth=2", "--json", folder / "plan.jsonl"],
         ["step", "chain:depth=2", "--arms", "invoke,symbol", "--optimizer", "sgd", "--json", folder / "step.jsonl"],
         ["count", "chain:depth=2", "--modes", "invoke,step", "--optimizer", "sgd", "--json", folder / "count.jsonl"],

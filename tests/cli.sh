@@ -12,12 +12,13 @@ fail() {
     failures=$((failures + 1))
 }
 
-# expect CODE PATTERN WORDS...: exit code, and PATTERN in what was printed (stderr where CODE is not 0: one line).
+# expect CODE PATTERN WORDS...: exit code, and PATTERN in what was printed (stderr where CODE is not 0: one line). It reads
+# the file $input, if there is one.
 expect() {
     local code=$1 pattern=$2 is
     shift 2
     checks=$((checks + 1))
-    "$tare" "$@" >"$folder/out" 2>"$folder/err" </dev/null
+    "$tare" "$@" >"$folder/out" 2>"$folder/err" <"${input:-/dev/null}"
     is=$?
     [ "$is" -eq "$code" ] || fail "tare $*: exit $is, not $code: $(head -c 300 "$folder/err")"
     if [ "$code" -eq 0 ]; then

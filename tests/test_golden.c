@@ -245,6 +245,12 @@ START_TEST(minimal_filtering_agrees)
 }
 END_TEST
 
+START_TEST(explicit_columns_agree)
+{
+    run_all(TARE_KERNELS_IM2COL, false, 2e-5);
+}
+END_TEST
+
 START_TEST(references_agree)
 {
     run_all(TARE_KERNELS_REFERENCE, false, 2e-5);
@@ -341,6 +347,7 @@ int main(void)
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, native_kernels_agree);
     tcase_add_test(tests, minimal_filtering_agrees);
+    tcase_add_test(tests, explicit_columns_agree);
 #ifdef TARE_ONEDNN_PLUGIN
 #ifdef __SANITIZE_ADDRESS__ /* the leak checker cannot stop the threads of oneDNN's OpenMP: one thread */
     tcase_add_loop_test(tests, onednn_agrees, 0, 1);

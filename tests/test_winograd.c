@@ -134,6 +134,7 @@ START_TEST(taken_only_where_asked_for_and_where_it_pays)
         ck_assert_msg((strncmp(is, wanted, strlen(wanted)) == 0) == (cases[i].variant != NULL), "%s: %s",
                       cases[i].shapes, is);
         ck_assert(strncmp(taken(TARE_KERNELS_NATIVE, cases[i].shapes, cases[i].attr), "winograd", 8) != 0);
+        ck_assert(strncmp(taken(TARE_KERNELS_IM2COL, cases[i].shapes, cases[i].attr), "im2col", 6) == 0);
     }
 }
 END_TEST

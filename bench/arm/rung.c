@@ -16,7 +16,7 @@ const char *const tare__peers[TARE__PEERS] = {"MXNet", "PyTorch", "JAX", "Tensor
 
 /* ---- the table -----------------------------------------------------------------------------------------------*/
 
-#define ALL_KERNELS "native reference openblas null winograd onednn"
+#define ALL_KERNELS "native reference openblas null winograd im2col onednn"
 #define KERNELS     [TARE__KERNELS] = {"native", ALL_KERNELS, ""}, [TARE__LAYOUT] = {"plain", "plain blocked", ""}
 #define BYTES       "off bytes"
 #define ALL_ORDERS  "program eager-update least-peak best"

@@ -34,9 +34,9 @@
       "what is planned together: nothing, forward and backward, these and the update; split: each apart")              \
     X(AUTOGRAD, "autograd", true, "off tape graph",                                                                    \
       "no gradient, a tape walked backwards, gradient nodes in the graph")                                             \
-    X(KERNELS, "kernels", false, "native reference openblas null winograd onednn",                                     \
+    X(KERNELS, "kernels", false, "native reference openblas null winograd im2col onednn",                              \
       "variants to choose from: best per shape, float64 reference, BLAS first, none run at all, minimal filtering of " \
-      "3x3 kernels first, or oneDNN's first (a plug-in, where it was built)")                                          \
+      "3x3 kernels first, convolution by explicit columns first, or oneDNN's first (a plug-in, where it was built)")   \
     X(LAYOUT, "layout", false, "plain blocked",                                                                        \
       "what oneDNN's convolutions and inner products work on: operands as they lie, or its own choice, reordered "     \
       "into it and back within each call")                                                                             \

@@ -23,6 +23,7 @@ int tare__ablate_run(const tare__line *);
 int tare__micro_run(const tare__line *);
 int tare__explain_run(const tare__line *);
 int tare__step_run(const tare__line *);
+int tare__serve_run(const tare__line *);
 int tare__count_run(const tare__line *);
 int tare__trace_run(const tare__line *);
 int tare__check_run(const tare__line *);

@@ -201,6 +201,12 @@ static const tare__option step_options[] = {
     JSON_FILE,
     END,
 };
+static const tare__option serve_options[] = {
+    TARE__TASK_OPTIONS,
+    WORK,
+    TARE__SETTING_OPTIONS("symbol"),
+    END,
+};
 static const tare__option trace_options[] = {
     TARE__TASK_OPTIONS,
     WORK,
@@ -321,6 +327,11 @@ static const tare__command commands[] = {
      "  tare ablate lenet --base step --factors order,in-place,threads=2"},
     {"step", "NET", "shows one step event by event, two arms side by side", 1, 1, step_options, tare__step_run,
      "  tare step mlp --arms functional,step --layer dense0"},
+    {"serve", "NET", "takes steps when it is asked to, for another harness", 1, 1, serve_options, tare__serve_run,
+     "A line {\"ready\": true, ...} when the net is captured and bound. Then, for each line {\"seconds\": S} on "
+     "standard "
+     "input, steps for so long, two at least, and {\"ms\": [...]}, what each of them took. It ends with its input.\n"
+     "  echo '{\"seconds\": 1}' | tare serve lenet --mode static_shape"},
     {"trace", "NET", "writes a timeline of steps, arms side by side, for a trace viewer", 1, 1, trace_options,
      tare__trace_run,
      "Warm steps as nested spans: step, forward, backward and update, layer, operator, what dispatch does and the "

@@ -122,7 +122,7 @@ static tare_status time_way(const session *s, tare__open_point *o, tare__way way
     tare__block b;
     if (way == TARE__WAY_KERNEL && o->n_calls == 0)
         return TARE_OK;
-    tare_status status = run_block(&(runner){o, way, s}, s->block_ns, &b);
+    tare_status status = run_block(&(runner){o, (int)way, s}, s->block_ns, &b);
     if (status == TARE_OK)
         put_block(json_object_get(line, "blocks"), number, &b);
     return status;
