@@ -75,23 +75,12 @@ TARE_ALWAYS_INLINE void single_tile(int rows, int n_vectors, int64_t part, const
     TARE_UNROLL
     for (int r = 0; r < rows; r++)
         row[r] = j->a + r * j->a_row;
-    TARE_UNROLL
-    for (int r = 0; r < rows; r++) { /* what is written comes while it is computed */
-        TARE_UNROLL
-        for (int v = 0; v < n_vectors; v++)
-            __builtin_prefetch(j->to + r * j->to_row + v * TARE_LANES, 1);
-    }
+    tile_fetch(rows, n_vectors, j->to, j->to_row);
     if (!j->ahead) /* there always is something: the loop does not ask */
         __builtin_unreachable();
     tile_zero(rows, n_vectors, acc);
     tile_add_ahead(rows, n_vectors, part, j->n, row, j->a_step, j->b, NULL, WIDTH, j->ahead, j->ahead_step, acc);
-    TARE_UNROLL
-    for (int r = 0; r < rows; r++) {
-        TARE_UNROLL
-        for (int v = 0; v < n_vectors; v++)
-            acc[r][v] = j->bias ? acc[r][v] + tare_broadcast(j->bias[r]) : acc[r][v];
-        tile_store_row(n_vectors, part, acc[r], j->add, j->to + r * j->to_row);
-    }
+    tile_store(rows, n_vectors, part, acc, j->bias, j->add, j->to, j->to_row);
 }
 TARE_CONV_TILES(single)
 

@@ -88,6 +88,30 @@ TARE_ALWAYS_INLINE void tile_store_row(int n_vectors, int64_t part, const tare_v
             tare_store(to, add ? tare_load(to) + acc[v] : acc[v]);
 }
 
+/* What is written comes while it is computed. */
+TARE_ALWAYS_INLINE void tile_fetch(int rows, int n_vectors, const float *to, int64_t to_row)
+{
+    TARE_UNROLL
+    for (int r = 0; r < rows; r++) {
+        TARE_UNROLL
+        for (int v = 0; v < n_vectors; v++)
+            __builtin_prefetch(to + r * to_row + v * TARE_LANES, 1);
+    }
+}
+
+/* The tile to rows of `to`, with a bias a row where one is given. */
+TARE_ALWAYS_INLINE void tile_store(int rows, int n_vectors, int64_t part, tare_vf acc[TILE_ROWS][TILE_VECTORS],
+                                   const float *bias, bool add, float *to, int64_t to_row)
+{
+    TARE_UNROLL
+    for (int r = 0; r < rows; r++) {
+        TARE_UNROLL
+        for (int v = 0; v < n_vectors; v++)
+            acc[r][v] = bias ? acc[r][v] + tare_broadcast(bias[r]) : acc[r][v];
+        tile_store_row(n_vectors, part, acc[r], add, to + r * to_row);
+    }
+}
+
 /* kind_tile(rows, n_vectors, part, job *) as functions, and a table [rows - 1][vectors - 1][part] of them. `job` has a
  * field `part`. */
 #define TILE_ONE(kind, rows, n_vectors)                                                                                \
