@@ -70,12 +70,6 @@ TARE_ALWAYS_INLINE void panel_tile(int rows, int n_vectors, const job *j)
 }
 TARE_CONV_TILES_WHOLE(panel)
 
-/* Whether dy is broadcast and x lies in panels, its places a stride apart or not. */
-static inline bool swaps(const tare_conv *v)
-{
-    return v->r * v->s == 1 && !v->pad_h && !v->pad_w && v->k > v->c;
-}
-
 /* What a piece computes: rows [row, row_end) (channels of x, or of dy) by columns [column, column_end). */
 typedef struct {
     tare_lowered l; /* of the rows */
@@ -271,6 +265,12 @@ static void cut(tare_conv *v, plan *q, int64_t rows, int64_t panels, double lowe
     work->n_pieces = (int32_t)(images * q->row_pieces * q->panel_pieces);
     if (images > 1)
         work->piece_bytes = (size_t)((v->k * tare_conv_taps(v) + 15) / 16 * 16) * sizeof(float);
+}
+
+/* Whether dy is broadcast and x lies in panels, its places a stride apart or not. */
+static bool swaps(const tare_conv *v)
+{
+    return v->r * v->s == 1 && !v->pad_h && !v->pad_w && v->k > v->c;
 }
 
 void tare__prepare_conv2d_grad_weight_panel(const tare_args *a, const tare_desc_ref *out, tare_work *work)
