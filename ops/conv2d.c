@@ -380,6 +380,11 @@ static const tare_attr conv_attrs[] = {
         {TARE_SAMPLE_CHECK, SHAPES("[1,64,48,48]", "[2,64,3,3]", "[1,2,48,48]", "f32[2]"), "pad_h=1,pad_w=1", NULL},   \
         {TARE_SAMPLE_CHECK, SHAPES("[6,24,9,11]", "[24,24,3,3]", "[6,24,11,13]", "f32[24]"), "pad_h=2,pad_w=2", NULL}, \
         {TARE_SAMPLE_CHECK, SHAPES("[32,64,2,2]", "[64,64,3,3]", "[32,64,2,2]", "f32[64]"), "pad_h=1,pad_w=1", NULL},  \
+        {TARE_SAMPLE_CHECK, SHAPES("[31,17,3,4]", "[18,17,3,2]", "[31,18,3,5]", "f32[18]"), "pad_h=1,pad_w=1", NULL},  \
+        {TARE_SAMPLE_CHECK, SHAPES("[16,48,5,4]", "[21,48,3,3]", "[16,21,5,4]", "f32[21]"),                            \
+         "pad_h=2,pad_w=2,dilation_h=2,dilation_w=2", NULL},                                                           \
+        {TARE_SAMPLE_CHECK, SHAPES("[3,32,7,6]", "[32,16,3,3]", "[3,32,4,3]", "-"),                                    \
+         "stride_h=2,stride_w=2,pad_h=1,pad_w=1,groups=2", NULL},                                                      \
         {TARE_SAMPLE_CHECK, SHAPES("[9,6,11,11]", "[29,6,5,5]", "[9,29,11,11]", "f32[29]"), "pad_h=2,pad_w=2", NULL},  \
         {TARE_SAMPLE_CHECK, SHAPES("[1,16,70,67]", "[16,16,4,3]", "[1,16,34,31]", "f32[16]"),                          \
          "stride_h=2,stride_w=2,dilation_w=3", NULL},                                                                  \
@@ -444,8 +449,9 @@ const tare_op tare_op_conv2d = {
     .needs_in = 1u << 0 | 1u << 1,
     .flops = conv2d_flops,
     CONV_VARIANTS(conv2d, .combine = NULL, CONV_WINOGRADS(conv2d, .combine = NULL),
-                  CONV_FAMILY(conv2d, depthwise, .combine = NULL), CONV_FAMILY(conv2d, single, .combine = NULL),
-                  CONV_FAMILY(conv2d, turned, .combine = NULL), CONV_FAMILY(conv2d, lowered, .combine = NULL)),
+                  CONV_FAMILY(conv2d, depthwise, .combine = NULL), CONV_FAMILY(conv2d, chwn, .combine = NULL),
+                  CONV_FAMILY(conv2d, single, .combine = NULL), CONV_FAMILY(conv2d, turned, .combine = NULL),
+                  CONV_FAMILY(conv2d, lowered, .combine = NULL)),
     TARE_SAMPLES(CONV_SAMPLES(FORWARD_SHAPES), CONV_REJECTS(FORWARD_SHAPES),
                  {TARE_SAMPLE_REJECT, "f32[1,1,4,4] f32[2,1,2,2] f32[3]", NULL, "need float32 [2]"},
                  {TARE_SAMPLE_REJECT, "f32[0,1,65536,65536] f32[2,1,2,2] -", NULL, "need planes below 2^31 elements"},
@@ -472,6 +478,7 @@ const tare_op tare_op_conv2d_grad_data = {
     CONV_VARIANTS(conv2d_grad_data, .tile = tare__conv2d_grad_data_tile,
                   CONV_WINOGRADS(conv2d_grad_data, .combine = NULL),
                   CONV_FAMILY(conv2d_grad_data, depthwise, .combine = NULL),
+                  CONV_FAMILY(conv2d_grad_data, chwn, .tile = tare__conv2d_grad_data_chwn_tile),
                   CONV_FAMILY(conv2d_grad_data, single, .tile = tare__conv2d_grad_data_single_tile),
                   CONV_FAMILY(conv2d_grad_data, turned, .tile = tare__conv2d_grad_data_turned_tile),
                   CONV_FAMILY(conv2d_grad_data, lowered, .tile = tare__conv2d_grad_data_lowered_tile),

@@ -191,6 +191,15 @@ void tare__conv2d_grad_data_turned_tile(const tare_call *, int piece, tare_tile 
 bool tare__conv2d_turned_fits(const tare_args *);
 bool tare__conv2d_grad_data_turned_fits(const tare_args *);
 
+/* conv2d_chwn_fused.c: small planes, with images for lanes */
+TARE_KERNEL_DECLARE(conv2d_chwn);
+TARE_KERNEL_DECLARE(conv2d_grad_data_chwn);
+void tare__prepare_conv2d_chwn(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_data_chwn(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__conv2d_grad_data_chwn_tile(const tare_call *, int piece, tare_tile *);
+bool tare__conv2d_chwn_fits(const tare_args *);
+bool tare__conv2d_grad_data_chwn_fits(const tare_args *);
+
 /* conv2d_winograd.c, conv2d_winograd_weight.c: 3x3 kernels by tiles of 2x2 and of 4x4 outputs. */
 TARE_KERNEL_DECLARE(conv2d_winograd);
 TARE_KERNEL_DECLARE(conv2d_grad_data_winograd);

@@ -72,6 +72,7 @@ TARE_ALWAYS_INLINE void single_tile(int rows, int n_vectors, int64_t part, const
 {
     tare_vf acc[TILE_ROWS][TILE_VECTORS];
     const float *row[TILE_ROWS];
+    int64_t away[TILE_ROWS];
     TARE_UNROLL
     for (int r = 0; r < rows; r++)
         row[r] = j->a + r * j->a_row;
@@ -79,7 +80,9 @@ TARE_ALWAYS_INLINE void single_tile(int rows, int n_vectors, int64_t part, const
     if (!j->ahead) /* there always is something: the loop does not ask */
         __builtin_unreachable();
     tile_zero(rows, n_vectors, acc);
-    tile_add_ahead(rows, n_vectors, part, j->n, row, j->a_step, j->b, NULL, WIDTH, j->ahead, j->ahead_step, acc);
+    tile_away(rows, row, away);
+    tile_add_ahead(rows, n_vectors, part, j->n, row[0], away, j->a_step, j->b, TARE_LANES, NULL, WIDTH, j->ahead,
+                   j->ahead_step, acc);
     tile_store(rows, n_vectors, part, acc, j->bias, j->add, j->to, j->to_row);
 }
 TARE_CONV_TILES(single)

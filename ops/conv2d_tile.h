@@ -18,25 +18,31 @@ typedef struct {
     int64_t a, b;
 } tile_tap;
 
-/* Adds to acc. part != 0: the last vector has so many elements, and nothing behind them is read. What is at ahead + i
- * ahead_step is fetched meanwhile, where `ahead` is given. */
-TARE_ALWAYS_INLINE void tile_add_ahead(int rows, int n_vectors, int64_t part, int64_t n, const float *const *row,
-                                       int64_t a_step, const float *b, const tile_tap *tap, int64_t b_step,
-                                       const float *ahead, int64_t ahead_step, tare_vf acc[TILE_ROWS][TILE_VECTORS])
+/* How far the rows lie from the first one, a register each: known multiples would be added up anew at every tap. */
+TARE_ALWAYS_INLINE void tile_away(int rows, const float *const *row, int64_t away[TILE_ROWS])
 {
-    int64_t away[TILE_ROWS];
     TARE_UNROLL
     for (int r = 1; r < rows; r++) {
         away[r] = row[r] - row[0];
-        __asm__("" : "+r"(away[r])); /* a register each: known multiples would be added up anew at every tap */
+        __asm__("" : "+r"(away[r]));
     }
+}
+
+/* Adds to acc, of rows `away` from `row`. part != 0: the last vector has so many elements, and nothing behind them is
+ * read. From vector to vector are `apart` elements. What is at ahead + i ahead_step is fetched meanwhile, where `ahead`
+ * is given. */
+TARE_ALWAYS_INLINE void tile_add_ahead(int rows, int n_vectors, int64_t part, int64_t n, const float *row,
+                                       const int64_t away[TILE_ROWS], int64_t a_step, const float *b, int64_t apart,
+                                       const tile_tap *tap, int64_t b_step, const float *ahead, int64_t ahead_step,
+                                       tare_vf acc[TILE_ROWS][TILE_VECTORS])
+{
     for (int64_t i = 0; i < n; i++) {
-        const float *first = row[0] + (tap ? tap[i].a : i * a_step), *from = tap ? b + tap[i].b : b;
+        const float *first = row + (tap ? tap[i].a : i * a_step), *from = tap ? b + tap[i].b : b;
         tare_vf column[TILE_VECTORS];
         TARE_UNROLL
         for (int v = 0; v < n_vectors; v++)
-            column[v] = part && v == n_vectors - 1 ? gemm_load_part(from + v * TARE_LANES, part)
-                                                   : tare_load(from + v * TARE_LANES);
+            column[v] =
+                part && v == n_vectors - 1 ? gemm_load_part(from + v * apart, part) : tare_load(from + v * apart);
         TARE_UNROLL
         for (int r = 0; r < rows; r++) {
             tare_vf x = tare_broadcast(r ? first[away[r]] : *first);
@@ -52,11 +58,11 @@ TARE_ALWAYS_INLINE void tile_add_ahead(int rows, int n_vectors, int64_t part, in
     }
 }
 
-TARE_ALWAYS_INLINE void tile_add(int rows, int n_vectors, int64_t part, int64_t n, const float *const *row,
-                                 int64_t a_step, const float *b, const tile_tap *tap, int64_t b_step,
-                                 tare_vf acc[TILE_ROWS][TILE_VECTORS])
+TARE_ALWAYS_INLINE void tile_add_away(int rows, int n_vectors, int64_t part, int64_t n, const float *row,
+                                      const int64_t away[TILE_ROWS], int64_t a_step, const float *b, int64_t apart,
+                                      const tile_tap *tap, int64_t b_step, tare_vf acc[TILE_ROWS][TILE_VECTORS])
 {
-    tile_add_ahead(rows, n_vectors, part, n, row, a_step, b, tap, b_step, NULL, 0, acc);
+    tile_add_ahead(rows, n_vectors, part, n, row, away, a_step, b, apart, tap, b_step, NULL, 0, acc);
 }
 
 TARE_ALWAYS_INLINE void tile_zero(int rows, int n_vectors, tare_vf acc[TILE_ROWS][TILE_VECTORS])
@@ -67,6 +73,15 @@ TARE_ALWAYS_INLINE void tile_zero(int rows, int n_vectors, tare_vf acc[TILE_ROWS
         for (int v = 0; v < n_vectors; v++)
             acc[r][v] = (tare_vf){0};
     }
+}
+
+TARE_ALWAYS_INLINE void tile_add(int rows, int n_vectors, int64_t part, int64_t n, const float *const *row,
+                                 int64_t a_step, const float *b, const tile_tap *tap, int64_t b_step,
+                                 tare_vf acc[TILE_ROWS][TILE_VECTORS])
+{
+    int64_t away[TILE_ROWS];
+    tile_away(rows, row, away);
+    tile_add_away(rows, n_vectors, part, n, row[0], away, a_step, b, TARE_LANES, tap, b_step, acc);
 }
 
 TARE_ALWAYS_INLINE void tile_multiply(int rows, int n_vectors, int64_t part, int64_t n, const float *const *row,
