@@ -27,7 +27,11 @@ typedef struct tare_call tare_call;
 enum {
     TARE_OPERANDS = 8,  /* the most inputs, outputs and auxiliaries that fixed-arity fields describe */
     TARE_VARIABLE = 32, /* the most inputs or outputs of an operator whose number of them varies */
-    TARE_GEOMETRY = 72  /* words that prepare() may leave for a kernel */
+    TARE_GEOMETRY = 72, /* words that prepare() may leave for a kernel */
+    /* Bytes that a kernel leaves unused behind the scratch of each worker: what a processor fetches ahead of the rows
+     * that it reads (twenty lines, within a page) would else be the next worker's lines, taken from it again and again.
+     * (A small convolution on two threads took 1.35 times as long.) */
+    TARE_WORKERS_APART = 2048
 };
 
 /* ---- kernel call -------------------------------------------------------------------------------------------
@@ -57,7 +61,7 @@ typedef struct {
     int32_t n_g;         /* words used */
     int32_t n_pieces;    /* >= 1; 0: no memory for what an added variant keeps */
     size_t piece_bytes;  /* scratch a piece: ptr[n] + piece * piece_bytes, 64-byte aligned */
-    size_t worker_bytes; /* scratch a worker: ptr[n + 1] + worker * worker_bytes, 64-byte aligned */
+    size_t worker_bytes; /* scratch a worker: ptr[n + 1] + worker * worker_bytes, 64-byte aligned, and apart */
     int64_t
         g[TARE_GEOMETRY]; /* M N K, strides, scalars' bits ... as the variant's kernels read them; kept: n_g words */
 } tare_work;

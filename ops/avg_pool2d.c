@@ -56,11 +56,17 @@ typedef struct {
     float *padded;  /* [G_RING,G_PADDED]: row i's at i % G_RING */
 } rows;
 
+/* Floats of it. */
+static inline int64_t rows_room(const int64_t *g)
+{
+    return g[G_WIDE] + g[G_RING] * g[G_PADDED] + TARE_WORKERS_APART / 4;
+}
+
 /* Zeros around the rows, and the columns of each window. */
 static inline rows rows_begin(const int64_t *g, float *scratch, int worker)
 {
     const int64_t ring = g[G_RING] * g[G_PADDED];
-    float *at = scratch + worker * (g[G_WIDE] + ring);
+    float *at = scratch + worker * rows_room(g);
     rows r = {at, at + g[G_WIDE]};
     memset(r.padded, 0, (size_t)ring * sizeof *r.padded);
     for (int64_t ow = 0; ow < g[G_WIDE]; ++ow) {
@@ -385,7 +391,7 @@ static void prepare_avg_pool2d(const tare_args *a, const tare_desc_ref *out, tar
     if (g[G_WAY] == QUARTERED || g[G_OUT_H] * g[G_OUT_W] == 1 || g[G_RING] * g[G_PADDED] > RING_MOST)
         g[G_RING] = 0;
     else
-        w->worker_bytes = (size_t)(g[G_WIDE] + g[G_RING] * g[G_PADDED]) * sizeof(float);
+        w->worker_bytes = (size_t)rows_room(g) * sizeof(float);
 }
 
 static void prepare_avg_pool2d_grad(const tare_args *a, const tare_desc_ref *out, tare_work *w)
@@ -406,7 +412,7 @@ static void prepare_avg_pool2d_grad(const tare_args *a, const tare_desc_ref *out
         g[G_RING] * g[G_PADDED] > RING_MOST)
         g[G_RING] = 0;
     else
-        w->worker_bytes = (size_t)(g[G_WIDE] + g[G_RING] * g[G_PADDED]) * sizeof(float);
+        w->worker_bytes = (size_t)rows_room(g) * sizeof(float);
 }
 
 /* The gradient is linear in dy: its own gradient is the pooling of the head. */

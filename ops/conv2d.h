@@ -19,7 +19,7 @@ _Static_assert(sizeof(tare_conv_attr) == sizeof(tare_conv2d_attr) &&
                    sizeof(tare_conv_attr) == sizeof(tare_conv2d_grad_weight_attr),
                "one view of three structs");
 
-/* The first words of every kernel's geometry. A piece is a run of `images`. */
+/* The first words of every kernel's geometry. A piece is a run of images, `images` of them or one less. */
 typedef struct {
     int64_t n, c, h, w, k, r, s, oh, ow; /* c and k of all groups */
     int64_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
@@ -53,10 +53,11 @@ typedef struct {
     int64_t from, end;
 } tare_conv_span;
 
+/* As even as can be: a last piece of few images would be all that one of two threads has in its share. */
 static inline tare_conv_span tare_conv_piece(const tare_conv *v, int piece)
 {
-    int64_t from = piece * v->images, end = from + v->images;
-    return (tare_conv_span){from, end < v->n ? end : v->n};
+    const int64_t pieces = v->images > 0 ? (v->n + v->images - 1) / v->images : 0;
+    return pieces ? (tare_conv_span){v->n * piece / pieces, v->n * (piece + 1) / pieces} : (tare_conv_span){0, 0};
 }
 
 /* The outputs along one axis for which `first + o stride`, the place where a tap lands, lies within `size`. */

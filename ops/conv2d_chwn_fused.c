@@ -106,7 +106,7 @@ typedef struct {
 static inline size_t scratch_bytes(const plan *q)
 {
     return (size_t)(q->panel + q->sums + q->strip) * sizeof(float) + (size_t)q->taps * sizeof(tile_tap) +
-           (size_t)q->spots * sizeof(spot);
+           (size_t)q->spots * sizeof(spot) + TARE_WORKERS_APART;
 }
 
 static inline scratch scratch_of(const tare_call *c, const convolution *p, const plan *q, int worker)

@@ -31,7 +31,7 @@ static inline tare_conv_span run_of(const tare_call *c, int piece, int64_t n)
 
 static inline float *scratch_of(const tare_call *c, int worker)
 {
-    return (float *)c->ptr[5] + worker * (c->g[G_ROWS] * c->g[G_PADDED]);
+    return (float *)c->ptr[5] + worker * (c->g[G_ROWS] * c->g[G_PADDED] + TARE_WORKERS_APART / 4);
 }
 
 static inline void clear(const tare_call *c, float *padded)
@@ -361,7 +361,7 @@ static void lay(tare_work *work, int64_t rows, int64_t padded, int64_t left, int
     g[G_ROWS] = rows;
     g[G_RUN] = elements < TARE_CHUNK ? TARE_CHUNK / (elements ? elements : 1) : 1;
     work->n_g = G_WORDS;
-    work->worker_bytes = (size_t)(rows * padded) * sizeof(float);
+    work->worker_bytes = (size_t)(rows * padded) * sizeof(float) + TARE_WORKERS_APART;
     if (runs > g[G_RUN])
         work->n_pieces = (int32_t)((runs + g[G_RUN] - 1) / g[G_RUN]);
 }

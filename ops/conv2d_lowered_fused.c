@@ -159,7 +159,7 @@ static void convolve(convolution *p, tare_conv_span images)
 /* ---- the operators ----------------------------------------------------------------------------------------------*/
 static inline size_t scratch_bytes(const plan *q)
 {
-    return (size_t)(q->lowered + q->apart) * sizeof(float) + (size_t)q->taps * sizeof(tile_tap);
+    return (size_t)(q->lowered + q->apart) * sizeof(float) + (size_t)q->taps * sizeof(tile_tap) + TARE_WORKERS_APART;
 }
 
 /* A worker's scratch: the lowered images; rows of results on their way; the taps. */

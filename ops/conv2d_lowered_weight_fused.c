@@ -167,7 +167,7 @@ typedef struct {
 
 static inline size_t tables_bytes(const plan *q)
 {
-    return (size_t)(2 * q->taps + 7) / 8 * 64;
+    return (size_t)(2 * q->taps + 7) / 8 * 64 + TARE_WORKERS_APART;
 }
 
 static inline scratch scratch_of(const tare_call *c, const tare_conv *v, const tare_lowered *l, const plan *q,

@@ -126,7 +126,8 @@ typedef struct {
 static inline size_t scratch_bytes(const plan *q)
 {
     return (size_t)(q->lowered + q->panel + q->sums) * sizeof(float) + (size_t)q->taps * sizeof(int64_t) +
-           (size_t)q->places * sizeof(tile_tap) + (q->places ? (size_t)q->kernel * sizeof(tap_of) : 0);
+           (size_t)q->places * sizeof(tile_tap) + (q->places ? (size_t)q->kernel * sizeof(tap_of) : 0) +
+           TARE_WORKERS_APART;
 }
 
 /* Where the rows of some channels lie in their lowered images, or in the images themselves. */

@@ -104,7 +104,7 @@ typedef struct {
 
 static inline size_t scratch_bytes(const tare_conv *v, const plan *q)
 {
-    return (size_t)q->lowered * sizeof(float) + (size_t)(2 * tare_conv_taps(v) + 7) / 8 * 64;
+    return (size_t)q->lowered * sizeof(float) + (size_t)(2 * tare_conv_taps(v) + 7) / 8 * 64 + TARE_WORKERS_APART;
 }
 
 static inline scratch scratch_of(const tare_call *c, const tare_conv *v, const tare_lowered *l, const plan *q,

@@ -268,7 +268,7 @@ static void convolve(const convolution *p, tare_conv_span images)
 /* ---- the operators ----------------------------------------------------------------------------------------------*/
 static inline size_t scratch_bytes(const plan *q)
 {
-    return (size_t)(q->panels + q->apart + q->strip) * sizeof(float);
+    return (size_t)(q->panels + q->apart + q->strip) * sizeof(float) + TARE_WORKERS_APART;
 }
 
 /* What both directions have of the geometry; `x` are the planes of x, `y` those of y. */

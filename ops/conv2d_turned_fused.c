@@ -137,7 +137,7 @@ typedef struct {
 static inline size_t scratch_bytes(const plan *q)
 {
     return (size_t)(q->padded + q->panels + CHUNK * 48) * sizeof(float) + (size_t)q->taps * sizeof(tile_tap) +
-           (size_t)(q->outputs + 3) / 4 * 64;
+           (size_t)(q->outputs + 3) / 4 * 64 + TARE_WORKERS_APART;
 }
 
 static inline scratch scratch_of(const tare_call *c, const plan *q, int worker)

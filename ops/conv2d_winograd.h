@@ -70,7 +70,7 @@ static inline tare_cut winograd_blocks(const tare_winograd *q, tare_conv_span im
 
 static inline size_t winograd_scratch(const tare_winograd *q)
 {
-    return (size_t)(q->stage + q->area[0] + q->area[1] + q->area[2]) * sizeof(float);
+    return (size_t)(q->stage + q->area[0] + q->area[1] + q->area[2]) * sizeof(float) + TARE_WORKERS_APART;
 }
 
 /* ---- along one axis ---------------------------------------------------------------------------------------------*/

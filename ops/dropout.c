@@ -11,7 +11,7 @@
 
 enum { G_THRESHOLD = 2, G_SCALE, G_SEED, G_WORDS }; /* after the pointwise two; the scale as float64 bits */
 enum { BLOCKS = 32, DRAWN = 4 * BLOCKS };           /* Philox blocks drawn together, and their elements */
-_Static_assert(TARE_CHUNK % DRAWN == 0, "a piece begins with a block");
+_Static_assert(TARE_GRAIN % DRAWN == 0, "a piece begins with a block");
 
 /* The high 24 bits of the words of elements [i, i + DRAWN), i a multiple of DRAWN: tare_philox, BLOCKS at a time. Loops
  * of constant length over arrays, which the compiler turns into wide multiplications; with 16 or fewer turns it would

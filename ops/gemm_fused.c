@@ -7,6 +7,7 @@
  * copied strip by strip. What does not fill a panel is zeros there and never stored.
  *
  * Invariant: block_k depends on K alone; every element is summed over k in the same order, whatever tile it is in. */
+#include "../core/op.h"
 #include "gemm_shuffle.h"
 #include "gemm_tile.h"
 
@@ -73,7 +74,7 @@ size_t tare__gemm_worker_bytes(const tare_gemm_shape *s)
 {
     int64_t block_k = block_k_of(s->k);
     int64_t floats = 2 * STRIP_FLOATS + block_k * tare_round_up(block_n_of(s->n, block_k), GEMM_CUT_COLUMNS);
-    return (size_t)floats * sizeof(float);
+    return (size_t)floats * sizeof(float) + TARE_WORKERS_APART;
 }
 
 #endif

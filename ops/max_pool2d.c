@@ -61,7 +61,7 @@ typedef struct {
 /* Its floats: five of a plane, of which two have a row before and behind, and the copy a vector. */
 static inline int64_t around_room(const int64_t *g)
 {
-    return 5 * g[G_WIDE] + 4 * g[G_PADDED] + 2 * WIDEST;
+    return 5 * g[G_WIDE] + 4 * g[G_PADDED] + 2 * WIDEST + TARE_WORKERS_APART / 4;
 }
 
 static inline around around_of(const tare_call *c, int worker)
@@ -136,10 +136,16 @@ typedef struct {
     int32_t *where; /* [G_RING,G_WIDE]: the places where they stood; in a ring, their columns */
 } rows;
 
+/* Floats of it. */
+static inline int64_t rows_room(const int64_t *g)
+{
+    return AHEAD * g[G_PADDED] + 2 * g[G_RING] * g[G_WIDE] + TARE_WORKERS_APART / 4;
+}
+
 static inline rows rows_of(const tare_call *c, int worker)
 {
     const int64_t *g = c->g, padded = AHEAD * g[G_PADDED], ring = g[G_RING] * g[G_WIDE];
-    float *at = (float *)c->ptr[4] + worker * (padded + 2 * ring);
+    float *at = (float *)c->ptr[4] + worker * rows_room(g);
     for (int64_t i = 0; i < padded; ++i)
         at[i] = -__builtin_inff();
     return (rows){at, at + padded, (int32_t *)(void *)(at + padded + ring)};
@@ -410,7 +416,7 @@ static void prepare_max_pool2d(const tare_args *a, const tare_desc_ref *out, tar
     const int64_t read = g[G_WIDE] * g[G_STRIDE_W] + g[G_KERNEL_W], row = g[G_PAD_W] + g[G_W];
     g[G_INSIDE] = g[G_PAD_W] == 0 && (g[G_OUT_W] - 1) * g[G_STRIDE_W] + g[G_KERNEL_W] <= g[G_W];
     g[G_PADDED] = whole(read > row ? read : row);
-    w->worker_bytes = (size_t)(AHEAD * g[G_PADDED] + 2 * g[G_RING] * g[G_WIDE]) * sizeof(float);
+    w->worker_bytes = (size_t)rows_room(g) * sizeof(float);
 }
 
 /* ---- records ----------------------------------------------------------------------------------------------------*/

@@ -68,10 +68,11 @@ void tare__pool_planes(const tare_desc *x, const tare_desc *y, const tare_desc *
     g[G_W] = x->dim[3];
     g[G_OUT_H] = y->dim[2];
     g[G_OUT_W] = y->dim[3];
-    g[G_PIECE] = size < TARE_CHUNK ? TARE_CHUNK / (size ? size : 1) : 1;
+    const int64_t most = size < TARE_CHUNK ? TARE_CHUNK / (size ? size : 1) : 1;
+    if (n > most)
+        w->n_pieces = (int32_t)((n + most - 1) / most);
+    g[G_PIECE] = (n + w->n_pieces - 1) / w->n_pieces;
     w->n_g = G_WORDS;
-    if (n > g[G_PIECE])
-        w->n_pieces = (int32_t)((n + g[G_PIECE] - 1) / g[G_PIECE]);
 }
 
 static int64_t way_of(const int64_t *g)

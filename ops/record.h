@@ -60,10 +60,12 @@
 
 #define TARE_COUNT_OF(array) (int)(sizeof(array) / sizeof *(array))
 
-/* Elements that one piece of a pointwise kernel handles: a multiple of every vector width, 64 KiB of float32. */
-enum { TARE_CHUNK = 16384 };
+/* The most elements that one piece of a pointwise kernel handles, 64 KiB of float32, and what its pieces are multiples
+ * of: of every vector width, of cache lines of masks. */
+enum { TARE_CHUNK = 16384, TARE_GRAIN = 128 };
 
-/* g[0] = elements of output 0, g[1] = its dtype; pieces of TARE_CHUNK elements. */
+/* g[0] = elements of output 0, g[1] = its dtype; even pieces of at most TARE_CHUNK elements. (Two of half that size cost
+ * more in handing over and in lines from the other core than they save.) */
 void tare__prepare_pointwise(const tare_args *, const tare_desc_ref *out, tare_work *);
 /* The same, and behind it the attributes of type float, as bits of doubles, in their order. */
 void tare__prepare_scalars(const tare_args *, const tare_desc_ref *out, tare_work *);
@@ -76,8 +78,13 @@ void tare__prepare_apart(const tare_args *, const tare_desc_ref *out, tare_work 
 /* The piece's range [*begin, *end) of g[0] elements. */
 static inline void tare_piece_range(const tare_call *c, int piece, int64_t *begin, int64_t *end)
 {
-    *begin = (int64_t)piece * TARE_CHUNK;
-    *end = piece + 1 == c->n_pieces ? c->g[0] : *begin + TARE_CHUNK;
+    *begin = 0;
+    *end = c->g[0];
+    if (c->n_pieces > 1) {
+        const int64_t grains = (c->g[0] + TARE_GRAIN - 1) / TARE_GRAIN;
+        *begin = grains * piece / c->n_pieces * TARE_GRAIN;
+        *end = piece + 1 == c->n_pieces ? c->g[0] : grains * (piece + 1) / c->n_pieces * TARE_GRAIN;
+    }
 }
 
 /* Inference: output 0 looks like input 0 (contiguous); all inputs floating and of one dtype. */

@@ -108,10 +108,12 @@ static __attribute__((noinline)) int runs_piece(const tare_call *c, int piece)
     float *out = c->ptr[g[G_OUT]];
     const double divisor = tare_unbits(g[G_DIVISOR]);
     if (g[G_SPLITS] > 1) {
-        int64_t begin = piece % g[G_SPLITS] * g[G_PART], end = begin + g[G_PART];
+        /* part by part, so that a thread's share is all results' summands from one stretch of x, as it has them in what
+         * goes over x from end to end */
+        const int64_t part = piece / g[0], result = piece % g[0], begin = part * g[G_PART], end = begin + g[G_PART];
         double *partial = c->ptr[g[G_OUT] + 1];
-        partial[8 * piece] = sum_runs(g, x + tare_outer_offset(g + G_KEPT, piece / g[G_SPLITS]), begin,
-                                      end < g[G_REDUCED] ? end : g[G_REDUCED]);
+        partial[8 * (result * g[G_SPLITS] + part)] =
+            sum_runs(g, x + tare_outer_offset(g + G_KEPT, result), begin, end < g[G_REDUCED] ? end : g[G_REDUCED]);
         return 0;
     }
     int64_t o = piece * g[G_GROUP], end = o + g[G_GROUP] < g[0] ? o + g[G_GROUP] : g[0];
@@ -317,6 +319,12 @@ int tare__sum_combine(const tare_call *c, int piece, int worker)
 }
 
 /* ---- geometry ---------------------------------------------------------------------------------------------------*/
+/* Of so many parts, each a multiple of `grain` but the last: nobody is to wait for one that is larger than the rest. */
+static int64_t even(int64_t n, int64_t parts, int64_t grain)
+{
+    return tare_round_up((n + parts - 1) / parts, grain);
+}
+
 /* Pieces: see the enum of the geometry. Where there are few results, what makes one is split as well. */
 static void cut(int64_t *g, tare_work *w)
 {
@@ -330,8 +338,8 @@ static void cut(int64_t *g, tare_work *w)
     g[G_STRIPES] = (inner + g[G_STRIPE] - 1) / g[G_STRIPE];
     if (g[G_KIND] == RUNS) {
         if (reduced > TARE_CHUNK && g[0] < FEW_RESULTS) {
-            g[G_PART] = TARE_CHUNK;
             g[G_SPLITS] = (reduced + TARE_CHUNK - 1) / TARE_CHUNK;
+            g[G_PART] = even(reduced, g[G_SPLITS], LANES);
             w->piece_bytes = 8 * sizeof(double);
         }
         g[G_GROUP] = TARE_CHUNK > most ? TARE_CHUNK / most : 1;
@@ -341,8 +349,8 @@ static void cut(int64_t *g, tare_work *w)
         part = part < ROWS_LEAST ? ROWS_LEAST : part > ROWS_MOST ? ROWS_MOST : part;
         int64_t matrices = inner ? g[0] / inner : 0, stripes = g[G_STRIPES];
         if (reduced > part) {
-            g[G_PART] = part;
             g[G_SPLITS] = (reduced + part - 1) / part;
+            g[G_PART] = even(reduced, g[G_SPLITS], 8);
             g[G_STRIPE] = (g[G_STRIPE] + 15) / 16 * 16; /* a partial row begins on a cache line */
             w->piece_bytes = (size_t)g[G_STRIPE] * sizeof(float);
         }
