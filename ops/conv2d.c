@@ -61,6 +61,46 @@ tare_conv_grid tare__conv_grid(double cycles, int64_t most_images, int64_t most_
     return best;
 }
 
+int64_t tare__conv_joined(int64_t plane, double moving, int64_t room)
+{
+    int64_t best = 1;
+    double least = 1e300;
+    for (int64_t n = 1; n <= room && n <= 64; n += n < 4 ? 1 : n < 8 ? 2 : n / 2) {
+        const int64_t used = n * plane;
+        const double cost = (double)tare_round_up(used, used < 48 ? 48 : 16) / (double)used + (n > 1 ? moving : 0);
+        if (cost < 0.99 * least) {
+            least = cost;
+            best = n;
+        }
+    }
+    return best;
+}
+
+tare_conv_pieces tare__conv_pieces(tare_conv *v, int64_t joined, int64_t rows, double reading, tare_work *work)
+{
+    const double weights = (double)v->k * (double)tare_conv_taps(v);
+    const tare_conv_grid grid = tare__conv_grid((double)(v->n * tare_conv_plane(v)) * weights / 32, v->n / joined,
+                                                v->groups > 1 ? 1 : (rows + 15) / 16, reading, 0.02 * weights);
+    tare_conv_pieces p = {.across = 1};
+    v->images = v->n ? (v->n + grid.images - 1) / grid.images : 1;
+    p.rows = tare_round_up((rows + grid.across - 1) / grid.across, grid.across > 1 ? 8 : 1);
+    if (p.rows)
+        p.across = rows > p.rows ? (rows + p.rows - 1) / p.rows : 1;
+    work->n_pieces = (int32_t)((v->n ? (v->n + v->images - 1) / v->images : 1) * p.across);
+    return p;
+}
+
+void tare__conv2d_grad_data_part(const tare_call *c, int piece, tare_conv_pieces p, tare_tile *t)
+{
+    const tare_conv *v = tare_conv_of(c);
+    tare__conv2d_grad_data_tile(c, piece / (int)p.across, t);
+    if (p.across > 1) { /* there is one group */
+        const tare_conv_span rows = tare_conv_rows(piece, p, v->c);
+        t->column = rows.from * v->h * v->w;
+        t->columns = (rows.end - rows.from) * v->h * v->w;
+    }
+}
+
 bool tare__conv_small(const tare_conv_operands *o, const tare_conv_attr *at)
 {
     enum { LOWERED_MOST = 1 << 19, TAPS_MOST = 1024 };
@@ -330,6 +370,11 @@ static const tare_attr conv_attrs[] = {
         {TARE_SAMPLE_CHECK, SHAPES("[2,2,9,41]", "[3,2,3,3]", "[2,3,5,21]", "f32[3]"),                                 \
          "stride_h=2,stride_w=2,pad_h=1,pad_w=1", NULL},                                                               \
         {TARE_SAMPLE_CHECK, SHAPES("[1,3,6,6]", "[4,3,1,1]", "[1,4,3,3]", "f32[4]"), "stride_h=2,stride_w=2", NULL},   \
+        {TARE_SAMPLE_CHECK, SHAPES("[2,200,5,37]", "[24,200,1,1]", "[2,24,3,19]", "f32[24]"), "stride_h=2,stride_w=2", \
+         NULL},                                                                                                        \
+        {TARE_SAMPLE_CHECK, SHAPES("[2,24,5,37]", "[200,24,1,1]", "[2,200,3,19]", "-"), "stride_h=2,stride_w=2",       \
+         NULL},                                                                                                        \
+        {TARE_SAMPLE_CHECK, SHAPES("[3,6,7,5]", "[8,3,1,1]", "[3,8,3,5]", "f32[8]"), "stride_h=3,groups=2", NULL},     \
         {TARE_SAMPLE_CHECK, SHAPES("[1,32,12,12]", "[72,32,3,3]", "[1,72,12,12]", "f32[72]"), "pad_h=1,pad_w=1",       \
          NULL},                                                                                                        \
         {TARE_SAMPLE_CHECK, SHAPES("[1,64,48,48]", "[2,64,3,3]", "[1,2,48,48]", "f32[2]"), "pad_h=1,pad_w=1", NULL},   \
@@ -345,6 +390,10 @@ static const tare_attr conv_attrs[] = {
         {TARE_SAMPLE_CHECK, SHAPES("[1,16,70,67]", "[16,16,4,3]", "[1,16,34,31]", "f32[16]"),                          \
          "stride_h=2,stride_w=2,dilation_w=3", NULL},                                                                  \
         {TARE_SAMPLE_CHECK, SHAPES("[2,16,30,29]", "[15,16,4,3]", "[2,15,37,33]", "-"), "pad_h=5,pad_w=3", NULL},      \
+        {TARE_SAMPLE_CHECK, SHAPES("[3,16,15,14]", "[32,16,3,3]", "[3,32,8,7]", "f32[32]"),                            \
+         "stride_h=2,stride_w=2,pad_h=1,pad_w=1", NULL},                                                               \
+        {TARE_SAMPLE_CHECK, SHAPES("[2,29,20,16]", "[64,29,2,2]", "[2,64,6,8]", "-"),                                  \
+         "stride_h=3,stride_w=2,dilation_h=2", NULL},                                                                  \
         {TARE_SAMPLE_CHECK, SHAPES("[2,3,9,37]", "[6,1,3,3]", "[2,6,5,19]", "f32[6]"),                                 \
          "stride_h=2,stride_w=2,pad_h=1,pad_w=1,groups=3", NULL},                                                      \
         {TARE_SAMPLE_CHECK, SHAPES("[1,2,6,50]", "[2,1,5,4]", "[1,2,2,17]", "-"),                                      \
@@ -402,7 +451,8 @@ const tare_op tare_op_conv2d = {
     .flops = conv2d_flops,
     CONV_VARIANTS(conv2d, .combine = NULL, CONV_WINOGRADS(conv2d, .combine = NULL),
                   CONV_FAMILY(conv2d, depthwise, .combine = NULL), CONV_FAMILY(conv2d, chwn, .combine = NULL),
-                  CONV_FAMILY(conv2d, turned, .combine = NULL), CONV_FAMILY(conv2d, lowered, .combine = NULL)),
+                  CONV_FAMILY(conv2d, single, .combine = NULL), CONV_FAMILY(conv2d, turned, .combine = NULL),
+                  CONV_FAMILY(conv2d, lowered, .combine = NULL)),
     TARE_SAMPLES(CONV_SAMPLES(FORWARD_SHAPES), CONV_REJECTS(FORWARD_SHAPES),
                  {TARE_SAMPLE_REJECT, "f32[1,1,4,4] f32[2,1,2,2] f32[3]", NULL, "need float32 [2]"},
                  {TARE_SAMPLE_REJECT, "f32[0,1,65536,65536] f32[2,1,2,2] -", NULL, "need planes below 2^31 elements"},
@@ -430,6 +480,7 @@ const tare_op tare_op_conv2d_grad_data = {
                   CONV_WINOGRADS(conv2d_grad_data, .combine = NULL),
                   CONV_FAMILY(conv2d_grad_data, depthwise, .combine = NULL),
                   CONV_FAMILY(conv2d_grad_data, chwn, .tile = tare__conv2d_grad_data_chwn_tile),
+                  CONV_FAMILY(conv2d_grad_data, single, .tile = tare__conv2d_grad_data_single_tile),
                   CONV_FAMILY(conv2d_grad_data, turned, .tile = tare__conv2d_grad_data_turned_tile),
                   CONV_FAMILY(conv2d_grad_data, lowered, .tile = tare__conv2d_grad_data_lowered_tile),
                   CONV_FAMILY(conv2d_grad_data, raised, .tile = tare__conv2d_grad_data_tile)),

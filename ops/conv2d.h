@@ -91,6 +91,27 @@ typedef struct {
 } tare_conv_grid;
 tare_conv_grid tare__conv_grid(double cycles, int64_t most_images, int64_t most_across, double reading, double weights);
 
+/* How many images of `plane` outputs are put side by side: vectors are fuller, at the cost of `moving` what else would
+ * stay where it is; `room`: the most that fit. */
+int64_t tare__conv_joined(int64_t plane, double moving, int64_t room);
+
+/* Cuts images, `joined` of them together, into groups, and `rows` output channels of a group into runs of them; sets
+ * the pieces. `reading`: cycles for making what is multiplied of all images. */
+typedef struct {
+    int64_t across, rows; /* pieces that share their images, output channels of each */
+} tare_conv_pieces;
+tare_conv_pieces tare__conv_pieces(tare_conv *, int64_t joined, int64_t rows, double reading, tare_work *);
+
+/* The piece's part of `size` output channels of a group. */
+static inline tare_conv_span tare_conv_rows(int piece, tare_conv_pieces p, int64_t size)
+{
+    const int64_t from = piece % p.across * p.rows, end = from + p.rows;
+    return (tare_conv_span){from < size ? from : size, end < size ? end : size};
+}
+
+/* What such a piece makes of dx. */
+void tare__conv2d_grad_data_part(const tare_call *, int piece, tare_conv_pieces, tare_tile *);
+
 /* The operands of each direction: data, weights, result (conv2d's, whatever is computed from what). */
 typedef struct {
     const tare_desc *x, *w, *y;
@@ -152,6 +173,15 @@ bool tare__conv2d_grad_data_lowered_fits(const tare_args *);
 bool tare__conv2d_grad_data_raised_fits(const tare_args *);
 bool tare__conv2d_grad_weight_panel_fits(const tare_args *);
 bool tare__conv2d_grad_weight_lowered_fits(const tare_args *);
+
+/* conv2d_single_fused.c: kernels of a single tap, without padding */
+TARE_KERNEL_DECLARE(conv2d_single);
+TARE_KERNEL_DECLARE(conv2d_grad_data_single);
+void tare__prepare_conv2d_single(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__prepare_conv2d_grad_data_single(const tare_args *, const tare_desc_ref *out, tare_work *);
+void tare__conv2d_grad_data_single_tile(const tare_call *, int piece, tare_tile *);
+bool tare__conv2d_single_fits(const tare_args *);
+bool tare__conv2d_grad_data_single_fits(const tare_args *);
 
 /* conv2d_turned_fused.c: where weights are worth turning */
 TARE_KERNEL_DECLARE(conv2d_turned);

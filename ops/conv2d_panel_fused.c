@@ -6,8 +6,8 @@
  * broadcast at a time, so where a tap's run begins costs nothing. (lowered_weight has the outputs for lanes instead,
  * which suits few channels.) Where input channels fill the tiles, a tile is of one tap: x is read in place, and of the
  * outputs only those that the tap meets in the image. Few channels are lowered, and a tile is of several taps. Where
- * the kernel is one tap that moves nothing, a tile reads the planes on and on, and dy and x change places if there are
- * more channels in dy.
+ * the kernel is one tap that moves nothing, a tile reads the planes on and on. Where it is one tap without padding, dy
+ * and x change places if there are more channels in dy.
  *
  * An element is one chain of fused multiply-adds for each stretch of outputs (so many images, or so many rows of one),
  * added up in their order: shapes alone decide it. A piece is a run of rows and a run of panels, of all images; or,
@@ -110,7 +110,9 @@ typedef struct {
 
 /* What a piece computes: rows [row, row_end) (channels of x, or of dy) by columns [column, column_end). */
 typedef struct {
-    tare_lowered l;
+    tare_lowered l; /* of the rows */
+    bool thinned;   /* columns lie a stride apart: as `source` has it */
+    tare_lowered source;
     tare_conv_span images, rows, columns;
     const float *row, *column; /* of the group, in image 0 */
     int64_t row_image, column_image, row_plane, column_plane;
@@ -143,10 +145,14 @@ static void offsets(const product *p, int64_t channels)
 /* The panel of `width` columns from `column` on, over a stretch. */
 static void turn(const product *p, int64_t column, int64_t width, int64_t i, int64_t images, int64_t o, int64_t n)
 {
-    const int64_t left = p->columns.end - p->columns.from - column;
-    for (int64_t k = 0; k < images; k++)
-        gemm_turn(p->column + (i + k) * p->column_image + (p->columns.from + column) * p->column_plane + o,
-                  p->column_plane, left < width ? left : width, n, 1, p->panel + k * n * width, width);
+    const int64_t left = p->columns.end - p->columns.from - column, some = left < width ? left : width;
+    for (int64_t k = 0; k < images; k++) {
+        const float *from = p->column + (i + k) * p->column_image + (p->columns.from + column) * p->column_plane;
+        if (p->thinned)
+            tare_lower(&p->source, from, 0, some, o / p->source.ow, p->lowered);
+        gemm_turn(p->thinned ? p->lowered : from + o, p->thinned ? n : p->column_plane, some, n, 1,
+                  p->panel + k * n * width, width);
+    }
 }
 
 /* Channels c.. of the rows over a stretch: outputs o.. of images i... */
@@ -269,12 +275,15 @@ int TARE_KERNEL(conv2d_grad_weight_panel)(const tare_call *c, int piece, int wor
     product p = {
         .l = tare_lowered_forward(v), .kernel = v->r * v->s, .images = tare_conv_piece(v, (int)(piece / share))};
     tare_lowered_plain(&p.l);
+    p.thinned = q->swapped && !p.l.in_place;
+    p.source = p.l;
+    p.l.in_place |= p.thinned;
     p.rows = part_of(piece % share % q->row_pieces, q->rows, q->swapped ? k_group : c_group);
     p.columns = part_of(piece % share / q->row_pieces, q->panels, q->swapped ? c_group : k_group);
     p.row_image = q->swapped ? q->dy_image : q->x_image;
     p.column_image = q->swapped ? q->x_image : q->dy_image;
-    p.row_plane = v->h * v->w;
-    p.column_plane = plane; /* swapped: the planes are the same */
+    p.row_plane = q->swapped ? plane : v->h * v->w;
+    p.column_plane = q->swapped ? v->h * v->w : plane;
     p.lowered = (float *)(void *)((char *)c->ptr[5] + (size_t)worker * scratch_bytes(q));
     p.panel = p.lowered + q->lowered;
     p.sums = p.panel + q->panel;
@@ -284,13 +293,15 @@ int TARE_KERNEL(conv2d_grad_weight_panel)(const tare_call *c, int piece, int wor
     const int64_t rows = p.rows.end - p.rows.from, length = q->swapped ? c_group : c_group * p.kernel;
     for (int64_t g = 0; g < v->groups; g++) {
         p.row = q->swapped ? dy + g * k_group * plane : x + g * c_group * p.row_plane;
-        p.column = q->swapped ? x + g * c_group * p.row_plane : dy + g * k_group * plane;
+        p.column = q->swapped ? x + g * c_group * p.column_plane : dy + g * k_group * plane;
         memset(p.sums, 0, (size_t)q->sums * sizeof *p.sums);
         for (int64_t i = p.images.from, n; i < p.images.end; i += n) {
             n = p.images.end - i < q->together ? p.images.end - i : q->together;
             for (int64_t o = 0, some; o < plane; o += some) {
                 some = plane - o < q->stretch ? plane - o : q->stretch;
                 tare_lowered_size(&p.l, 1, p.l.in_place ? 1 : some / p.l.ow);
+                if (p.thinned)
+                    tare_lowered_size(&p.source, 1, some / p.source.ow);
                 if (q->places)
                     multiply_taps(&p, i, n, o, some);
                 for (int64_t k = 0; !q->places && k < rows; k += q->channels)
@@ -311,8 +322,8 @@ int TARE_KERNEL(conv2d_grad_weight_panel)(const tare_call *c, int piece, int wor
  * images may each have their own. */
 enum { STRETCH = 512, LOWERED_MOST = 256 * 1024, SMALL = 64 * 1024, PIECES = 16, ROWS_MOST = 8 };
 
-/* Cuts rows, panels and images into pieces. What pieces of panels lower again and pieces of rows turn again is weighed
- * against evenness, which many pieces give; all in cycles. */
+/* Cuts rows, panels and images into pieces. What pieces of panels lower again and pieces of rows turn again, and panels
+ * that are not full, is weighed against evenness, which many pieces give; all in cycles. */
 static void cut(tare_conv *v, plan *q, int64_t rows, int64_t panels, double lowering, double turning, tare_work *work)
 {
     const double weights = (double)(v->k * tare_conv_taps(v)), kernel = (double)(q->swapped ? 1 : v->r * v->s);
@@ -329,8 +340,10 @@ static void cut(tare_conv *v, plan *q, int64_t rows, int64_t panels, double lowe
                  (b == 1 || (m == 1 && a * b <= PIECES)) && (b == 1 || (v->groups == 1 && panels / b >= panels_least));
                  b *= 2) {
                 const double pieces = (double)(m * a * b), small = pieces * 3e4 / cycles;
+                const int64_t vectors = (panels + 16 * b - 1) / (16 * b), full = tare_round_up(vectors, 3);
+                const double narrow = vectors ? 0.2 * (double)(full - vectors) / (double)vectors : 0;
                 const double again = (double)b * lowering + (double)a * turning + (m > 1 ? (double)m * weights * 3 : 0);
-                const double cost = again / cycles + 0.16 / pieces + (pieces < 4 ? 0.3 / pieces : 0) +
+                const double cost = again / cycles + narrow + 0.16 / pieces + (pieces < 4 ? 0.3 / pieces : 0) +
                                     (pieces > 1 && small > 1 ? small : 0);
                 if (cost < least) {
                     least = cost;
@@ -350,6 +363,12 @@ static void cut(tare_conv *v, plan *q, int64_t rows, int64_t panels, double lowe
         work->piece_bytes = (size_t)((v->k * tare_conv_taps(v) + 15) / 16 * 16) * sizeof(float);
 }
 
+/* Whether dy is broadcast and x lies in panels, its places a stride apart or not. */
+static bool swaps(const tare_conv *v)
+{
+    return v->r * v->s == 1 && !v->pad_h && !v->pad_w && v->k > v->c;
+}
+
 void tare__prepare_conv2d_grad_weight_panel(const tare_args *a, const tare_desc_ref *out, tare_work *work)
 {
     (void)out;
@@ -361,7 +380,8 @@ void tare__prepare_conv2d_grad_weight_panel(const tare_args *a, const tare_desc_
     const int64_t c_group = v->c / v->groups, k_group = v->k / v->groups, plane = tare_conv_plane(v);
     *q = (plan){
         .together = 1, .x_image = o.x->stride[0], .dy_image = o.y->stride[0], .row_pieces = 1, .panel_pieces = 1};
-    q->swapped = l.in_place && k_group > c_group;
+    q->swapped = swaps(v);
+    const bool in_place = l.in_place || q->swapped; /* the rows */
     const int64_t all = plane > 0 ? STRETCH / plane : 1, length = STRETCH / (v->ow > 0 ? v->ow : 1);
     q->together = all < 1 ? 1 : all < v->n ? all : v->n > 0 ? v->n : 1;
     if (l.in_place)
@@ -369,15 +389,16 @@ void tare__prepare_conv2d_grad_weight_panel(const tare_args *a, const tare_desc_
             plane < STRETCH ? plane : (plane + (plane + STRETCH - 1) / STRETCH - 1) / ((plane + STRETCH - 1) / STRETCH);
     else
         q->stretch = all > 0 ? plane : length < 1 ? v->ow : length * v->ow;
-    if (!l.in_place)
+    if (!in_place)
         tare_lowered_size(&l, 1, q->stretch / (v->ow > 0 ? v->ow : 1));
     const int64_t rows = q->swapped ? k_group : c_group, columns = q->swapped ? c_group : k_group;
-    q->kernel = !l.in_place && 5 * c_group >= 4 * tare_round_up(c_group, ROWS_MOST) ? v->r * v->s : 0;
-    cut(v, q, rows, columns, l.in_place || q->kernel ? 0 : 0.4 * (double)(v->n * v->c * l.channel),
-        0.4 * (double)(v->n * columns * plane), work);
-    const int64_t room = l.in_place ? q->rows : LOWERED_MOST / (l.channel * q->together + 1);
+    q->kernel = !in_place && 5 * c_group >= 4 * tare_round_up(c_group, ROWS_MOST) ? v->r * v->s : 0;
+    cut(v, q, rows, columns, in_place || q->kernel ? 0 : 0.4 * (double)(v->n * v->c * l.channel),
+        (q->swapped && !l.in_place ? 1.5 : 0.4) * (double)(v->n * columns * plane), work);
+    const int64_t room = in_place ? q->rows : LOWERED_MOST / (l.channel * q->together + 1);
     q->channels = room < 1 ? 1 : room < q->rows ? room : q->rows > 0 ? q->rows : 1;
-    q->lowered = l.in_place || q->kernel ? 0 : (q->channels * l.channel * q->together + 15) / 16 * 16;
+    if (!l.in_place && !q->kernel) /* of the rows, or of a panel */
+        q->lowered = tare_round_up(q->swapped ? 48 * q->stretch : q->channels * l.channel * q->together, 16);
     q->panel = 48 * q->stretch * q->together;
     q->sums = (q->panels + 64) * q->rows * (q->swapped ? 1 : v->r * v->s);
     q->sums = (q->sums + 15) / 16 * 16;

@@ -29,10 +29,12 @@ TARE_ALWAYS_INLINE void tile_away(int rows, const float *const *row, int64_t awa
 }
 
 /* Adds to acc, of rows `away` from `row`. part != 0: the last vector has so many elements, and nothing behind them is
- * read. From vector to vector are `apart` elements. */
-TARE_ALWAYS_INLINE void tile_add_away(int rows, int n_vectors, int64_t part, int64_t n, const float *row,
-                                      const int64_t away[TILE_ROWS], int64_t a_step, const float *b, int64_t apart,
-                                      const tile_tap *tap, int64_t b_step, tare_vf acc[TILE_ROWS][TILE_VECTORS])
+ * read. From vector to vector are `apart` elements. What is at ahead + i ahead_step is fetched meanwhile, where `ahead`
+ * is given. */
+TARE_ALWAYS_INLINE void tile_add_ahead(int rows, int n_vectors, int64_t part, int64_t n, const float *row,
+                                       const int64_t away[TILE_ROWS], int64_t a_step, const float *b, int64_t apart,
+                                       const tile_tap *tap, int64_t b_step, const float *ahead, int64_t ahead_step,
+                                       tare_vf acc[TILE_ROWS][TILE_VECTORS])
 {
     for (int64_t i = 0; i < n; i++) {
         const float *first = row + (tap ? tap[i].a : i * a_step), *from = tap ? b + tap[i].b : b;
@@ -49,6 +51,27 @@ TARE_ALWAYS_INLINE void tile_add_away(int rows, int n_vectors, int64_t part, int
                 acc[r][v] = gemm_fma(x, column[v], acc[r][v]);
         }
         b += b_step;
+        if (ahead) {
+            __builtin_prefetch(ahead);
+            ahead += ahead_step;
+        }
+    }
+}
+
+TARE_ALWAYS_INLINE void tile_add_away(int rows, int n_vectors, int64_t part, int64_t n, const float *row,
+                                      const int64_t away[TILE_ROWS], int64_t a_step, const float *b, int64_t apart,
+                                      const tile_tap *tap, int64_t b_step, tare_vf acc[TILE_ROWS][TILE_VECTORS])
+{
+    tile_add_ahead(rows, n_vectors, part, n, row, away, a_step, b, apart, tap, b_step, NULL, 0, acc);
+}
+
+TARE_ALWAYS_INLINE void tile_zero(int rows, int n_vectors, tare_vf acc[TILE_ROWS][TILE_VECTORS])
+{
+    TARE_UNROLL
+    for (int r = 0; r < rows; r++) {
+        TARE_UNROLL
+        for (int v = 0; v < n_vectors; v++)
+            acc[r][v] = (tare_vf){0};
     }
 }
 
@@ -65,12 +88,7 @@ TARE_ALWAYS_INLINE void tile_multiply(int rows, int n_vectors, int64_t part, int
                                       int64_t a_step, const float *b, const tile_tap *tap, int64_t b_step,
                                       tare_vf acc[TILE_ROWS][TILE_VECTORS])
 {
-    TARE_UNROLL
-    for (int r = 0; r < rows; r++) {
-        TARE_UNROLL
-        for (int v = 0; v < n_vectors; v++)
-            acc[r][v] = (tare_vf){0};
-    }
+    tile_zero(rows, n_vectors, acc);
     tile_add(rows, n_vectors, part, n, row, a_step, b, tap, b_step, acc);
 }
 
@@ -83,6 +101,30 @@ TARE_ALWAYS_INLINE void tile_store_row(int n_vectors, int64_t part, const tare_v
             gemm_store_part(to, add ? gemm_load_part(to, part) + acc[v] : acc[v], part);
         else
             tare_store(to, add ? tare_load(to) + acc[v] : acc[v]);
+}
+
+/* What is written comes while it is computed. */
+TARE_ALWAYS_INLINE void tile_fetch(int rows, int n_vectors, const float *to, int64_t to_row)
+{
+    TARE_UNROLL
+    for (int r = 0; r < rows; r++) {
+        TARE_UNROLL
+        for (int v = 0; v < n_vectors; v++)
+            __builtin_prefetch(to + r * to_row + v * TARE_LANES, 1);
+    }
+}
+
+/* The tile to rows of `to`, with a bias a row where one is given. */
+TARE_ALWAYS_INLINE void tile_store(int rows, int n_vectors, int64_t part, tare_vf acc[TILE_ROWS][TILE_VECTORS],
+                                   const float *bias, bool add, float *to, int64_t to_row)
+{
+    TARE_UNROLL
+    for (int r = 0; r < rows; r++) {
+        TARE_UNROLL
+        for (int v = 0; v < n_vectors; v++)
+            acc[r][v] = bias ? acc[r][v] + tare_broadcast(bias[r]) : acc[r][v];
+        tile_store_row(n_vectors, part, acc[r], add, to + r * to_row);
+    }
 }
 
 /* kind_tile(rows, n_vectors, part, job *) as functions, and a table [rows - 1][vectors - 1][part] of them. `job` has a
