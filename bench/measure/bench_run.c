@@ -146,7 +146,7 @@ typedef struct {
 enum { OPENINGS = 3 };
 /* The longest first step that is looked at again: a longer one is never without others on the processor, and waiting
  * for one costs more than it tells. */
-static const double AGAIN_NS = 3e8;
+static const int64_t AGAIN_NS = 300000000;
 /* Before a kind says what it has so far. */
 static const int64_t FIRST_NS = 4000000000;
 
