@@ -76,18 +76,23 @@ int64_t tare__conv_joined(int64_t plane, double moving, int64_t room)
     return best;
 }
 
+tare_conv_pieces tare__conv_pieces_of(tare_conv *v, tare_conv_grid grid, int64_t together, int64_t rows, int64_t unit,
+                                      tare_work *work)
+{
+    tare_conv_pieces p = {.across = 1, .rows = tare_round_up((rows + grid.across - 1) / grid.across, unit)};
+    v->images = v->n ? tare_round_up((v->n + grid.images - 1) / grid.images, together) : 1;
+    if (p.rows)
+        p.across = (rows + p.rows - 1) / p.rows;
+    work->n_pieces = (int32_t)((v->n ? (v->n + v->images - 1) / v->images : 1) * p.across);
+    return p;
+}
+
 tare_conv_pieces tare__conv_pieces(tare_conv *v, int64_t joined, int64_t rows, double reading, tare_work *work)
 {
     const double weights = (double)v->k * (double)tare_conv_taps(v);
     const tare_conv_grid grid = tare__conv_grid((double)(v->n * tare_conv_plane(v)) * weights / 32, v->n / joined,
                                                 v->groups > 1 ? 1 : (rows + 15) / 16, reading, 0.02 * weights);
-    tare_conv_pieces p = {.across = 1};
-    v->images = v->n ? (v->n + grid.images - 1) / grid.images : 1;
-    p.rows = tare_round_up((rows + grid.across - 1) / grid.across, grid.across > 1 ? 8 : 1);
-    if (p.rows)
-        p.across = rows > p.rows ? (rows + p.rows - 1) / p.rows : 1;
-    work->n_pieces = (int32_t)((v->n ? (v->n + v->images - 1) / v->images : 1) * p.across);
-    return p;
+    return tare__conv_pieces_of(v, grid, 1, rows, grid.across > 1 ? 8 : 1, work);
 }
 
 void tare__conv2d_grad_data_part(const tare_call *c, int piece, tare_conv_pieces p, tare_tile *t)

@@ -95,11 +95,16 @@ tare_conv_grid tare__conv_grid(double cycles, int64_t most_images, int64_t most_
  * stay where it is; `room`: the most that fit. */
 int64_t tare__conv_joined(int64_t plane, double moving, int64_t room);
 
+/* Pieces that share their images, and output channels of each. */
+typedef struct {
+    int64_t across, rows;
+} tare_conv_pieces;
+/* Cuts images and `rows` output channels of a group as the grid says, images in multiples of `together`, channels of
+ * `unit`; sets the pieces. */
+tare_conv_pieces tare__conv_pieces_of(tare_conv *, tare_conv_grid, int64_t together, int64_t rows, int64_t unit,
+                                      tare_work *);
 /* Cuts images, `joined` of them together, into groups, and `rows` output channels of a group into runs of them; sets
  * the pieces. `reading`: cycles for making what is multiplied of all images. */
-typedef struct {
-    int64_t across, rows; /* pieces that share their images, output channels of each */
-} tare_conv_pieces;
 tare_conv_pieces tare__conv_pieces(tare_conv *, int64_t joined, int64_t rows, double reading, tare_work *);
 
 /* The piece's part of `size` output channels of a group. */

@@ -15,8 +15,8 @@
 
 /* Follows tare_conv in the geometry. */
 typedef struct {
-    int64_t together;             /* images turned at a time */
-    int64_t across, rows;         /* pieces that share their images, output channels of each */
+    int64_t together; /* images turned at a time */
+    tare_conv_pieces pieces;
     int64_t from_image, to_image; /* from image to image of the source and of the result */
     int64_t panel, sums, strip;   /* floats of a worker's scratch; its taps and spots: */
     int64_t taps, spots;
@@ -303,13 +303,6 @@ static void multiply(const convolution *p, const scratch *own, const product *q)
     } while (c < p->in);
 }
 
-/* The piece's output channels. */
-static inline tare_conv_span rows_of(const plan *q, int piece, int64_t out)
-{
-    const int64_t from = piece % q->across * q->rows, end = from + q->rows;
-    return (tare_conv_span){from < out ? from : out, end < out ? end : out};
-}
-
 /* Of n images, those in vector v. */
 static inline int64_t lanes_of(int64_t n, int64_t v)
 {
@@ -319,8 +312,8 @@ static inline int64_t lanes_of(int64_t n, int64_t v)
 static int convolve(const convolution *p, const tare_call *c, int piece, int worker, const float *bias, float *y)
 {
     const plan *q = (const plan *)(const void *)(c->g + TARE_CONV_WORDS);
-    const tare_conv_span images = tare_conv_piece(tare_conv_of(c), piece / (int)q->across);
-    const tare_conv_span rows = rows_of(q, piece, p->out);
+    const tare_conv_span images = tare_conv_piece(tare_conv_of(c), piece / (int)q->pieces.across);
+    const tare_conv_span rows = tare_conv_rows(piece, q->pieces, p->out);
     const tare_cut tiles = tare_cut_of(rows.end - rows.from, TILE_ROWS);
     const int64_t at_once = p->reversed ? STRIP / TILE_ROWS : 1, plane = p->oh * p->ow;
     const float *x = c->ptr[0], *w = c->ptr[1];
@@ -411,16 +404,12 @@ static void prepare(const convolution *p, int64_t from_image, int64_t to_image, 
     q->together = together * LANES_MOST;
     const tare_conv_grid grid =
         tare__conv_grid(cycles, vectors / together, (p->out + 15) / 16, 0.6 * (double)(v->n * size), 0);
-    v->images = v->n ? tare_round_up((v->n + grid.images - 1) / grid.images, q->together) : 1;
-    q->rows = tare_round_up((p->out + grid.across - 1) / grid.across, grid.across > 1 ? STRIP : 1);
-    q->across = q->rows ? (p->out + q->rows - 1) / q->rows : 1;
-    q->across = q->across > 0 ? q->across : 1;
+    q->pieces = tare__conv_pieces_of(v, grid, q->together, p->out, grid.across > 1 ? STRIP : 1, work);
     q->panel = size * q->together;
     q->sums = STRIP * plane * q->together;
     q->strip = p->reversed ? STRIP * p->block * kernel : 0;
     q->taps = tare_round_up(p->block * inside_height(p).different * inside_width(p).different + 1, 4);
     q->spots = plane * together * (LANES_MOST / 4);
-    work->n_pieces = (int32_t)((v->n ? (v->n + v->images - 1) / v->images : 1) * q->across);
     work->n_g = TARE_CONV_WORDS + (int32_t)(sizeof *q / sizeof(int64_t));
     work->worker_bytes = scratch_bytes(q);
 }
@@ -441,12 +430,8 @@ void tare__prepare_conv2d_grad_data_chwn(const tare_args *a, const tare_desc_ref
 
 void tare__conv2d_grad_data_chwn_tile(const tare_call *c, int piece, tare_tile *t)
 {
-    const tare_conv *v = tare_conv_of(c);
     const plan *q = (const plan *)(const void *)(c->g + TARE_CONV_WORDS);
-    const tare_conv_span rows = rows_of(q, piece, v->c);
-    tare__conv2d_grad_data_tile(c, piece / (int)q->across, t);
-    t->column = rows.from * v->h * v->w;
-    t->columns = (rows.end - rows.from) * v->h * v->w;
+    tare__conv2d_grad_data_part(c, piece, q->pieces, t);
 }
 
 /* GAIN: what is saved of the products, lanes without an image counted. */

@@ -271,16 +271,20 @@ static inline size_t scratch_bytes(const plan *q)
     return (size_t)(q->panels + q->apart + q->strip) * sizeof(float) + TARE_WORKERS_APART;
 }
 
-/* What both directions have of the geometry; `x` are the planes of x, `y` those of y. */
-static inline convolution convolution_of(const tare_call *c, int worker, layout *x, layout *y)
+/* What both directions have of the geometry: from the planes of x to those of y, or back. */
+static inline convolution convolution_of(const tare_call *c, int worker, bool to_data)
 {
     const tare_conv *v = tare_conv_of(c);
     const plan *q = plan_of(c);
     const bool whole = v->stride_h * v->stride_w == 1;
     convolution p = {.plane = tare_conv_plane(v), .joined = q->joined, .columns = q->columns};
-    *x = (layout){.channel = v->h * v->w, .run = whole ? p.plane : v->ow, .row = v->stride_h * v->w};
-    x->step = v->stride_w;
-    *y = (layout){.channel = p.plane, .run = p.plane, .step = 1};
+    const layout x = {
+        .channel = v->h * v->w, .run = whole ? p.plane : v->ow, .row = v->stride_h * v->w, .step = v->stride_w};
+    const layout y = {.channel = p.plane, .run = p.plane, .step = 1};
+    p.from = to_data ? y : x;
+    p.to = to_data ? x : y;
+    p.from.image = q->from_image;
+    p.to.image = q->to_image;
     p.panels = (float *)(void *)((char *)c->ptr[5] + (size_t)worker * scratch_bytes(q));
     p.apart = p.panels + q->panels;
     p.strip = q->strip ? p.apart + q->apart : NULL;
@@ -295,12 +299,7 @@ int TARE_KERNEL(conv2d_single)(const tare_call *c, int piece, int worker)
     const tare_conv_span rows = tare_conv_rows(piece, q->pieces, k_group);
     const float *x = c->ptr[0], *w = c->ptr[1], *bias = c->ptr[2]; /* [N,C,H,W], [K,C/G,1,1], [K] */
     float *y = c->ptr[3];                                          /* [N,K,OH,OW] */
-    layout from, to;
-    convolution p = convolution_of(c, worker, &from, &to);
-    from.image = q->from_image;
-    to.image = q->to_image;
-    p.from = from;
-    p.to = to;
+    convolution p = convolution_of(c, worker, false);
     p.channels = c_group;
     p.block = tare_conv_block(c_group, 1, CHAIN);
     p.rows = rows.end - rows.from;
@@ -308,10 +307,10 @@ int TARE_KERNEL(conv2d_single)(const tare_call *c, int piece, int worker)
     p.a_tap = 1;
     for (int64_t g = 0; g < v->groups; g++) {
         const int64_t first = g * k_group + rows.from;
-        p.x = x + g * c_group * from.channel;
+        p.x = x + g * c_group * p.from.channel;
         p.a = w + first * c_group;
         p.bias = bias ? bias + first : NULL;
-        p.y = y + first * to.channel;
+        p.y = y + first * p.to.channel;
         convolve(&p, tare_conv_piece(v, piece / (int)q->pieces.across));
     }
     return 0;
@@ -325,12 +324,7 @@ int TARE_KERNEL(conv2d_grad_data_single)(const tare_call *c, int piece, int work
     const tare_conv_span rows = tare_conv_rows(piece, q->pieces, c_group);
     const float *dy = c->ptr[0], *w = c->ptr[1]; /* [N,K,OH,OW], [K,C/G,1,1] */
     float *dx = c->ptr[3];                       /* [N,C,H,W] */
-    layout from, to;
-    convolution p = convolution_of(c, worker, &to, &from);
-    from.image = q->from_image;
-    to.image = q->to_image;
-    p.from = from;
-    p.to = to;
+    convolution p = convolution_of(c, worker, true);
     p.line = v->stride_h * v->stride_w > 1 ? v->w : 0;
     p.size = v->h * v->w;
     p.channels = k_group;
@@ -340,9 +334,9 @@ int TARE_KERNEL(conv2d_grad_data_single)(const tare_call *c, int piece, int work
     p.a_tap = c_group;
     for (int64_t g = 0; g < v->groups; g++) {
         const int64_t first = g * c_group + rows.from;
-        p.x = dy + g * k_group * from.channel;
+        p.x = dy + g * k_group * p.from.channel;
         p.a = w + g * k_group * c_group + rows.from;
-        p.y = dx + first * to.channel;
+        p.y = dx + first * p.to.channel;
         convolve(&p, tare_conv_piece(v, piece / (int)q->pieces.across));
     }
     return 0;

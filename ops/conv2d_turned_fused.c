@@ -19,8 +19,8 @@
 
 /* Follows tare_conv in the geometry. */
 typedef struct {
-    int64_t together;             /* images padded at a time */
-    int64_t across, channels;     /* pieces that share their images, output channels of each */
+    int64_t together; /* images padded at a time */
+    tare_conv_pieces pieces;
     int64_t from_image, to_image; /* from image to image of the source and of the result */
     int64_t padded, panels, taps; /* floats of a worker's scratch, and taps; outputs of the images together: */
     int64_t outputs;
@@ -144,7 +144,7 @@ static inline scratch scratch_of(const tare_call *c, const plan *q, int worker)
 {
     scratch own = {.padded = (float *)(void *)((char *)c->ptr[5] + (size_t)worker * scratch_bytes(q))};
     own.panel = own.padded + q->padded;
-    own.bias = own.panel + q->panels - q->channels;
+    own.bias = own.panel + q->panels - q->pieces.rows;
     own.sum = own.panel + q->panels;
     own.tap = (tile_tap *)(void *)(own.sum + CHUNK * 48);
     own.output = (output *)(void *)(own.tap + q->taps);
@@ -329,18 +329,11 @@ static void put(const convolution *p, const plan *q, const float *sum, int64_t n
     }
 }
 
-/* The piece's output channels. */
-static inline tare_conv_span channels_of(const plan *q, int piece, int64_t out)
-{
-    const int64_t from = piece % q->across * q->channels, end = from + q->channels;
-    return (tare_conv_span){from < out ? from : out, end < out ? end : out};
-}
-
 static int convolve(const convolution *p, const tare_call *c, int piece, int worker, const float *bias, float *y)
 {
     const plan *q = (const plan *)(const void *)(c->g + TARE_CONV_WORDS);
-    const tare_conv_span images = tare_conv_piece(tare_conv_of(c), piece / (int)q->across);
-    const tare_conv_span channels = channels_of(q, piece, p->out);
+    const tare_conv_span images = tare_conv_piece(tare_conv_of(c), piece / (int)q->pieces.across);
+    const tare_conv_span channels = tare_conv_rows(piece, q->pieces, p->out);
     const scratch own = scratch_of(c, q, worker);
     const float *x = c->ptr[0], *w = c->ptr[1];
     const int64_t plane = plane_of(p), taps = p->in * kernel_of(p), n = channels.end - channels.from;
@@ -351,7 +344,7 @@ static int convolve(const convolution *p, const tare_call *c, int piece, int wor
         const int64_t at = tare_cut_start(panels, v) * TARE_LANES, width = tare_cut_size(panels, v) * TARE_LANES;
         turn(p, w, channels.from + at, n - at < width ? n - at : width, &own, own.panel + at * taps, width);
     }
-    for (int64_t k = 0; bias && k < q->channels; k++)
+    for (int64_t k = 0; bias && k < q->pieces.rows; k++)
         own.bias[k] = k < n ? bias[channels.from + k] : 0;
     for (int64_t i = images.from, some; i < images.end; i += some) {
         some = images.end - i < q->together ? images.end - i : q->together;
@@ -404,19 +397,16 @@ static void prepare(const convolution *p, int64_t from_image, int64_t to_image, 
     const double weights = (double)p->out * (double)taps, met = weights / (double)(p->h.phases * p->w.phases);
     const tare_conv_grid grid = tare__conv_grid((double)(v->n * plane) * met / 32, v->n, p->out / 48,
                                                 p->in_place ? 0 : 0.3 * (double)(v->n * size), 0.5 * weights);
-    v->images = v->n ? (v->n + grid.images - 1) / grid.images : 1;
     *q = (plan){.from_image = from_image, .to_image = to_image};
-    q->channels = tare_round_up((p->out + grid.across - 1) / grid.across, 16);
-    q->across = p->out ? (p->out + q->channels - 1) / q->channels : 1;
+    q->pieces = tare__conv_pieces_of(v, grid, 1, p->out, 16, work);
     int64_t together = OUTPUTS_MOST / (plane + 1);
     if (!p->in_place && size && together > PADDED_MOST / size)
         together = PADDED_MOST / size;
     q->together = together < 1 ? 1 : together < v->images ? together : v->images;
     q->padded = p->in_place ? 0 : tare_round_up(q->together * size, 16);
-    q->panels = q->channels * (taps + 1);
+    q->panels = q->pieces.rows * (taps + 1);
     q->taps = tare_round_up(taps, 4);
     q->outputs = q->together * plane;
-    work->n_pieces = (int32_t)((v->n ? (v->n + v->images - 1) / v->images : 1) * q->across);
     work->n_g = TARE_CONV_WORDS + (int32_t)(sizeof *q / sizeof(int64_t));
     work->worker_bytes = scratch_bytes(q);
 }
@@ -437,12 +427,8 @@ void tare__prepare_conv2d_grad_data_turned(const tare_args *a, const tare_desc_r
 
 void tare__conv2d_grad_data_turned_tile(const tare_call *c, int piece, tare_tile *t)
 {
-    const tare_conv *v = tare_conv_of(c);
     const plan *q = (const plan *)(const void *)(c->g + TARE_CONV_WORDS);
-    const tare_conv_span channels = channels_of(q, piece, v->c);
-    tare__conv2d_grad_data_tile(c, piece / (int)q->across, t);
-    t->column = channels.from * v->h * v->w;
-    t->columns = (channels.end - channels.from) * v->h * v->w;
+    tare__conv2d_grad_data_part(c, piece, q->pieces, t);
 }
 
 /* Small kernels: where rows are no whole vectors, joined or not, or where a gradient's weights, which lie a channel
